@@ -1,0 +1,1 @@
+"""Scanning repositories for known-vulnerable dependencies; knows nothing of the coordination store."""

@@ -1,0 +1,158 @@
+"""The values a scan passes around: packages, findings, what was not scanned, one row per repository.
+
+Partial failure is a value here (`NotScanned`), never an exception that ends a sweep, because a scan
+that silently skips something is a false all-clear.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["critical", "high", "medium", "low", "unknown"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "unknown")
+"""Most severe first; `unknown` last, because no figure was published and none is guessed."""
+
+RepositoryStatus = Literal["scanned", "incomplete", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One pinned dependency as a lockfile names it."""
+
+    ecosystem: str
+    """The OSV ecosystem: npm, PyPI, crates.io, Go, RubyGems, Packagist, Maven or NuGet."""
+    name: str
+    """As the lockfile spells it; matching normalises it for the ecosystem. Maven: `group:artifact`."""
+    version: str
+    """As the ecosystem's tool prints it (Go: without the leading `v`)."""
+    lockfile: str
+    """Path inside the repository, with forward slashes."""
+    line: int | None = None
+    """1-based line of the entry in the lockfile, None where the format gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotScanned:
+    """Something that may hide a vulnerability because it could not be read or matched."""
+
+    what: str
+    """A path, a requirement or an ecosystem."""
+    reason: str
+    """One clause a person can act on, such as `not valid JSON (line 3)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockfileContent:
+    """What one lockfile held: the packages read, and what in it could not be read."""
+
+    packages: tuple[Package, ...] = ()
+    not_scanned: tuple[NotScanned, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One vulnerability of one package in one repository, joined over its aliases."""
+
+    id: str
+    """The id shown: the CVE where there is one, else the GHSA, else the record's own."""
+    aliases: tuple[str, ...]
+    """Every other id of the same vulnerability, sorted."""
+    severity: Severity
+    score: float | None
+    """CVSS base score, 0.0 to 10.0, None where no vector was published."""
+    ecosystem: str
+    package: str
+    version: str
+    fixed: str | None
+    """The smallest fixed version above `version`, None where no fix was published."""
+    lockfile: str
+    line: int | None
+    summary: str = ""
+    other_lockfiles: tuple[str, ...] = ()
+    """Further lockfiles of the repository that pin a vulnerable version of the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryScan:
+    """One repository's row: `failed` has an error, `incomplete` names what was not scanned."""
+
+    repo: str
+    """As given, with user info stripped from URLs."""
+    status: RepositoryStatus
+    commit: str | None = None
+    packages: int = 0
+    error: str | None = None
+    duration_s: float = 0.0
+    findings: tuple[Finding, ...] = ()
+    not_scanned: tuple[NotScanned, ...] = ()
+    database: str = ""
+    """Which advisory database answered, such as `osv 2026-08-01` or `starter`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "RepositoryScan":
+        """The row back from plain JSON values; unknown keys are ignored, missing ones default."""
+        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
+        known["findings"] = tuple(_finding(item) for item in value.get("findings", ()))
+        known["not_scanned"] = tuple(NotScanned(**item) for item in value.get("not_scanned", ()))
+        return cls(**known)
+
+
+def _finding(value: dict[str, Any]) -> Finding:
+    known = {name: value[name] for name in Finding.__dataclass_fields__ if name in value}
+    known["aliases"] = tuple(value.get("aliases", ()))
+    known["other_lockfiles"] = tuple(value.get("other_lockfiles", ()))
+    return Finding(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTiming:
+    """How long a batch took, in seconds, by the definitions of docs/figures.md."""
+
+    real_time_s: float
+    spawn_overhead_s_avg: float
+    scan_time_s_avg: float
+    parallel_efficiency: float
+    """Sum of scan seconds over (workers used x wall seconds of the scan phase), 0.0 to 1.0."""
+    workers: int
+    mode: Literal["parallel", "sequential"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """A whole batch: what every report format renders."""
+
+    batch: str
+    repositories: tuple[RepositoryScan, ...]
+    timing: BatchTiming
+    database: str
+    """One line: which database, how old, what it covers."""
+    coverage: tuple[NotScanned, ...] = field(default=())
+    """What the whole batch could not cover, such as a missing database."""
+    sample: bool = False
+    """True when the repositories are the generated sample, which every format then says."""
+
+    @property
+    def severity(self) -> dict[Severity, int]:
+        """Findings by severity over all repositories."""
+        counts: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)
+        for row in self.repositories:
+            for finding in row.findings:
+                counts[finding.severity] += 1
+        return counts
+
+    @property
+    def cves_found(self) -> int:
+        return sum(len(row.findings) for row in self.repositories)
+
+    @property
+    def failed(self) -> int:
+        return sum(row.status == "failed" for row in self.repositories)
+
+    @property
+    def not_scanned(self) -> int:
+        """How many things the report cannot vouch for: failed repositories, unread parts, gaps."""
+        parts = sum(len(row.not_scanned) for row in self.repositories)
+        return self.failed + parts + len(self.coverage)
