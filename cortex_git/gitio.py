@@ -164,7 +164,7 @@ class Git:
             if not self.directory.is_dir():
                 raise GitFailed(f"{self.directory} is not a folder", "give an existing one") from error
             raise EnvironmentProblem("git was not found", "install git 2.30 or newer") from error
-        interruptible = cast("git.Git.AutoInterrupt", wrapper)
+        interruptible = wrapper
         popen = cast("subprocess.Popen[bytes]", interruptible.proc)
         interruptible.proc = None  # GitPython would terminate it when the wrapper goes out of scope
         return popen

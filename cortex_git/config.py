@@ -1,0 +1,174 @@
+"""Settings: those a repository shares (`coordination/config.toml`) and those of this host alone.
+
+Owns defaults and validation. Anything that can run code or send a key somewhere may only be set in
+the host's own file, because whoever can push can write the shared one.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cortex_git.errors import BadInput
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WorkerLimits(Section):
+    """What one attempt of a worker type may use."""
+
+    tokens: int = Field(ge=0)
+    minutes: float = Field(gt=0)
+
+
+DEFAULT_LIMITS: dict[str, WorkerLimits] = {
+    "scan-worker": WorkerLimits(tokens=8000, minutes=15),
+    "fix-worker": WorkerLimits(tokens=5000, minutes=20),
+    "analysis-worker": WorkerLimits(tokens=5000, minutes=15),
+    "implementation-worker": WorkerLimits(tokens=10000, minutes=45),
+    "test-worker": WorkerLimits(tokens=6000, minutes=20),
+    "review-worker": WorkerLimits(tokens=5000, minutes=15),
+    "pr-worker": WorkerLimits(tokens=4000, minutes=10),
+    "documentation-worker": WorkerLimits(tokens=6000, minutes=20),
+}
+
+
+class Leases(Section):
+    """Timing of claims, in seconds."""
+
+    lease_s: float = Field(60.0, gt=0)
+    """How long a claim survives its host's silence."""
+    heartbeat_s: float = Field(20.0, gt=0)
+    retry_base_s: float = Field(1.0, ge=0)
+    """Wait before the second attempt; doubled for each further one, with jitter."""
+    retry_max_s: float = Field(300.0, ge=0)
+
+
+class PoolSettings(Section):
+    """Bounds of a pool and of each worker in it."""
+
+    min: int = Field(5, ge=0, le=64)
+    max: int = Field(20, ge=1, le=64)
+    capacity: int = Field(64, ge=1)
+    grace_s: float = Field(5.0, ge=0)
+    """Seconds between SIGTERM and SIGKILL for a worker over its time."""
+
+
+class Settings(Section):
+    """The shared settings of one coordination repository."""
+
+    schema_version: int = Field(1, alias="schema")
+    namespace: str = Field("refs/cortex", pattern=r"^refs/[a-z0-9/_-]+$")
+    branch: str = Field("main", pattern=r"^[A-Za-z0-9][A-Za-z0-9/._-]*$")
+    """The branch that results are folded into."""
+    fold_every_s: float = Field(10.0, gt=0)
+    skip_ci: bool = True
+    """Mark fold commits `[skip ci]`, so that a batch starts no pipelines."""
+    leases: Leases = Leases()
+    pool: PoolSettings = PoolSettings()
+    limits: dict[str, WorkerLimits] = Field(default_factory=dict)
+
+    def limits_of(self, worker_type: str) -> WorkerLimits:
+        """Tokens and minutes for a worker type; a scan worker's for a type nobody configured."""
+        known = {**DEFAULT_LIMITS, **self.limits}
+        return known.get(worker_type, known["scan-worker"])
+
+
+class CommandEntry(Section):
+    """One program that tasks may name with the `command` runner."""
+
+    argv: list[str] = Field(min_length=1)
+    environment: dict[str, str] = Field(default_factory=dict)
+    folder: str | None = None
+    """Working folder; an empty one of its own when unset."""
+
+
+class HostSettings(Section):
+    """What only this host's person may set."""
+
+    commands: dict[str, CommandEntry] = Field(default_factory=dict)
+    askpass: str | None = None
+    credential_helper: str | None = None
+    advisories_url: str | None = None
+
+
+def load_settings(data: bytes, where: str) -> Settings:
+    """Shared settings from TOML; `where` names the file in errors."""
+    return _validated(Settings, data, where)
+
+
+def load_host_settings() -> HostSettings:
+    """This host's settings, or the defaults when there is no file."""
+    path = config_folder() / "config.toml"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return HostSettings()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+    return _validated(HostSettings, data, str(path))
+
+
+def _validated(model: type[Model], data: bytes, where: str) -> Model:
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode())
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{where}: {key}: {first['msg']}", "correct or remove that setting") from error
+    except ValueError as error:
+        raise BadInput(f"{where}: not valid TOML: {error}", "correct the file") from error
+
+
+def config_folder() -> Path:
+    """`$XDG_CONFIG_HOME/cortex-git` or the platform's equivalent."""
+    return _folder("CORTEX_CONFIG_HOME", "config")
+
+
+def data_folder() -> Path:
+    """Where databases and the embedded coordination repository live."""
+    return _folder("CORTEX_DATA_HOME", "data")
+
+
+def cache_folder() -> Path:
+    """Where what can be rebuilt lives."""
+    return _folder("CORTEX_CACHE_HOME", "cache")
+
+
+def _folder(variable: str, kind: str) -> Path:
+    given = os.environ.get(variable)
+    if given:
+        return Path(given)
+    import platformdirs
+
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("cortex-git", appauthor=False))
+
+
+DEFAULT_CONFIG = """\
+# Settings that every host of this coordination repository shares.
+# What can run code or send a key somewhere is set on each host, not here: see docs/configuration.md.
+schema = 1
+namespace = "{namespace}"
+branch = "{branch}"      # results are folded into this branch
+# fold_every_s = 10
+# skip_ci = true         # fold commits carry [skip ci]
+
+# [leases]
+# lease_s = 60           # a claim survives its host's silence this long
+# heartbeat_s = 20
+
+# [pool]
+# min = 5
+# max = 20
+
+# [limits.scan-worker]
+# tokens = 8000
+# minutes = 15
+"""

@@ -1,0 +1,199 @@
+"""The documents that hosts share: batches, tasks, claims and results, as strict, frozen models.
+
+Owns their schema version and the rules for names. Must never read or write anything itself.
+"""
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from cortex_git.errors import BadInput
+
+SCHEMA = 1
+"""Version of every stored document; an older one is read, a newer one is refused."""
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}$"
+TASK_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}(\.merge)?$"
+MERGE_SUFFIX = ".merge"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+TaskId = Annotated[str, StringConstraints(pattern=TASK_PATTERN)]
+ObjectId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+
+
+class Expert(StrEnum):
+    """Who a task is for; the router picks one."""
+
+    SECURITY = "security"
+    DEVELOPMENT = "development"
+    INVENTORY = "inventory"
+    DOCUMENTATION = "documentation"
+
+    @property
+    def master(self) -> str:
+        return f"{self.value}-master"
+
+
+WORKER_TYPES: dict[str, Expert] = {
+    "scan-worker": Expert.SECURITY,
+    "fix-worker": Expert.SECURITY,
+    "analysis-worker": Expert.INVENTORY,
+    "implementation-worker": Expert.DEVELOPMENT,
+    "test-worker": Expert.DEVELOPMENT,
+    "review-worker": Expert.DEVELOPMENT,
+    "pr-worker": Expert.DEVELOPMENT,
+    "documentation-worker": Expert.DOCUMENTATION,
+}
+"""Each worker type with the expert whose work it does."""
+
+PRIORITIES: dict[str, int] = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+"""Lower runs first."""
+
+Priority = Literal["critical", "high", "medium", "low"]
+ResultStatus = Literal["completed", "failed", "cancelled", "timed_out", "budget_exhausted"]
+ClaimState = Literal["running", "released", "cancelled"]
+
+
+class Document(BaseModel):
+    """A stored document. Unknown keys are kept out, so an older reader survives a newer writer's extras."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    kind: ClassVar[str] = "document"
+
+    schema_version: int = Field(SCHEMA, alias="schema", ge=1)
+
+    @classmethod
+    def parse(cls, data: bytes, where: str) -> Self:
+        """The document in `data`; `where` names the file or ref in the error."""
+        try:
+            value = json.loads(data)
+            found = value.get("schema") if isinstance(value, dict) else None
+            if isinstance(found, int) and found > SCHEMA:
+                raise BadInput(
+                    f"{where}: {cls.kind} has schema {found}, this version reads up to {SCHEMA}",
+                    "install a newer cortex-git",
+                )
+            return cls.model_validate(value)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{where}: not a valid {cls.kind}", _first_reason(error)) from error
+
+    def to_bytes(self) -> bytes:
+        """The document as people and git like it: sorted keys, two spaces, a last newline."""
+        value = self.model_dump(mode="json", by_alias=True)
+        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _first_reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc']) or 'document'}: {first['msg']}"
+    return str(error) or type(error).__name__
+
+
+class Batch(Document):
+    """Tasks submitted together, with the layout their files use."""
+
+    kind = "batch"
+
+    batch: Name
+    created_at: str
+    created_by: str
+    title: str = ""
+    sharded: bool = False
+    """Task and result files lie in folders named by two hex digits of the id's hash."""
+    sealed: bool = True
+    """No task is added any more, so the batch's last task may be claimed."""
+    merge: bool = False
+    """The batch ends with a task `<batch>.merge` that writes its summary."""
+    tasks: int = 0
+    """How many tasks a sealed batch has, its merge task not counted."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What the batch command needs to report on it again, such as the scan's database."""
+
+
+class Task(Document):
+    """An immutable description of work."""
+
+    kind = "task"
+
+    task: TaskId
+    batch: Name
+    title: str = Field(min_length=1, max_length=500)
+    type: str = "scan-worker"
+    master: str = ""
+    runner: str = ""
+    """Empty: the worker type's own runner."""
+    priority: Priority = "medium"
+    repo: str | None = None
+    budget: int | None = Field(None, ge=0)
+    """Tokens; None: the worker type's default."""
+    deadline: float | None = Field(None, gt=0)
+    """Minutes an attempt may take; None: the worker type's default."""
+    scope: str | None = None
+    context: dict[str, Any] = Field(default_factory=dict)
+    max_attempts: int = Field(3, ge=1, le=100)
+    created_at: str = ""
+
+    @property
+    def is_merge(self) -> bool:
+        return self.task.endswith(MERGE_SUFFIX)
+
+
+class ClaimRecord(Document):
+    """The content of a claim ref: who runs the task now, and the fencing data."""
+
+    kind = "claim"
+
+    task: TaskId
+    state: ClaimState = "running"
+    worker: str = ""
+    host: str
+    nonce: str = Field(min_length=8, max_length=64)
+    epoch: int = Field(1, ge=1)
+    attempt: int = Field(1, ge=1)
+    retry_after_s: float = Field(0.0, ge=0.0)
+    lease_s: float = Field(60.0, gt=0.0)
+    claimed_at: str = ""
+    pid: int = 0
+    """Process that holds it; means something on its own host only, with the two below."""
+    pid_started: float = 0.0
+    boot_id: str = ""
+
+
+class Result(Document):
+    """The immutable record of a task's outcome."""
+
+    kind = "result"
+
+    task: TaskId
+    batch: Name
+    status: ResultStatus
+    type: str = "scan-worker"
+    master: str = ""
+    worker: str
+    host: str
+    nonce: str
+    """Equals the nonce of the claim it was published under."""
+    epoch: int = 1
+    attempt: int = 1
+    started_at: str = ""
+    completed_at: str = ""
+    duration_s: float = Field(0.0, ge=0.0)
+    spawn_s: float = Field(0.0, ge=0.0)
+    """Seconds from dispatch to the first instruction of the runner."""
+    tokens_used: int = Field(0, ge=0)
+    error: str | None = None
+    output: dict[str, Any] = Field(default_factory=dict)
+
+
+def valid_name(text: str, what: str) -> str:
+    """`text` if it may name a batch or a task (`[a-z0-9][a-z0-9_-]{0,99}`), else BadInput."""
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise BadInput(
+            f"{what} {text!r} is not a usable name",
+            "use 1 to 100 of a-z, 0-9, - and _, starting with a letter or digit",
+        )
+    return text

@@ -1,0 +1,146 @@
+"""This host's own SQLite file under `.git/cortex/`, and the clocks and ids of the machine.
+
+Owns the schema of what a clone keeps for itself. Nothing in it is ever shared, and everything but
+the outbox can be rebuilt from git.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from cortex_git.errors import EnvironmentProblem
+
+VERSION = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    task TEXT NOT NULL,
+    path TEXT NOT NULL,
+    claim TEXT,
+    nonce TEXT NOT NULL UNIQUE,
+    message TEXT NOT NULL,
+    content BLOB NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    note TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS outbox_state ON outbox (state) WHERE state != 'done';
+CREATE TABLE IF NOT EXISTS intents (tip TEXT PRIMARY KEY, base TEXT NOT NULL, rows TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL, outcome TEXT
+);
+CREATE TABLE IF NOT EXISTS indexed (ref TEXT PRIMARY KEY, tip TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (batch TEXT PRIMARY KEY, path TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS tasks (
+    task TEXT PRIMARY KEY, batch TEXT NOT NULL, rank INTEGER NOT NULL, type TEXT NOT NULL,
+    created_at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS tasks_batch ON tasks (batch);
+CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, path TEXT, oid TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS results_batch ON results (batch);
+CREATE TABLE IF NOT EXISTS fetches (
+    id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, started REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS claims_seen (
+    task TEXT PRIMARY KEY, oid TEXT NOT NULL, body BLOB NOT NULL, boot TEXT NOT NULL, first_seen REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS hosts_seen (
+    host TEXT PRIMARY KEY, oid TEXT NOT NULL, boot TEXT NOT NULL, first_seen REAL NOT NULL
+);
+"""
+
+
+def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
+    """Open the file (made when absent) in WAL mode, in autocommit, for use from any thread.
+
+    `durable` waits for the disk at each commit; the outbox needs that, an index does not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise EnvironmentProblem(
+                f"{path} was written by a newer cortex-git", "install that version, or use another clone"
+            )
+        if version < VERSION:
+            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    except sqlite3.DatabaseError as error:
+        raise EnvironmentProblem(f"{path} cannot be used: {error}", "run cortex-git doctor") from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """One write transaction: committed at the end, rolled back on any exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@cache
+def boot_id() -> str:
+    """Changes whenever the machine starts anew; empty where the system gives none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        import psutil
+
+        return str(int(psutil.boot_time()))
+
+
+@cache
+def machine_id() -> str:
+    """The machine's own id; empty where the system gives none."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        try:
+            return Path(path).read_text().strip()
+        except OSError:
+            continue
+    return ""
+
+
+def process_started(pid: int) -> float:
+    """When process `pid` started, in clock ticks since boot; 0.0 when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return 0.0 if fields[0] in ("Z", "X") else float(fields[19])
+    except (OSError, IndexError, ValueError):
+        if Path("/proc/self/stat").exists():
+            return 0.0
+        import psutil
+
+        return psutil.Process(pid).create_time() if psutil.pid_exists(pid) else 0.0
+
+
+def process_alive(pid: int, started: float, boot: str) -> bool:
+    """Whether the very process that wrote (pid, started, boot) still runs on this machine."""
+    return boot == boot_id() and pid > 0 and process_started(pid) == started
+
+
+def own_process() -> tuple[int, float, str]:
+    """(pid, start, boot id) of this process, as locks and claims record it."""
+    return os.getpid(), process_started(os.getpid()), boot_id()
+
+
+def monotonic() -> float:
+    """Seconds on a clock that all processes of this boot share and that never goes back."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def now() -> str:
+    """The wall clock in UTC, ISO 8601 to the millisecond; for people, never compared between machines."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

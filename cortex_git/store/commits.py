@@ -1,0 +1,68 @@
+"""Commits made by `git fast-import`, never through the user's index or work tree.
+
+Owns how documents become commits: chains of results, single-file commits for refs, and folds. A
+commit costs about a millisecond this way, against 20 to 30 through the index.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cortex_git.gitio import Git
+
+_SCRATCH = "refs/cortex-outbox/scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A commit to make: its message and the files it adds, as bytes or as an existing blob's id."""
+
+    message: str
+    files: Mapping[str, bytes | str]
+
+
+def chain(git: Git, author: str, base: str | None, drafts: Sequence[Draft], hold: str) -> str:
+    """Put one commit per draft on top of `base` (None: a new root); the last one's object id.
+
+    `hold` is a local ref that keeps the objects until they are pushed.
+    """
+    start = f"reset {hold}\n" if base is None else f"reset {hold}\nfrom {base}\n\n"
+    script = [start.encode()]
+    script += [_commit(hold, number, author, draft) for number, draft in enumerate(drafts, 1)]
+    return _import(git, script, [len(drafts)])[0]
+
+
+def singles(git: Git, author: str, drafts: Sequence[Draft]) -> list[str]:
+    """One root commit per draft, in order; for refs that hold a single file."""
+    script: list[bytes] = []
+    for number, draft in enumerate(drafts, 1):
+        script += [f"reset {_SCRATCH}\n".encode(), _commit(_SCRATCH, number, author, draft)]
+    return _import(git, script, list(range(1, len(drafts) + 1)))
+
+
+def merge(git: Git, author: str, parents: Sequence[str], draft: Draft, hold: str) -> str:
+    """One commit with all the parents and the first one's tree plus the draft's files."""
+    head, *others = parents
+    heading = f"from {head}\n" + "".join(f"merge {parent}\n" for parent in others)
+    script = [f"reset {hold}\n".encode(), _commit(hold, 1, author, draft, heading)]
+    return _import(git, script, [1])[0]
+
+
+def _commit(ref: str, mark: int, author: str, draft: Draft, heading: str = "") -> bytes:
+    message = draft.message.encode()
+    head = f"commit {ref}\nmark :{mark}\ncommitter {author} {int(time.time())} +0000\ndata {len(message)}\n"
+    parts = [head.encode(), message, b"\n", heading.encode()]
+    for path, content in draft.files.items():
+        if isinstance(content, str):
+            parts.append(f"M 100644 {content} {path}\n".encode())
+        else:
+            parts += [f"M 100644 inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
+    parts.append(b"\n")
+    return b"".join(parts)
+
+
+def _import(git: Git, script: Sequence[bytes], marks: Sequence[int]) -> list[str]:
+    stream = b"".join(script)
+    asked = "".join(f"get-mark :{mark}\n" for mark in marks)
+    done = git.run("fast-import", "--quiet", "--force", "--done", stdin=stream + asked.encode() + b"done\n")
+    return done.text.split()

@@ -1,0 +1,67 @@
+"""Where each document lies in the coordination repository, and what a path means.
+
+Owns the paths; nothing else builds or takes one apart.
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from cortex_git.models import MERGE_SUFFIX
+
+ROOT = "coordination"
+CONFIG = f"{ROOT}/config.toml"
+CLAIM_FILE = "claim.json"
+HOST_FILE = "host.json"
+SHARD_ABOVE = 1000
+"""A batch with more tasks than this spreads its files over 256 folders."""
+
+_DOCUMENT = re.compile(
+    rf"^{ROOT}/(?:(?P<batches>batches)/(?P<name>[^/]+)\.json"
+    r"|(?P<kind>tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.json)$"
+)
+_SUMMARY = "summary"
+
+
+class Place(NamedTuple):
+    """What a path holds: `kind` is batches, tasks or results; `task` is empty for a batch."""
+
+    kind: str
+    batch: str
+    task: str
+
+
+def batch_path(batch: str) -> str:
+    return f"{ROOT}/batches/{batch}.json"
+
+
+def task_path(batch: str, task: str, *, sharded: bool) -> str:
+    return _path("tasks", batch, task, sharded)
+
+
+def result_path(batch: str, task: str, *, sharded: bool) -> str:
+    return _path("results", batch, task, sharded)
+
+
+def summary_path(batch: str, name: str) -> str:
+    """Where a batch's aggregate lies: `summary.json`, `summary.md` or `results.sarif`."""
+    return f"{ROOT}/results/{batch}/{name}"
+
+
+def _path(kind: str, batch: str, task: str, sharded: bool) -> str:
+    shard = ""
+    if sharded and not task.endswith(MERGE_SUFFIX):
+        shard = hashlib.sha256(task.encode()).hexdigest()[:2] + "/"
+    return f"{ROOT}/{kind}/{batch}/{shard}{task}.json"
+
+
+def place_of(path: str) -> Place | None:
+    """What the document at `path` is, or None if it is none of ours."""
+    match = _DOCUMENT.match(path)
+    if match is None:
+        return None
+    if match["batches"]:
+        return Place("batches", match["name"], "")
+    if match["task"] == _SUMMARY and match["kind"] == "results":
+        return None
+    return Place(match["kind"], match["batch"], match["task"])

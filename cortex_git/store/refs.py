@@ -1,0 +1,245 @@
+"""Compare-and-swap on git refs, on a remote or in the repository itself: all coordination rests on it.
+
+Owns the translation between updates with leases and git's own words. Must never retry a refused
+update by itself: whoever asked decides what a refusal means.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, Literal, Protocol
+
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, telling_line
+
+TRACKING = "refs/cortex-remote/"
+"""Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
+
+
+class _Mark(Enum):
+    ABSENT = auto()
+    ANY = auto()
+
+
+ABSENT: Final = _Mark.ABSENT
+"""Expected old value: the ref must not exist."""
+ANY: Final = _Mark.ANY
+"""Expected old value: whatever is there. Only for refs that nobody else writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One ref to change: to the object id `new`, or to be deleted (None), if it is `expected` now."""
+
+    ref: str
+    new: str | None
+    expected: str | Literal[_Mark.ABSENT, _Mark.ANY]
+
+
+class Outcome(Enum):
+    """What became of one update."""
+
+    APPLIED = auto()
+    STALE = auto()
+    """The ref was not what was expected: somebody else changed it."""
+    BYSTANDER = auto()
+    """Not applied because another update of the same all-or-nothing transaction was not."""
+    UNCHANGED = auto()
+    """The remote had this very object already, which proves nothing about who put it there."""
+    REFUSED = auto()
+    """The remote would not, for a reason of its own (a hook, a lock, a permission)."""
+    UNKNOWN = auto()
+    """No answer arrived: it may have been applied. Read the ref back."""
+
+
+class RemoteUnreachable(EnvironmentProblem):
+    """The remote did not answer; nothing is lost, what waits goes out with the next command."""
+
+
+class RefStore(Protocol):
+    """Refs that several hosts or processes change by compare-and-swap.
+
+    `namespace` is where the project's refs live (`refs/cortex`, or `refs/heads/cortex` where a server
+    allows branches only). Names are always those of the shared repository.
+    """
+
+    git: Git
+    namespace: str
+
+    def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        """Apply the updates, all or none when `atomic`, else each for itself; one outcome each."""
+        ...
+
+    def fetch(self) -> None:
+        """Make `seen` current. Raises RemoteUnreachable."""
+        ...
+
+    def seen(self) -> dict[str, str]:
+        """All refs of the namespace as of the last fetch, with their object ids."""
+        ...
+
+    def trunk(self) -> list[str]:
+        """Object ids of the commits that stand for the folded branch, newest first; empty for none."""
+        ...
+
+    def read_back(self, refs: Sequence[str]) -> dict[str, str]:
+        """The refs' values now, at the source; absent ones are left out. Raises RemoteUnreachable."""
+        ...
+
+    def move_trunk(self, new: str, old: str | None) -> Outcome:
+        """Move the folded branch from `old` to `new`."""
+        ...
+
+
+class RemoteRefs:
+    """Refs of a git remote, changed by `git push` with a lease for each."""
+
+    def __init__(self, git: Git, remote: str, namespace: str, branch: str) -> None:
+        self.git = git
+        self.remote = remote
+        self.namespace = namespace
+        self.branch = f"refs/heads/{branch}"
+
+    def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        if not updates:
+            return []
+        arguments = ["push", "--porcelain", "--no-verify", "--no-thin", "--no-signed"]
+        arguments += ["--atomic"] if atomic else []
+        for update in updates:
+            if update.expected is not ANY:
+                old = "" if update.expected is ABSENT else update.expected
+                arguments.append(f"--force-with-lease={update.ref}:{old}")
+        plus = ["+" if update.expected is ANY else "" for update in updates]
+        specs = [f"{sign}{update.new or ''}:{update.ref}" for sign, update in zip(plus, updates, strict=True)]
+        try:
+            done = self.git.run(*arguments, self.remote, *specs, check=False)
+        except GitFailed:
+            return [Outcome.UNKNOWN] * len(updates)
+        lines = {line.ref: line for line in parse_push(done.text)}
+        return [_outcome(lines.get(update.ref), done.status) for update in updates]
+
+    def fetch(self) -> None:
+        specs = [
+            f"+{self.branch}:{TRACKING}trunk",
+            *(f"+{self.namespace}/{kind}/*:{TRACKING}{kind}/*" for kind in ("claims", "hosts", "results")),
+        ]
+        arguments = [
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+        ]
+        done = self.git.run(*arguments, self.remote, *specs, check=False)
+        if done.status:
+            raise unreachable(self.remote, done.stderr)
+
+    def seen(self) -> dict[str, str]:
+        refs = self.git.refs(TRACKING)
+        return {f"{self.namespace}/{ref.removeprefix(TRACKING)}": oid for ref, oid in refs.items()}
+
+    def trunk(self) -> list[str]:
+        oid = self.git.refs(f"{TRACKING}trunk").get(f"{TRACKING}trunk")
+        return [oid] if oid else []
+
+    def read_back(self, refs: Sequence[str]) -> dict[str, str]:
+        done = self.git.run("ls-remote", "--quiet", self.remote, *refs, check=False)
+        if done.status:
+            raise unreachable(self.remote, done.stderr)
+        found = (line.partition("\t") for line in done.text.splitlines())
+        return {ref: oid for oid, _, ref in found if ref in set(refs)}
+
+    def move_trunk(self, new: str, old: str | None) -> Outcome:
+        return self.transaction([Update(self.branch, new, old or ABSENT)], atomic=True)[0]
+
+
+def unreachable(remote: str, stderr: str) -> RemoteUnreachable:
+    """The error for a remote that did not answer, with git's own reason."""
+    return RemoteUnreachable(
+        f"remote {remote}: {telling_line(stderr)}",
+        "check the address and your access; what waits is kept and goes out with `cortex-git sync`",
+    )
+
+
+def _outcome(line: PushedRef | None, status: int) -> Outcome:
+    if line is None or "remote failure" in line.summary:
+        return Outcome.UNKNOWN
+    if line.flag == "!":
+        if line.stale:
+            return Outcome.STALE
+        return Outcome.BYSTANDER if line.bystander else Outcome.REFUSED
+    if line.flag == "=":
+        return Outcome.UNCHANGED
+    # Lines for refs of a non-atomic push are final one by one, whatever status the whole ended with.
+    return Outcome.APPLIED if status in (0, 1) else Outcome.UNKNOWN
+
+
+class LocalRefs:
+    """Refs of the repository itself: the embedded default, for many processes on one machine."""
+
+    def __init__(self, git: Git, branch: str, namespace: str = "refs/cortex") -> None:
+        self.git = git
+        self.namespace = namespace
+        self.branch = f"refs/heads/{branch}"
+        self._folded = f"{namespace}/main"
+
+    def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        outcomes = [Outcome.REFUSED] * len(updates)
+        pending = dict(enumerate(updates))
+        for _ in range(len(updates) + 3):
+            stale = self._stale(list(pending.values()))
+            for index in [index for index, update in pending.items() if update.ref in stale]:
+                outcomes[index] = Outcome.STALE
+                del pending[index]
+            if atomic and len(pending) < len(updates):
+                return [Outcome.BYSTANDER if o is Outcome.REFUSED else o for o in outcomes]
+            if not pending:
+                return outcomes
+            if self._apply(list(pending.values())):
+                for index in pending:
+                    outcomes[index] = Outcome.APPLIED
+                return outcomes
+        return outcomes
+
+    def _apply(self, updates: Sequence[Update]) -> bool:
+        script = "start\n" + "".join(map(_instruction, updates)) + "commit\n"
+        return self.git.run("update-ref", "--stdin", stdin=script.encode(), check=False).status == 0
+
+    def _stale(self, updates: Sequence[Update]) -> set[str]:
+        now = self.read_back([update.ref for update in updates])
+        return {
+            update.ref
+            for update in updates
+            if update.expected is not ANY
+            and now.get(update.ref) != (None if update.expected is ABSENT else update.expected)
+        }
+
+    def fetch(self) -> None:
+        """Nothing to fetch: what is seen is what is."""
+
+    def seen(self) -> dict[str, str]:
+        return self.git.refs(f"{self.namespace}/")
+
+    def trunk(self) -> list[str]:
+        refs = self.git.refs(self._folded, self.branch)
+        return [refs[name] for name in (self._folded, self.branch) if name in refs]
+
+    def read_back(self, refs: Sequence[str]) -> dict[str, str]:
+        wanted = set(refs)
+        return {ref: oid for ref, oid in self.git.refs(*refs).items() if ref in wanted}
+
+    def move_trunk(self, new: str, old: str | None) -> Outcome:
+        current = self.read_back([self._folded]).get(self._folded)
+        if current is not None and current != old:
+            return Outcome.STALE
+        return self.transaction([Update(self._folded, new, current or ABSENT)], atomic=True)[0]
+
+
+def _instruction(update: Update) -> str:
+    old = "" if update.expected is ANY else f" {update.expected}"
+    if update.new is None:
+        return f"delete {update.ref}{old}\n"
+    if update.expected is ABSENT:
+        return f"create {update.ref} {update.new}\n"
+    return f"update {update.ref} {update.new}{old}\n"

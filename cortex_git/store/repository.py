@@ -1,0 +1,121 @@
+"""Finding and opening a coordination repository: its folders, settings, identity and ref store.
+
+Owns what the rest of the store is built from. Opening never changes anything outside `.git/cortex`.
+"""
+
+import sqlite3
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cortex_git.config import Settings, load_settings
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import Git, GitFailed
+from cortex_git.state import connect
+from cortex_git.store import layout
+from cortex_git.store.identity import Identity, load_identity
+from cortex_git.store.refs import LocalRefs, RefStore, RemoteRefs
+
+
+@dataclass
+class Repository:
+    """One clone of a coordination repository, opened by this process."""
+
+    folder: Path
+    """The work tree's top folder."""
+    git: Git
+    git_dir: Path
+    settings: Settings
+    remote: str | None
+    """Name of the remote that arbitrates, None when the repository is on its own."""
+    identity: Identity
+    refs: RefStore
+    new_identity: bool = False
+    _local: threading.local = field(default_factory=threading.local)
+
+    @property
+    def private(self) -> Path:
+        """What is this host's own: `.git/cortex`."""
+        return self.git_dir / "cortex"
+
+    @property
+    def locks_folder(self) -> Path:
+        return self.folder / layout.ROOT / "locks"
+
+    @property
+    def state(self) -> sqlite3.Connection:
+        """The host's SQLite file, for what can be rebuilt; one connection for each thread."""
+        return self._connection("state", durable=False)
+
+    @property
+    def durable_state(self) -> sqlite3.Connection:
+        """The same file, each commit on disk before it returns: for the outbox."""
+        return self._connection("durable", durable=True)
+
+    def _connection(self, name: str, *, durable: bool) -> sqlite3.Connection:
+        found: sqlite3.Connection | None = getattr(self._local, name, None)
+        if found is None:
+            found = connect(self.private / "state.db", durable=durable)
+            setattr(self._local, name, found)
+        return found
+
+    @property
+    def host(self) -> str:
+        return self.identity.host
+
+    @property
+    def own_results(self) -> str:
+        """The ref that only this host publishes to."""
+        return f"{self.refs.namespace}/results/{self.host}"
+
+    def claim_ref(self, task: str) -> str:
+        return f"{self.refs.namespace}/claims/{task}"
+
+
+def find_repository(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that holds `coordination/config.toml` in a git repository."""
+    for folder in (start, *start.parents):
+        if (folder / layout.CONFIG).is_file() and (folder / ".git").exists():
+            return folder
+    return None
+
+
+def open_repository(folder: Path) -> Repository:
+    """Open the coordination repository whose work tree is `folder`.
+
+    Raises EnvironmentProblem where there is none, BadInput where its settings are wrong.
+    """
+    folder = folder.resolve()
+    config = folder / layout.CONFIG
+    if not config.is_file():
+        raise EnvironmentProblem(
+            f"{folder} is not a coordination repository", "run `cortex-git init` there, or give --repository"
+        )
+    settings = load_settings(config.read_bytes(), str(config))
+    git = Git(folder)
+    try:
+        git_dir = Path(git.text("rev-parse", "--path-format=absolute", "--git-common-dir"))
+    except GitFailed as error:
+        raise EnvironmentProblem(f"{folder}: {error.message}", "run `cortex-git init` there") from error
+    identity, new = load_identity(git_dir / "cortex")
+    remote = _remote(git)
+    refs: RefStore = (
+        RemoteRefs(git, remote, settings.namespace, settings.branch)
+        if remote
+        else LocalRefs(git, settings.branch, settings.namespace)
+    )
+    return Repository(folder, git, git_dir, settings, remote, identity, refs, new)
+
+
+def _remote(git: Git) -> str | None:
+    names = git.text("remote").splitlines()
+    if not names:
+        return None
+    if "origin" in names:
+        return "origin"
+    if len(names) == 1:
+        return names[0]
+    raise EnvironmentProblem(
+        f"{git.directory} has remotes {', '.join(names)} and none is called origin",
+        "rename the one to coordinate through to origin",
+    )
