@@ -1,0 +1,141 @@
+"""Lockfile reading: which paths are lockfiles, and the packages that one lockfile pins.
+
+Owns the table of formats. Must never raise for any bytes, and never report an unreadable file as an
+empty one. Cheap to import: a format's module is loaded when its first file is read.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import NamedTuple
+
+from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.manifests import manifest_without_lock
+from cortex_git.scan.lockfiles.source import MalformedError, Sibling, Source
+from cortex_git.scan.records import LockfileContent, NotScanned
+
+__all__ = ["Sibling", "includes_of", "kind_of", "manifest_without_lock", "read_lockfile"]
+
+Reader = Callable[[Source, Collector], None]
+
+
+class _Format(NamedTuple):
+    ecosystem: str
+    module: str
+    reader: str
+
+
+FORMATS: dict[str, _Format] = {
+    "npm": _Format("npm", "npm", "read"),
+    "yarn": _Format("npm", "yarn", "read"),
+    "pnpm": _Format("npm", "pnpm", "read"),
+    "requirements": _Format("PyPI", "requirements", "read"),
+    "poetry": _Format("PyPI", "python_locks", "read_poetry"),
+    "pdm": _Format("PyPI", "python_locks", "read_pdm"),
+    "uv": _Format("PyPI", "python_locks", "read_uv"),
+    "pylock": _Format("PyPI", "python_locks", "read_pylock"),
+    "pipfile": _Format("PyPI", "pipfile", "read"),
+    "cargo": _Format("crates.io", "cargo", "read"),
+    "go": _Format("Go", "gomod", "read"),
+    "bundler": _Format("RubyGems", "bundler", "read"),
+    "composer": _Format("Packagist", "composer", "read"),
+    "maven": _Format("Maven", "maven", "read"),
+    "gradle": _Format("Maven", "gradle", "read"),
+    "nuget-lock": _Format("NuGet", "nuget", "read_lock"),
+    "nuget-config": _Format("NuGet", "nuget", "read_config"),
+}
+
+_KIND_OF_NAME = {
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+    "yarn.lock": "yarn",
+    "pnpm-lock.yaml": "pnpm",
+    "poetry.lock": "poetry",
+    "pdm.lock": "pdm",
+    "uv.lock": "uv",
+    "pylock.toml": "pylock",
+    "Pipfile.lock": "pipfile",
+    "Cargo.lock": "cargo",
+    "go.mod": "go",
+    "Gemfile.lock": "bundler",
+    "gems.locked": "bundler",
+    "composer.lock": "composer",
+    "pom.xml": "maven",
+    "gradle.lockfile": "gradle",
+    "buildscript-gradle.lockfile": "gradle",
+}
+
+_KINDS_WITH_INCLUDES = frozenset({"requirements", "maven"})
+
+
+def kind_of(path: str) -> str | None:
+    """The format of the lockfile at this repository path, None when it is not one that is read.
+
+    Lockfiles below `node_modules/` describe other people's development set-ups and are not counted.
+    """
+    folder, _, name = path.rpartition("/")
+    kind = _KIND_OF_NAME.get(name) or _kind_by_pattern(folder, name)
+    if kind is not None and "node_modules" in folder.split("/"):
+        return None
+    return kind
+
+
+def _kind_by_pattern(folder: str, name: str) -> str | None:
+    lowered = name.lower()
+    if lowered.endswith(".txt"):
+        stem = lowered[:-4]
+        in_folder = folder == "requirements" or folder.endswith("/requirements")
+        named = stem.startswith("requirements") or stem.endswith("requirements")
+        return "requirements" if named or in_folder else None
+    if lowered.startswith("pylock.") and lowered.endswith(".toml"):
+        return "pylock"
+    if lowered.endswith(".lockfile"):
+        old_layout = folder == "gradle/dependency-locks" or folder.endswith("/gradle/dependency-locks")
+        return "gradle" if old_layout else None
+    if lowered.startswith("packages."):
+        if lowered.endswith(".lock.json"):
+            return "nuget-lock"
+        if lowered.endswith(".config"):
+            return "nuget-config"
+    return None
+
+
+def read_lockfile(path: str, data: bytes, sibling: Sibling) -> LockfileContent:
+    """Every package that the lockfile at `path` pins, and every part of it that could not be read.
+
+    `sibling` gives the bytes of another file of the same repository by its normalised path, None
+    when there is none. Entries of included files carry the included file's path. Never raises.
+    """
+    kind = kind_of(path)
+    if kind is None:
+        return LockfileContent(not_scanned=(NotScanned(path, "not a lockfile format that is read"),))
+    form = FORMATS[kind]
+    out = Collector(form.ecosystem, path)
+    try:
+        source = Source(path, data, sibling)
+        source.refuse_conflict_markers()
+        reader: Reader = getattr(import_module(f"{__name__}.{form.module}"), form.reader)
+        reader(source, out)
+    except MalformedError as problem:
+        out.skip_file(str(problem))
+    except RecursionError:
+        out.skip_file("is nested too deeply")
+    except Exception as problem:
+        # A reader's own mistake must cost one file, never the sweep, and must be seen.
+        out.skip_file(f"could not be read ({type(problem).__name__})")
+    return out.content()
+
+
+def includes_of(kind: str, path: str, data: bytes) -> tuple[str, ...]:
+    """The repository paths that reading this file will ask `sibling` for, so they can be prefetched.
+
+    Included files may include others: call it again, with the same kind, on what was fetched. A path
+    named here may not exist. Never raises.
+    """
+    if kind not in _KINDS_WITH_INCLUDES:
+        return ()
+    try:
+        module = import_module(f"{__name__}.{FORMATS[kind].module}")
+        return tuple(module.includes(Source(path, data, lambda _: None)))
+    except Exception:
+        # Only a hint: read_lockfile reports what is wrong with the file.
+        return ()

@@ -1,0 +1,86 @@
+"""Gathers what one lockfile held: packages once each, and every entry that could not be used.
+
+Owns the limits on names, versions and counts. Must never drop an entry without a trace.
+"""
+
+from cortex_git.scan.records import LockfileContent, NotScanned, Package
+
+MAX_TEXT = 512
+"""Characters of a name or a version; no registry allows more."""
+MAX_PACKAGES = 100_000
+MAX_NOT_SCANNED = 1_000
+"""Entries named one by one; what is beyond is counted in one line, so memory stays bounded."""
+NO_EXACT_VERSION = "no exact version"
+
+
+class Collector:
+    """Packages and gaps of one lockfile, in the order of the file."""
+
+    def __init__(self, ecosystem: str, path: str) -> None:
+        self._ecosystem = ecosystem
+        self._path = path
+        self._packages: dict[tuple[str, str], Package] = {}
+        self._not_scanned: dict[tuple[str, str], NotScanned] = {}
+        self._packages_over = 0
+        self._not_scanned_over = 0
+
+    def add(self, name: object, version: object, line: int | None = None, path: str | None = None) -> None:
+        """One pinned package; `path` when an included file pins it. Unusable values become gaps."""
+        if not isinstance(name, str) or not name:
+            return self.skip(name or "an entry", "the package has no name", path)
+        problem = _problem("name", name) or ("the name has a space" if " " in name else None)
+        if problem:
+            return self.skip(name, problem, path)
+        if version is None or version == "":
+            return self.skip(name, NO_EXACT_VERSION, path)
+        if not isinstance(version, str):
+            return self.skip(name, "the version is not text", path)
+        problem = _problem("version", version)
+        if problem:
+            return self.skip(name, problem, path)
+        key = (name, version)
+        if key in self._packages:
+            return None
+        if len(self._packages) >= MAX_PACKAGES:
+            self._packages_over += 1
+            return None
+        self._packages[key] = Package(self._ecosystem, name, version, path or self._path, line)
+        return None
+
+    def skip(self, entry: object, reason: str, path: str | None = None) -> None:
+        """One entry of the file that may hide a vulnerability, and why it could not be used."""
+        self._gap(f"{path or self._path}: {shown(entry)}", reason)
+
+    def skip_file(self, reason: str, path: str | None = None) -> None:
+        """The file as a whole, or the rest of it, could not be used."""
+        self._gap(path or self._path, reason)
+
+    def _gap(self, what: str, reason: str) -> None:
+        if (what, reason) in self._not_scanned:
+            return
+        if len(self._not_scanned) >= MAX_NOT_SCANNED:
+            self._not_scanned_over += 1
+            return
+        self._not_scanned[what, reason] = NotScanned(what, reason)
+
+    def content(self) -> LockfileContent:
+        """What was gathered."""
+        gaps = list(self._not_scanned.values())
+        if self._packages_over:
+            gaps.append(NotScanned(self._path, f"more than {MAX_PACKAGES:,} packages, the rest was left out"))
+        if self._not_scanned_over:
+            gaps.append(NotScanned(self._path, f"{self._not_scanned_over:,} more entries could not be used"))
+        return LockfileContent(tuple(self._packages.values()), tuple(gaps))
+
+
+def _problem(what: str, value: str) -> str | None:
+    if len(value) > MAX_TEXT:
+        return f"the {what} is longer than {MAX_TEXT} characters"
+    return None if value.isprintable() else f"the {what} has control characters"
+
+
+def shown(value: object) -> str:
+    """A value from the file, shortened and without control characters, to name it in a report."""
+    text = value if isinstance(value, str) else type(value).__name__
+    short = text if len(text) <= 120 else text[:117] + "..."
+    return "".join(char if char.isprintable() else "\ufffd" for char in short)

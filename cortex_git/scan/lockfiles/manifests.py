@@ -1,0 +1,94 @@
+"""Names the manifests that no lockfile covers, so that a repository without one is no all-clear.
+
+Works on paths alone. Must never name a manifest whose lockfile lies beside it or in a folder above.
+"""
+
+from collections.abc import Collection
+
+from cortex_git.scan.records import NotScanned
+
+MAX_NAMED = 1_000
+NO_LOCKFILE = "no lockfile beside it"
+
+_ECOSYSTEM_OF_MANIFEST = {
+    "package.json": "npm",
+    "pyproject.toml": "PyPI",
+    "Pipfile": "PyPI",
+    "Cargo.toml": "crates.io",
+    "Gemfile": "RubyGems",
+    "gems.rb": "RubyGems",
+    "composer.json": "Packagist",
+    "build.gradle": "Gradle",
+    "build.gradle.kts": "Gradle",
+}
+_PROJECT_SUFFIXES = (".csproj", ".fsproj", ".vbproj")
+_ECOSYSTEM_OF_KIND = {
+    "npm": "npm",
+    "yarn": "npm",
+    "pnpm": "npm",
+    "requirements": "PyPI",
+    "poetry": "PyPI",
+    "pdm": "PyPI",
+    "uv": "PyPI",
+    "pylock": "PyPI",
+    "pipfile": "PyPI",
+    "cargo": "crates.io",
+    "bundler": "RubyGems",
+    "composer": "Packagist",
+    "gradle": "Gradle",
+    "nuget-lock": "NuGet",
+    "nuget-config": "NuGet",
+}
+_SUBFOLDERS = ("/gradle/dependency-locks", "/requirements")
+"""Folders whose lockfiles cover the folder that holds them."""
+
+
+def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
+    """The manifests among a repository's paths that no readable lockfile of their ecosystem covers.
+
+    Covered means: such a lockfile in the same folder or any folder above. Installed copies below
+    `node_modules/` and `vendor/` are not manifests of the repository. Sorted by path.
+    """
+    manifests = [(path, ecosystem) for path in paths if (ecosystem := _ecosystem(path))]
+    if not manifests:
+        return []
+    covered = _covered(paths)
+    bare = sorted(path for path, ecosystem in manifests if not _is_covered(path, ecosystem, covered))
+    named = [NotScanned(path, NO_LOCKFILE) for path in bare[:MAX_NAMED]]
+    if len(bare) > MAX_NAMED:
+        named.append(NotScanned(f"{len(bare) - MAX_NAMED:,} more manifests", NO_LOCKFILE))
+    return named
+
+
+def _ecosystem(path: str) -> str | None:
+    folder, _, name = path.rpartition("/")
+    found = _ECOSYSTEM_OF_MANIFEST.get(name) or ("NuGet" if name.endswith(_PROJECT_SUFFIXES) else None)
+    if found is not None and not {"node_modules", "vendor"}.isdisjoint(folder.split("/")):
+        return None
+    return found
+
+
+def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
+    """(folder, ecosystem) for each lockfile; the folder of the repository is the empty text."""
+    from cortex_git.scan.lockfiles import kind_of
+
+    covered: set[tuple[str, str]] = set()
+    for path in paths:
+        ecosystem = _ECOSYSTEM_OF_KIND.get(kind_of(path) or "")
+        if ecosystem is None:
+            continue
+        folder = path.rpartition("/")[0]
+        covered.add((folder, ecosystem))
+        for subfolder in _SUBFOLDERS:
+            if f"/{folder}".endswith(subfolder):
+                covered.add((f"/{folder}"[: -len(subfolder)].lstrip("/"), ecosystem))
+    return covered
+
+
+def _is_covered(path: str, ecosystem: str, covered: set[tuple[str, str]]) -> bool:
+    folder = path.rpartition("/")[0]
+    while (folder, ecosystem) not in covered:
+        if not folder:
+            return False
+        folder = folder.rpartition("/")[0]
+    return True

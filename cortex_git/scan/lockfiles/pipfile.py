@@ -1,0 +1,36 @@
+"""Reads Pipfile.lock: the default, develop and custom categories."""
+
+from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.source import MalformedError, Source, load_json, object_lines, table
+
+_ADDRESSES = ("git", "hg", "svn", "bzr", "file")
+
+
+def read(source: Source, out: Collector) -> None:
+    """Every pinned package of every category; local folders are the repository's own code."""
+    text = source.content_text()
+    root = load_json(text)
+    if "_meta" not in root and "default" not in root:
+        raise MalformedError("has neither _meta nor default")
+    lines = object_lines(text)
+    for category, packages in root.items():
+        if category == "_meta":
+            continue
+        for name, entry in table(packages, category).items():
+            found = lines.get(name)
+            _add(name, entry, found.pop() if found else None, out)
+
+
+def _add(name: str, entry: object, line: int | None, out: Collector) -> None:
+    if not isinstance(entry, dict):
+        out.skip(name, "the entry is not a table")
+        return
+    version = entry.get("version")
+    if version is None:
+        if "path" not in entry or any(kind in entry for kind in _ADDRESSES):
+            reason = " (installed from an address)" if any(kind in entry for kind in _ADDRESSES) else ""
+            out.skip(name, NO_EXACT_VERSION + reason)
+    elif isinstance(version, str) and not version.startswith("=="):
+        out.skip(name, NO_EXACT_VERSION)
+    else:
+        out.add(name, version.lstrip("= ") if isinstance(version, str) else version, line)
