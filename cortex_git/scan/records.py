@@ -153,6 +153,9 @@ class ScanReport:
 
     @property
     def not_scanned(self) -> int:
-        """How many things the report cannot vouch for: failed repositories, unread parts, gaps."""
-        parts = sum(len(row.not_scanned) for row in self.repositories)
+        """How many things the report cannot vouch for: failed repositories, unread parts, gaps.
+
+        A row that is `incomplete` without saying why counts as one.
+        """
+        parts = sum(max(len(row.not_scanned), row.status == "incomplete") for row in self.repositories)
         return self.failed + parts + len(self.coverage)

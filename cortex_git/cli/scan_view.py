@@ -1,0 +1,107 @@
+"""What a person sees of a scan on a terminal: the table of a finished one (and `ScanProgress` while it runs).
+
+Owns layout only. Must never print a name, version, path or message unescaped, nor hide a gap.
+"""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
+from rich.text import Text
+
+from cortex_git.cli.scan_progress import ScanProgress
+from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports.contents import findings_by_severity
+from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.summary import GAPS_SHOWN, context_lines, not_scanned_lines, seven_lines, verdict
+
+__all__ = ["FINDINGS_SHOWN", "ScanProgress", "column_widths", "render_table"]
+
+FINDINGS_SHOWN = 50
+_CELL_LIMIT = 200
+_GAP = 2
+_HEADER = ("Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability")
+_SHRINK_ORDER = ((1, 12), (2, 16), (4, 8), (3, 7), (1, 6), (5, 14), (2, 10), (5, 10))
+"""(column, least width) in the order in which a narrow terminal takes from them."""
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "unknown": "magenta"}
+_Cells = tuple[str, ...]
+
+
+def render_table(report: ScanReport, console: Console, *, show_all: bool = False) -> None:
+    """Prints the findings, what was not scanned, the database and, last, the seven summary lines.
+
+    Without `show_all`, at most `FINDINGS_SHOWN` findings and 20 gaps are listed, and a line says so.
+    Away from a terminal no cell is shortened and no colour is used.
+    """
+    pairs = findings_by_severity(report)
+    shown = pairs if show_all else pairs[:FINDINGS_SHOWN]
+    if shown:
+        _print_findings(shown, console)
+        if len(pairs) > len(shown):
+            more = len(pairs) - len(shown)
+            _line(console, f"... and {more:,} more (--all lists them, so does --format json)", "dim")
+        _line(console)
+    _line(console, verdict(report), "bold")
+    _line(console)
+    for number, text in enumerate(not_scanned_lines(report, None if show_all else GAPS_SHOWN)):
+        _line(console, text, "bold yellow" if number == 0 else "yellow")
+    for text in context_lines(report):
+        _line(console, text)
+    for text in seven_lines(report):
+        _line(console, text)
+
+
+def column_widths(natural: list[int], width: int) -> list[int]:
+    """The columns' widths in a line of `width` cells: natural ones first, then the repository gives way,
+    then the package, the versions and the id, each down to a least width that keeps it readable."""
+    widths = list(natural)
+    room = width - _GAP * (len(widths) - 1)
+    for column, least in _SHRINK_ORDER:
+        excess = sum(widths) - room
+        if excess <= 0:
+            break
+        widths[column] = min(widths[column], max(least, widths[column] - excess))
+    return widths
+
+
+def _print_findings(pairs: list[tuple[RepositoryScan, Finding]], console: Console) -> None:
+    """Lays the table out itself: for 50,000 rows rich's own took 29 s, this takes 3 s."""
+    rows = [_cells(row, finding) for row, finding in pairs]
+    natural = [max(cell_len(cells[place]) for cells in (_HEADER, *rows)) for place in range(len(_HEADER))]
+    widths = column_widths(natural, console.width) if console.is_terminal else natural
+    segments = list(_row_segments(_HEADER, widths, Style.parse("bold")))
+    for cells in rows:
+        shortened = (cells[0], _tail(cells[1], widths[1]), *cells[2:])
+        segments += _row_segments(shortened, widths, Style.parse(_STYLES[cells[0]]))
+    console.print(Segments(segments), soft_wrap=True, end="")
+
+
+def _row_segments(cells: _Cells, widths: list[int], style: Style) -> Iterator[Segment]:
+    """One row, its first cell in `style`; a cell that is too wide goes on in the next line, uncut."""
+    folded = [chop_cells(cell, width) for cell, width in zip(cells, widths, strict=True)]
+    for line in zip_longest(*folded, fillvalue=""):
+        first, *others = (set_cell_size(part, width + _GAP) for part, width in zip(line, widths, strict=True))
+        yield Segment(first, style)
+        yield Segment("".join(others).rstrip())
+        yield Segment.line()
+
+
+def _cells(row: RepositoryScan, finding: Finding) -> _Cells:
+    texts = (row.repo, finding.package, finding.version, finding.fixed or "-", finding.id)
+    return (finding.severity, *(terminal(clip(text, _CELL_LIMIT)) for text in texts))
+
+
+def _tail(text: str, width: int) -> str:
+    """The end of a repository's name tells more than its beginning."""
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _line(console: Console, text: str = "", style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)

@@ -1,0 +1,34 @@
+"""The report formats of a finished scan, each a pure function from a `ScanReport` to text.
+
+Owns which format has which renderer. Importing it must stay cheap: a renderer is imported on use.
+"""
+
+from collections.abc import Callable
+
+from cortex_git.scan.records import ScanReport
+
+
+def _json(report: ScanReport) -> str:
+    from cortex_git.scan.reports import json_report
+
+    return json_report.render(report)
+
+
+def _sarif(report: ScanReport) -> str:
+    from cortex_git.scan.reports import sarif
+
+    return sarif.render(report)
+
+
+def _markdown(report: ScanReport) -> str:
+    from cortex_git.scan.reports import markdown
+
+    return markdown.render(report)
+
+
+RENDERERS: dict[str, Callable[[ScanReport], str]] = {
+    "json": _json,
+    "sarif": _sarif,
+    "markdown": _markdown,
+}
+"""By the name `--format` takes. Every renderer's text ends with one newline."""

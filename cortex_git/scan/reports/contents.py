@@ -1,0 +1,56 @@
+"""What every format shows, in the order in which it shows it: the findings and the gaps of a report.
+
+Must never leave out a gap: a failed repository or an unread part that no format names would be a
+false all-clear.
+"""
+
+from dataclasses import dataclass
+
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+
+UNNAMED_ERROR = "failed without a message"
+UNNAMED_GAP = "incomplete, without a reason recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was not scanned, as the repository, git or a lockfile named it (not escaped)."""
+
+    repo: str
+    """Empty when the gap concerns the whole batch."""
+    what: str
+    """Empty when the whole repository failed."""
+    reason: str
+
+    @property
+    def failed_repository(self) -> bool:
+        return not self.what
+
+
+def gaps(report: ScanReport) -> list[Gap]:
+    """Gaps of the whole batch first, then failed repositories, then parts of repositories."""
+    batch = [Gap("", part.what or "the batch", part.reason) for part in report.coverage]
+    failed = [Gap(row.repo, "", row.error or UNNAMED_ERROR) for row in report.repositories if _failed(row)]
+    parts = [
+        Gap(row.repo, part.what or "a part", part.reason)
+        for row in report.repositories
+        for part in row.not_scanned
+    ]
+    silent = [
+        Gap(row.repo, "a part", UNNAMED_GAP)
+        for row in report.repositories
+        if row.status == "incomplete" and not row.not_scanned
+    ]
+    return [*batch, *failed, *parts, *silent]
+
+
+def findings_by_severity(report: ScanReport) -> list[tuple[RepositoryScan, Finding]]:
+    """Every finding with its repository: most severe first, then by repository, package and id."""
+    rank = {severity: place for place, severity in enumerate(SEVERITIES)}
+    pairs = [(row, finding) for row in report.repositories for finding in row.findings]
+    pairs.sort(key=lambda pair: (rank[pair[1].severity], pair[0].repo, pair[1].package, pair[1].id))
+    return pairs
+
+
+def _failed(row: RepositoryScan) -> bool:
+    return row.status == "failed"

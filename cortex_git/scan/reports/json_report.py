@@ -1,0 +1,94 @@
+"""The JSON report, schema 1 of `docs/schemas/multi-repo-scan-1.json`.
+
+Keys are only ever added, at the end; a key that changes its meaning needs a new schema number. Values
+are the data itself, never escaped for people; the text is ASCII, so that no terminal acts on it.
+"""
+
+import json
+from typing import Any
+
+from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports.contents import gaps
+from cortex_git.scan.reports.escape import break_log_commands
+from cortex_git.scan.reports.summary import repositories_read
+
+SCHEMA = 1
+
+
+def render(report: ScanReport) -> str:
+    """The report as JSON, one line for each key, repository and finding.
+
+    `json.dumps(indent=...)` falls back to the slow encoder (1.0 s instead of 0.4 s for 50,000 findings).
+    """
+    head, rows = _head(report), report.repositories
+    lines = [f"  {_dumps(key)}: {_dumps(value)}," for key, value in head.items()]
+    repositories = ",\n".join(_repository_text(row) for row in rows)
+    tail = [f"  {_dumps(key)}: {_dumps(value)}" for key, value in _tail(report).items()]
+    text = "{\n" + "\n".join(lines) + '\n  "repositories": [\n' + repositories + "\n  ],\n"
+    return break_log_commands(text + ",\n".join(tail) + "\n}\n", hash_code="\\u0023")
+
+
+def _head(report: ScanReport) -> dict[str, Any]:
+    timing = report.timing
+    return {
+        "schema": SCHEMA,
+        "batch": report.batch,
+        "repositories_scanned": repositories_read(report),
+        "repositories_failed": report.failed,
+        "cves_found": report.cves_found,
+        "severity": report.severity,
+        "real_time_s": round(timing.real_time_s, 6),
+        "spawn_overhead_s_avg": round(timing.spawn_overhead_s_avg, 6),
+        "scan_time_s_avg": round(timing.scan_time_s_avg, 6),
+        "parallel_efficiency": round(timing.parallel_efficiency, 6),
+        "workers": timing.workers,
+        "mode": timing.mode,
+    }
+
+
+def _tail(report: ScanReport) -> dict[str, Any]:
+    return {
+        "not_scanned": len(gaps(report)),
+        "coverage": [{"what": gap.what, "reason": gap.reason} for gap in report.coverage],
+        "database": report.database,
+        "sample": report.sample,
+    }
+
+
+def _repository_text(row: RepositoryScan) -> str:
+    head = {
+        "repo": row.repo,
+        "status": row.status,
+        "commit": row.commit,
+        "packages": row.packages,
+        "error": row.error,
+        "duration_s": round(row.duration_s, 6),
+    }
+    tail = {
+        "not_scanned": [{"what": gap.what, "reason": gap.reason} for gap in row.not_scanned],
+        "database": row.database,
+    }
+    findings = ",\n".join(f"      {_dumps(_finding(finding))}" for finding in row.findings)
+    listed = f"[\n{findings}\n    ]" if findings else "[]"
+    return f'    {_dumps(head)[:-1]}, "findings": {listed}, {_dumps(tail)[1:]}'
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "aliases": finding.aliases,
+        "severity": finding.severity,
+        "score": finding.score,
+        "ecosystem": finding.ecosystem,
+        "package": finding.package,
+        "version": finding.version,
+        "fixed": finding.fixed,
+        "lockfile": finding.lockfile,
+        "line": finding.line,
+        "summary": finding.summary,
+        "other_lockfiles": finding.other_lockfiles,
+    }
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,94 @@
+"""The Markdown report, for a pull request, a job summary or a wiki.
+
+Must never let a repository or an advisory write Markdown: whatever they chose stands in a code span.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps
+from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
+from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, seven_lines, verdict
+
+_CELL_LIMIT = 300
+_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
+
+
+def render(report: ScanReport) -> str:
+    """The whole report; it ends with the seven summary lines in a code block."""
+    sections = [_opening(report), _severity_table(report)]
+    if report.cves_found:
+        sections.append(_findings_table(report))
+    sections += [_gaps_table(report), "\n".join(("## Summary", "", "```text", *seven_lines(report), "```"))]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _opening(report: ScanReport) -> str:
+    read = repositories_read(report)
+    lines = [
+        f"# Vulnerability scan of {read} of {len(report.repositories)} repositories",
+        "",
+        verdict(report),
+    ]
+    if report.sample:
+        lines += ["", f"**{SAMPLE_NOTE}**"]
+    facts = [("Database", report.database or "none"), ("Batch", report.batch)]
+    lines += ["", *(f"- {name}: {markdown_code(clip(value, _CELL_LIMIT))}" for name, value in facts)]
+    return "\n".join(lines)
+
+
+def _severity_table(report: ScanReport) -> str:
+    rows = [(severity.capitalize(), str(report.severity[severity])) for severity in SEVERITIES]
+    return "## Severity\n\n" + _table(("Severity", "Findings"), rows)
+
+
+def _findings_table(report: ScanReport) -> str:
+    header = ("Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability")
+    rows = (_finding_row(row, finding) for row, finding in findings_by_severity(report))
+    return "## Findings\n\n" + _table(header, rows)
+
+
+def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str, ...]:
+    return (
+        finding.severity,
+        _cell(row.repo),
+        _cell(finding.package),
+        _cell(finding.version),
+        _cell(finding.fixed) if finding.fixed else "none published",
+        _linked_id(finding.id),
+    )
+
+
+def _gaps_table(report: ScanReport) -> str:
+    found = gaps(report)
+    if not found:
+        return ""
+    table = _table(("Repository", "What", "Reason"), (_gap_row(gap) for gap in found))
+    return f"## Not scanned ({len(found)})\n\nAny of these may hide a vulnerability.\n\n{table}"
+
+
+def _gap_row(gap: Gap) -> tuple[str, ...]:
+    where = _cell(gap.repo) if gap.repo else "all"
+    what = "the whole repository" if gap.failed_repository else _cell(gap.what)
+    return (where, what, _cell(gap.reason))
+
+
+def _linked_id(vulnerability: str) -> str:
+    if not _PLAIN_ID.fullmatch(vulnerability):
+        return _cell(vulnerability)
+    return f"[{vulnerability}](https://osv.dev/vulnerability/{quote(vulnerability, safe='')})"
+
+
+def _cell(text: str) -> str:
+    return markdown_cell(clip(text, _CELL_LIMIT))
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [_row(header), _row(("---",) * len(header)), *(_row(row) for row in rows)]
+    return "\n".join(lines)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,88 @@
+"""The lines for people that end a scan: the verdict, what was not scanned, the seven summary lines.
+
+Scripts read the seven lines, so their form is fixed. Everything here is escaped for a terminal, and
+must never say that all is well when something was not scanned.
+"""
+
+from cortex_git.scan.records import ScanReport
+from cortex_git.scan.reports.contents import Gap, gaps
+from cortex_git.scan.reports.escape import clip, terminal
+
+GAPS_SHOWN = 20
+_TEXT_LIMIT = 300
+
+SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the package; they are not yours."
+
+
+def render(report: ScanReport) -> str:
+    """The gaps, the database, the sample note and, as the last seven lines, the summary."""
+    lines = [*not_scanned_lines(report), *context_lines(report), *seven_lines(report)]
+    return "\n".join(lines) + "\n"
+
+
+def seven_lines(report: ScanReport) -> tuple[str, ...]:
+    """The seven lines of DESIGN section 8; `Unknown` joins the third only when it is not zero."""
+    counts, timing = report.severity, report.timing
+    severities = ", ".join(
+        f"{name.capitalize()}: {counts[name]}" for name in ("critical", "high", "medium", "low")
+    )
+    if counts["unknown"]:
+        severities += f", Unknown: {counts['unknown']}"
+    return (
+        f"Repositories scanned: {repositories_read(report)}",
+        f"CVEs found: {report.cves_found}",
+        severities,
+        f"Real time: {timing.real_time_s:.1f} s",
+        f"Worker spawn overhead: {timing.spawn_overhead_s_avg:.3f} s avg",
+        f"Scan time per repo: {timing.scan_time_s_avg:.3f} s avg",
+        f"Parallel efficiency: {timing.parallel_efficiency * 100:.0f} %",
+    )
+
+
+def repositories_read(report: ScanReport) -> int:
+    """Repositories that could be read, in part or wholly."""
+    return len(report.repositories) - report.failed
+
+
+def verdict(report: ScanReport) -> str:
+    """One sentence: what was found, and in how much; it never claims more than was scanned."""
+    read, missing = repositories_read(report), len(gaps(report))
+    tail = f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
+    if not read:
+        return f"Nothing was scanned.{tail}"
+    packages = sum(row.packages for row in report.repositories)
+    scope = f"{_count(packages, 'package', 'packages')} of {_count(read, 'repository', 'repositories')}"
+    if not report.cves_found:
+        qualifier = "the part that was scanned: " if missing else ""
+        return f"No known vulnerabilities in {qualifier}{scope}.{tail}"
+    found = _count(report.cves_found, "known vulnerability", "known vulnerabilities")
+    return f"{found} in {scope}.{tail}"
+
+
+def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> list[str]:
+    """`Not scanned (N):` and a line for each of the first `limit` gaps; nothing when there is none."""
+    found = gaps(report)
+    if not found:
+        return []
+    shown = found if limit is None else found[:limit]
+    lines = [f"Not scanned ({len(found)}):", *(f"  - {_gap_line(gap)}" for gap in shown)]
+    if len(found) > len(shown):
+        lines.append(f"  ... and {len(found) - len(shown)} more (see --format json)")
+    return lines
+
+
+def context_lines(report: ScanReport) -> list[str]:
+    """Which database answered, and that the sample is one."""
+    lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}"]
+    if report.sample:
+        lines.append(SAMPLE_NOTE)
+    return lines
+
+
+def _gap_line(gap: Gap) -> str:
+    parts = (gap.repo, gap.what or "failed", gap.reason)
+    return ": ".join(terminal(clip(part, _TEXT_LIMIT)) for part in parts if part)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

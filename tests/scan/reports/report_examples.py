@@ -1,0 +1,84 @@
+"""Any hostile text, and any report made of it, that hypothesis thinks of."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from cortex_git.scan.records import (
+    SEVERITIES,
+    BatchTiming,
+    Finding,
+    NotScanned,
+    RepositoryScan,
+    ScanReport,
+)
+
+TIMING = BatchTiming(12.34, 0.0211, 0.1432, 0.871, 20, "parallel")
+FEW = settings(max_examples=40, deadline=None)
+"""For properties of whole reports, of which every example is large."""
+
+NASTY = (
+    "\x1b[31mred\x1b[0m",
+    "\x1b]0;title\x07",
+    "a\u202eb",
+    "\u2066x\u2069",
+    "line\nbreak\r\n::error::x",
+    "::set-output name=x::y",
+    "##[add-mask]x",
+    "##vso[task.setvariable variable=a]b",
+    "a\u2028b\u2029c\u0085d",
+    "| a | b |",
+    "a\\|b\\",
+    "``code`` `",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "![i](http://e.test/i.png)",
+    "https://e.test www.e.test a@e.test",
+    "@octocat #1 owner/repo#2",
+    "=HYPERLINK(1)",
+    "{0} {{x}}",
+    "\udcff\ud800",
+    "\u3164\ufe0f\u200b",
+    "../../etc/passwd",
+    "",
+    "   ",
+)
+
+hostile = st.lists(st.sampled_from(NASTY) | st.text(st.characters(), max_size=12), max_size=4).map("".join)
+
+_findings = st.builds(
+    Finding,
+    id=hostile | st.sampled_from(["CVE-2024-1", "GHSA-aaaa-bbbb-cccc"]),
+    aliases=st.lists(hostile, max_size=2, unique=True).map(tuple),
+    severity=st.sampled_from(SEVERITIES),
+    score=st.none() | st.floats(0, 10),
+    ecosystem=hostile,
+    package=hostile,
+    version=hostile,
+    fixed=st.none() | hostile,
+    lockfile=hostile,
+    line=st.none() | st.integers(1, 10**6),
+    summary=hostile,
+    other_lockfiles=st.lists(hostile, max_size=2, unique=True).map(tuple),
+)
+_parts = st.lists(st.builds(NotScanned, what=hostile, reason=hostile), max_size=3).map(tuple)
+_rows = st.builds(
+    RepositoryScan,
+    repo=hostile | st.sampled_from(["/srv/a b", "git@h.test:t/x.git", "https://h.test/x.git", "./x"]),
+    status=st.sampled_from(["scanned", "incomplete", "failed"]),
+    commit=st.none() | st.just("a" * 40),
+    packages=st.integers(0, 10**6),
+    error=st.none() | hostile,
+    duration_s=st.floats(0, 10**4),
+    findings=st.lists(_findings, max_size=3).map(tuple),
+    not_scanned=_parts,
+    database=hostile,
+)
+hostile_reports = st.builds(
+    ScanReport,
+    batch=hostile,
+    repositories=st.lists(_rows, max_size=4).map(tuple),
+    timing=st.just(TIMING),
+    database=hostile,
+    coverage=_parts,
+    sample=st.booleans(),
+)
