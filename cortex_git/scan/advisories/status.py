@@ -1,0 +1,71 @@
+"""What the imported advisory database holds and how old it is: what `advisories status` shows."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.scan.advisories.database import FILE, AdvisoryDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class EcosystemStatus:
+    """One ecosystem of the database."""
+
+    ecosystem: str
+    records: int
+    newest: str
+    """When its newest record was modified, as the record says (RFC 3339)."""
+    source: str
+    """Where it was imported from, without user info."""
+    imported_at: str
+    etag: str
+    unreadable: int
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatus:
+    """The imported database; `identity` is None where nothing was imported yet."""
+
+    path: Path
+    identity: str | None = None
+    imported_at: datetime | None = None
+    records: int = 0
+    size_bytes: int = 0
+    ecosystems: tuple[EcosystemStatus, ...] = ()
+
+
+def status(data_dir: Path) -> DatabaseStatus:
+    """The state of a data folder's database. Raises EnvironmentProblem for a damaged one."""
+    path = data_dir / FILE
+    if not path.exists():
+        return DatabaseStatus(path)
+    with AdvisoryDatabase.open(path) as database:
+        try:
+            rows = _rows(path)
+        except sqlite3.DatabaseError as error:
+            raise EnvironmentProblem(
+                f"{path} is damaged ({error})", "run `cortex-git advisories update`"
+            ) from None
+        return DatabaseStatus(
+            path=path,
+            identity=database.identity,
+            imported_at=database.built_at.astimezone(UTC),
+            records=sum(count for count, _ in database.content.values()),
+            size_bytes=path.stat().st_size,
+            ecosystems=tuple(rows),
+        )
+
+
+def _rows(path: Path) -> list[EcosystemStatus]:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    query = (
+        "SELECT c.ecosystem, c.records, c.newest, s.origin, s.imported_at, s.etag, s.unreadable, s.withdrawn"
+        " FROM content c JOIN source s ON s.ecosystem = c.ecosystem ORDER BY c.ecosystem"
+    )
+    try:
+        return [EcosystemStatus(*row) for row in connection.execute(query)]
+    finally:
+        connection.close()

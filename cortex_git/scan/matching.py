@@ -1,0 +1,183 @@
+"""Matching pinned packages against the advisory database, one repository at a time.
+
+Owns what counts as one finding. Must never call a package safe that it could not check: what the
+database does not cover, or a version that can't be ordered, becomes a `NotScanned`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
+from cortex_git.scan.advisories.names import lookup_name
+from cortex_git.scan.advisories.ranges import Span
+from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package
+from cortex_git.scan.versions import VersionError, parse
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """The findings of one repository, and what could not be matched."""
+
+    findings: tuple[Finding, ...]
+    not_scanned: tuple[NotScanned, ...]
+
+
+class _Hit(NamedTuple):
+    """A vulnerability of one version: what it is, and the range whose end is the fix, if one is named."""
+
+    summary: str
+    fix: Span | None
+
+
+class _Checked(NamedTuple):
+    """What the entries about one package say about one version."""
+
+    hits: Mapping[int, _Hit]
+    """By vulnerability."""
+    gaps: tuple[str, ...]
+
+
+def match(database: AdvisoryDatabase, packages: Sequence[Package]) -> MatchResult:
+    """Find the vulnerabilities of one repository's packages.
+
+    One vulnerability under several ids counts once, and so does a package that several lockfiles pin.
+    Findings come most severe first; sqlite3.DatabaseError when the database file is damaged.
+    """
+    covered = database.ecosystems()
+    by_name: dict[tuple[str, str], list[Package]] = defaultdict(list)
+    uncovered: Counter[str] = Counter()
+    for package in packages:
+        if package.ecosystem in covered:
+            name = lookup_name(package.ecosystem, package.name)
+            by_name[package.ecosystem, name].append(package)
+        else:
+            uncovered[package.ecosystem] += 1
+    findings: list[Finding] = []
+    not_scanned = [_uncovered(ecosystem, count) for ecosystem, count in sorted(uncovered.items())]
+    for ecosystem in sorted({ecosystem for ecosystem, _ in by_name}):
+        names = [name for known, name in by_name if known == ecosystem]
+        for name, entries in database.advised(ecosystem, names).items():
+            if entries:
+                pinned = sorted(by_name[ecosystem, name], key=_place)
+                checked = {p.version: _check(ecosystem, p.version, entries) for p in pinned}
+                findings += _findings(database, pinned, checked)
+                not_scanned += _gaps(pinned, checked)
+    findings.sort(key=_order)
+    return MatchResult(tuple(findings), tuple(not_scanned))
+
+
+def _uncovered(ecosystem: str, count: int) -> NotScanned:
+    what = f"{count} package{'' if count == 1 else 's'} of {ecosystem}"
+    return NotScanned(what, "the database has no advisories for it")
+
+
+def _place(package: Package) -> tuple[str, int, str]:
+    return (package.lockfile, package.line or 0, package.version)
+
+
+def _order(finding: Finding) -> tuple[int, float, str, str, str]:
+    rank = SEVERITIES.index(finding.severity)
+    return (rank, -(finding.score or 0.0), finding.ecosystem, finding.package, finding.id)
+
+
+def _check(ecosystem: str, version: str, entries: Iterable[Advised]) -> _Checked:
+    """Test one version against the entries; a gap counts only where no twin record could be evaluated."""
+    try:
+        key = parse(ecosystem, version)
+    except VersionError:
+        return _check_unordered(version, entries)
+    hits: dict[int, _Hit] = {}
+    gaps: dict[int, str] = {}
+    evaluated: set[int] = set()
+    for entry in entries:
+        fix: Span | None = None
+        for span in entry.spans:
+            if span.covers(key):
+                fix = _later(fix, span)
+        if fix is None:
+            if version in entry.versions or key in entry.keys:
+                fix = _next_fix(entry, key)
+            elif entry.gap:
+                gaps[entry.vulnerability] = f"advisory {entry.advisory} {entry.gap}"
+                continue
+            else:
+                evaluated.add(entry.vulnerability)
+                continue
+        known = hits.get(entry.vulnerability)
+        hits[entry.vulnerability] = _Hit(entry.summary, fix) if known is None else _merged(known, entry, fix)
+    return _Checked(hits, tuple(text for n, text in gaps.items() if n not in evaluated and n not in hits))
+
+
+def _check_unordered(version: str, entries: Iterable[Advised]) -> _Checked:
+    """What can be said without an order: listed versions, and entries that cover every version."""
+    hits: dict[int, _Hit] = {}
+    unsure: set[int] = set()
+    for entry in entries:
+        if version in entry.versions or any(s.start is None and s.end is None for s in entry.spans):
+            hits.setdefault(entry.vulnerability, _Hit(entry.summary, None))
+        elif entry.spans or entry.keys or entry.gap:
+            unsure.add(entry.vulnerability)
+    unsure -= hits.keys()
+    plural = "y was" if len(unsure) == 1 else "ies were"
+    text = f"its version cannot be ordered, so {len(unsure)} advisor{plural} not checked"
+    return _Checked(hits, (text,) if unsure else ())
+
+
+def _merged(hit: _Hit, entry: Advised, fix: Span | None) -> _Hit:
+    """What one more record of the same vulnerability adds."""
+    return _Hit(hit.summary or entry.summary, _later(hit.fix, fix))
+
+
+def _later(one: Span | None, other: Span | None) -> Span | None:
+    """Of overlapping ranges the one with the last fix: the first version that leaves them all."""
+    if one is None or other is None:
+        return other if one is None else one
+    if other.fixed is not None and (one.fixed is None or other.end > one.end):
+        return other
+    return one
+
+
+def _next_fix(entry: Advised, key: Any) -> Span | None:
+    """For a version that is listed but in no range: the smallest fix above it that the entry names."""
+    above = [span for span in entry.spans if span.fixed is not None and span.end > key]
+    return min(above, key=lambda span: span.end, default=None)
+
+
+def _findings(
+    database: AdvisoryDatabase, pinned: Sequence[Package], checked: Mapping[str, _Checked]
+) -> Iterator[Finding]:
+    """One finding a vulnerability, at the first place that pins a vulnerable version."""
+    places: dict[int, list[Package]] = defaultdict(list)
+    for package in pinned:
+        for number in checked[package.version].hits:
+            places[number].append(package)
+    for number, packages in places.items():
+        first = packages[0]
+        hit = checked[first.version].hits[number]
+        known = database.vulnerability(number)
+        others = dict.fromkeys(p.lockfile for p in packages if p.lockfile != first.lockfile)
+        yield Finding(
+            id=known.id,
+            aliases=known.aliases,
+            severity=known.severity,
+            score=known.score,
+            ecosystem=first.ecosystem,
+            package=first.name,
+            version=first.version,
+            fixed=hit.fix.fixed if hit.fix else None,
+            lockfile=first.lockfile,
+            line=first.line,
+            summary=hit.summary,
+            other_lockfiles=tuple(others),
+        )
+
+
+def _gaps(pinned: Sequence[Package], checked: Mapping[str, _Checked]) -> Iterator[NotScanned]:
+    reported: set[str] = set()
+    for package in pinned:
+        if package.version not in reported:
+            reported.add(package.version)
+            what = f"{package.ecosystem} {package.name} {package.version} ({package.lockfile})"
+            yield from (NotScanned(what, reason) for reason in checked[package.version].gaps)
