@@ -1,0 +1,119 @@
+"""The `scan` runner: one repository a task, on state that a warm worker keeps between tasks.
+
+Owns this process's open database and cache. Must never take a credentials program from the task's own
+document: whoever calls `run` adds it from host-local settings.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cortex_git.errors import BadInput, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from cortex_git.scan.advisories.database import AdvisoryDatabase
+    from cortex_git.scan.cache import ScanCache
+    from cortex_git.scan.sources import Source
+
+STARTER = "starter"
+
+
+class _State(NamedTuple):
+    key: tuple[int, str, str, str]
+    database: "AdvisoryDatabase"
+    cache: "ScanCache"
+
+
+_state: _State | None = None
+
+
+def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Scan one repository; the row as `RepositoryScan.to_json` gives it.
+
+    `payload`: `repo` (as shown), `url` (as parsed), optionally `ref`, `database` (a path, `starter`, or
+    nothing for the imported one), `data_dir`, `cache_dir`, `askpass`, `helper`, `limits`. Raises BadInput
+    for an address that git must not get, EnvironmentProblem where there is no database.
+    """
+    from cortex_git.scan.reading import Limits
+    from cortex_git.scan.scanner import scan_repository
+    from cortex_git.scan.sources import Credentials
+
+    state = _prepared(payload)
+    row = scan_repository(
+        _source(payload),
+        database=state.database,
+        cache=state.cache,
+        credentials=Credentials(payload.get("askpass"), payload.get("helper")),
+        limits=Limits.from_json(payload.get("limits") or {}),
+    )
+    return row.to_json()
+
+
+def preload() -> None:
+    """Import everything a scan needs, so that a process forked from this one starts at once."""
+    from importlib import import_module
+
+    for name in (
+        "git",
+        "git.exc",
+        "yaml",
+        "packaging.version",
+        "univers.versions",
+        "cortex_git.scan.scanner",
+    ):
+        import_module(name)
+    from cortex_git.scan.lockfiles import FORMATS
+
+    for module in {form.module for form in FORMATS.values()}:
+        import_module(f"cortex_git.scan.lockfiles.{module}")
+
+
+def _source(payload: Mapping[str, Any]) -> "Source":
+    """The task's repository, checked again: a task may have been written by anyone who can push."""
+    from cortex_git.scan.sources import checked_source
+
+    repo, url, ref = payload.get("repo"), payload.get("url"), payload.get("ref")
+    if not isinstance(repo, str) or not isinstance(url, str) or not isinstance(ref, str | None):
+        raise BadInput("a scan task without repository", "give it `repo` and `url`")
+    return checked_source(repo, url, ref)
+
+
+def _prepared(payload: Mapping[str, Any]) -> _State:
+    """This process's database and cache, opened once; again after a fork, an update or other settings."""
+    global _state
+    from cortex_git.scan.scanner import open_cache
+
+    database = str(payload.get("database") or "")
+    data_dir, cache_dir = str(payload.get("data_dir") or ""), str(payload.get("cache_dir") or "")
+    key = (os.getpid(), database, data_dir + _mark(database, data_dir), cache_dir)
+    if _state is None or _state.key != key:
+        opened = _open_database(database, data_dir, cache_dir)
+        _state = _State(key, opened, open_cache(Path(cache_dir) if cache_dir else None))
+    return _state
+
+
+def _mark(database: str, data_dir: str) -> str:
+    """Which file is there now: an update replaces it, and a warm worker is to notice."""
+    if database == STARTER:
+        return ""
+    from cortex_git.scan.advisories.database import FILE
+
+    try:
+        facts = (Path(database) if database else Path(data_dir) / FILE).stat()
+    except OSError:
+        return " absent"
+    return f" {facts.st_ino} {facts.st_mtime_ns}"
+
+
+def _open_database(database: str, data_dir: str, cache_dir: str) -> "AdvisoryDatabase":
+    from cortex_git.scan.advisories.database import AdvisoryDatabase, open_default, open_starter
+
+    if database == STARTER:
+        return open_starter(Path(cache_dir))
+    if database:
+        return AdvisoryDatabase.open(Path(database))
+    found = open_default(Path(data_dir))
+    if found is None:
+        raise EnvironmentProblem("no advisories were imported yet", "run `cortex-git advisories update`")
+    return found

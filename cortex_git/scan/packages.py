@@ -1,0 +1,142 @@
+"""The packages of one repository: reads its lockfiles with the files they include, or remembers them.
+
+Owns the order of reading (one pass over the blobs, then the includes in rounds). Must never let one
+lockfile take more time or memory than the limits say.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from cortex_git.scan.cache import ScanCache
+from cortex_git.scan.lockfiles import includes_of, kind_of, read_lockfile
+from cortex_git.scan.reading import OutOfTime, RepositorySnapshot, bounded_parse
+from cortex_git.scan.records import LockfileContent, Package
+
+_MAX_ROUNDS = 10
+_MAX_HELD_BYTES = 48 * 1024 * 1024
+_KINDS_INCLUDED = frozenset({"requirements", "maven"})
+"""Kinds whose files are kept while reading, because others of the repository may include them."""
+_NOT_TO_KEEP = "could not be read ("
+"""How a gap begins that is our mistake or a lack of memory: it is to be tried again the next time."""
+
+T = TypeVar("T")
+
+
+class PackageReader:
+    """Reads lockfiles of one snapshot; gaps are recorded in the snapshot."""
+
+    def __init__(self, snapshot: RepositorySnapshot, cache: ScanCache) -> None:
+        self._snapshot = snapshot
+        self._cache = cache
+        self._content: dict[str, LockfileContent] = {}
+        self._held: dict[str, bytes] = {}
+        self._held_bytes = 0
+        self._includes: dict[str, tuple[str, ...]] = {}
+
+    def packages(self) -> tuple[Package, ...]:
+        """Every package read so far, each place once, in the order of the lockfiles' paths."""
+        contents = (content for _, content in sorted(self._content.items()))
+        return tuple(dict.fromkeys(package for content in contents for package in content.packages))
+
+    def read(self, lockfiles: list[str]) -> None:
+        """Read these lockfiles. OutOfTime when the repository's time has passed; what was read stays."""
+        including: list[str] = []
+        for path, data in self._snapshot.read(self._unknown(lockfiles)):
+            self._snapshot.deadline.left()
+            if self._find_includes(path, data, kind_of(path) or ""):
+                including.append(path)
+            else:
+                self._parse(path, data, {})
+        self._fetch_includes(including)
+        for path in including:
+            self._snapshot.deadline.left()
+            if path in self._held:
+                reachable = self._reachable(path)
+                files = {name: self._held[name] for name in reachable if name in self._held}
+                self._parse(path, self._held[path], files, reachable)
+
+    def _unknown(self, lockfiles: list[str]) -> list[str]:
+        """The lockfiles that the cache does not answer for."""
+        unknown = []
+        for path in lockfiles:
+            oid = self._snapshot.oid(path)
+            known = self._cache.lockfile(path, oid, self._snapshot.oid) if oid else None
+            if known is None:
+                unknown.append(path)
+            else:
+                self._take(path, known)
+        return unknown
+
+    def _find_includes(self, path: str, data: bytes, kind: str) -> bool:
+        """Note what the file includes and hold on to its content; whether it includes anything."""
+        if kind not in _KINDS_INCLUDED:
+            return False
+        found = self._bounded(path, lambda: includes_of(kind, path, data))
+        self._includes[path] = found or ()
+        return self._hold(path, data) and bool(found)
+
+    def _hold(self, path: str, data: bytes) -> bool:
+        if self._held_bytes + len(data) > _MAX_HELD_BYTES:
+            self._snapshot.skip(
+                path, f"files that include others pass the limit of {_MAX_HELD_BYTES:,} bytes"
+            )
+            return False
+        self._held_bytes += len(data)
+        self._held[path] = data
+        return True
+
+    def _fetch_includes(self, including: list[str]) -> None:
+        """Read what is included and not held yet, round by round as included files include others."""
+        kinds = {path: kind_of(path) or "" for path in including}
+        frontier, seen = list(including), set(including)
+        for _ in range(_MAX_ROUNDS):
+            following: dict[str, str] = {}
+            for path in frontier:
+                following |= {name: kinds[path] for name in self._includes.get(path, ()) if name not in seen}
+            seen |= following.keys()
+            kinds |= following
+            absent = [name for name in following if name not in self._held]
+            for name, data in self._snapshot.read(absent):
+                self._find_includes(name, data, kinds[name])
+            frontier = list(following)
+            if not frontier:
+                return
+
+    def _reachable(self, path: str) -> list[str]:
+        """Every file that `path` includes, directly or through others, whether it exists or not."""
+        reached: dict[str, None] = {}
+        pending = list(self._includes.get(path, ()))
+        while pending:
+            name = pending.pop()
+            if name not in reached:
+                reached[name] = None
+                pending += self._includes.get(name, ())
+        return list(reached)
+
+    def _parse(
+        self, path: str, data: bytes, files: Mapping[str, bytes], reachable: list[str] | None = None
+    ) -> None:
+        content = self._bounded(path, lambda: read_lockfile(path, data, files.get))
+        if content is None:
+            return
+        self._take(path, content)
+        oid = self._snapshot.oid(path)
+        if oid and not any(gap.reason.startswith(_NOT_TO_KEEP) for gap in content.not_scanned):
+            includes = {name: self._snapshot.oid(name) for name in reachable or ()}
+            self._cache.remember_lockfile(path, oid, includes, content)
+
+    def _bounded(self, path: str, work: Callable[[], T]) -> T | None:
+        """The result of `work`, None when it took too much, which is recorded."""
+        limits = self._snapshot.limits
+        try:
+            with bounded_parse(limits.parse_s, limits.parse_memory_bytes):
+                return work()
+        except OutOfTime as problem:
+            self._snapshot.skip(path, str(problem))
+        except MemoryError:
+            self._snapshot.skip(path, f"takes over {limits.parse_memory_bytes:,} bytes of memory to read")
+        return None
+
+    def _take(self, path: str, content: LockfileContent) -> None:
+        self._content[path] = content
+        self._snapshot.not_scanned += content.not_scanned

@@ -1,0 +1,127 @@
+"""The files of a commit, streamed from `git ls-tree` so that no repository can fill the memory.
+
+Owns the caps on number, length and depth of paths. Must never drop an entry beyond a cap in silence.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import IO, NamedTuple, cast
+
+from cortex_git.gitio import telling_line
+from cortex_git.scan.reading.errors import RepositoryUnreadable
+from cortex_git.scan.reading.limits import Deadline, Limits
+from cortex_git.scan.reading.process import GuardedGit
+from cortex_git.scan.records import NotScanned
+
+_CHUNK = 256 * 1024
+_SUBMODULE = b"160000"
+
+
+class Entry(NamedTuple):
+    """One file of the commit."""
+
+    mode: str
+    """Six octal digits; `120000` is a symbolic link."""
+    oid: str
+
+    @property
+    def link(self) -> bool:
+        return self.mode == "120000"
+
+
+class Listing(NamedTuple):
+    """The files by their path (bytes that are not UTF-8 shown as escapes), and what was left out."""
+
+    entries: dict[str, Entry]
+    not_scanned: list[NotScanned]
+
+
+def list_files(git: GuardedGit, commit: str, limits: Limits, deadline: Deadline) -> Listing:
+    """Every file of the commit. Submodules are other repositories and are not listed.
+
+    Raises RepositoryUnreadable when a tree is missing or damaged.
+    """
+    reader = _Reader(limits)
+    command = ("ls-tree", "-r", "-z", "--full-tree", commit)
+    with git.streaming(*command, timeout=deadline.left()) as process:
+        stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
+        errors = _Drain(stderr)
+        complete = all(reader.take(record) for record in _records(stdout, limits.path_bytes * 2))
+        if complete:
+            status = process.wait()
+            deadline.left()
+            if status:
+                reason = telling_line(errors.text()) if status > 0 else f"git ended by signal {-status}"
+                raise RepositoryUnreadable(f"its files cannot be listed ({reason})", "run git fsck in it")
+    return Listing(reader.entries, reader.not_scanned())
+
+
+class _Drain:
+    """Reads a pipe to its end beside us, keeping the first part, so that the writer never blocks."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        try:
+            while chunk := pipe.read(8192):
+                self._kept = (self._kept + chunk)[:8192]
+        except (OSError, ValueError):
+            return
+
+    def text(self) -> str:
+        self._thread.join(1.0)
+        return self._kept.decode("utf-8", "replace")
+
+
+def _records(pipe: IO[bytes], longest: int) -> Iterator[bytes]:
+    """The NUL-ended records; of one that is longer than `longest` bytes only the beginning."""
+    rest = b""
+    while chunk := pipe.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from whole
+        if len(rest) > longest + _CHUNK:
+            rest = rest[: longest + 1]
+    if rest:
+        yield rest
+
+
+class _Reader:
+    """Takes records until a cap is met."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._limits = limits
+        self._bytes = 0
+        self._unusual = 0
+        self._stopped = ""
+
+    def take(self, record: bytes) -> bool:
+        """False when no more is to be read."""
+        head, _, name = record.partition(b"\t")
+        self._bytes += len(record)
+        if self._bytes > self._limits.listing_bytes:
+            self._stopped = f"file names of more than {self._limits.listing_bytes:,} bytes in all"
+            return False
+        if len(self.entries) >= self._limits.paths:
+            self._stopped = f"more than {self._limits.paths:,} files"
+            return False
+        if len(name) > self._limits.path_bytes or name.count(b"/") > self._limits.path_depth:
+            self._unusual += 1
+            return True
+        mode, _, oid = head.split(b" ")
+        if mode != _SUBMODULE:
+            self.entries[name.decode("utf-8", "backslashreplace")] = Entry(mode.decode(), oid.decode())
+        return True
+
+    def not_scanned(self) -> list[NotScanned]:
+        found = []
+        if self._stopped:
+            found.append(NotScanned("the files beyond a limit", f"the repository has {self._stopped}"))
+        if self._unusual:
+            longest, deepest = self._limits.path_bytes, self._limits.path_depth
+            reason = f"paths of more than {longest:,} bytes or {deepest} folders"
+            found.append(NotScanned(f"{self._unusual:,} files", reason))
+        return found

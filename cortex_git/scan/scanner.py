@@ -1,0 +1,113 @@
+"""Scans one repository: opens it, reads its lockfiles, matches the packages, and makes its row.
+
+Must never raise for anything that a repository does, and never call one scanned while a part of it was
+not: that is an `incomplete` row which names the part.
+"""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from cortex_git.errors import CortexError
+from cortex_git.gitio import redact
+from cortex_git.scan.cache import ScanCache, match_key
+from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
+from cortex_git.scan.matching import MatchResult, match
+from cortex_git.scan.packages import PackageReader
+from cortex_git.scan.reading import Limits, NoCommit, OutOfTime, RepositorySnapshot, open_repository
+from cortex_git.scan.records import NotScanned, Package, RepositoryScan
+from cortex_git.scan.sources import Credentials, Source
+
+if TYPE_CHECKING:
+    from cortex_git.scan.advisories.database import AdvisoryDatabase
+
+WHOLE = "the repository"
+
+
+class _Read(NamedTuple):
+    commit: str
+    packages: tuple[Package, ...]
+    not_scanned: tuple[NotScanned, ...]
+
+
+def scan_repository(
+    source: Source,
+    *,
+    database: "AdvisoryDatabase",
+    cache: ScanCache | None = None,
+    credentials: Credentials | None = None,
+    limits: Limits | None = None,
+) -> RepositoryScan:
+    """The row of one repository: scanned, incomplete or failed, with its duration in seconds."""
+    started = time.monotonic()
+    cache = cache or ScanCache(None)
+    read, result, error = _Read("", (), ()), MatchResult((), ()), None
+    try:
+        read = _read(source, cache, credentials or Credentials(), limits or Limits())
+        result = _match(database, read.packages, cache)
+        cache.save()
+    except NoCommit as problem:
+        read = _Read("", (), (NotScanned(WHOLE, problem.message),))
+    except OutOfTime as problem:
+        error = f"{source.repo} {problem}"
+    except CortexError as problem:
+        error = str(problem)
+    except Exception as problem:
+        # A mistake of ours that one repository provokes must be seen, and cost only its row.
+        error = f"internal error ({type(problem).__name__}: {problem})"
+    not_scanned = tuple(dict.fromkeys(read.not_scanned + result.not_scanned))
+    return RepositoryScan(
+        repo=source.repo,
+        status="failed" if error else "incomplete" if not_scanned else "scanned",
+        commit=read.commit or None,
+        packages=len({(package.ecosystem, package.name, package.version) for package in read.packages}),
+        error=redact(error) if error else None,
+        duration_s=time.monotonic() - started,
+        findings=result.findings,
+        not_scanned=not_scanned,
+        database=_named(database),
+    )
+
+
+def _read(source: Source, cache: ScanCache, credentials: Credentials, limits: Limits) -> _Read:
+    with open_repository(source, credentials, limits) as snapshot:
+        lockfiles = sorted(path for path in snapshot.entries if kind_of(path))
+        reader = PackageReader(snapshot, cache)
+        try:
+            reader.read(lockfiles[: limits.lockfiles])
+        except OutOfTime as problem:
+            snapshot.skip("the lockfiles not read by then", f"the repository {problem}")
+        gaps = [*_without_lockfiles(snapshot, lockfiles), *snapshot.not_scanned]
+        if len(lockfiles) > limits.lockfiles:
+            over = len(lockfiles) - limits.lockfiles
+            gaps.append(NotScanned(f"{over:,} more lockfiles", f"the limit is {limits.lockfiles:,}"))
+        return _Read(snapshot.commit, reader.packages(), tuple(gaps))
+
+
+def _without_lockfiles(snapshot: RepositorySnapshot, lockfiles: list[str]) -> Iterable[NotScanned]:
+    manifests = manifest_without_lock(snapshot.entries)
+    if lockfiles:
+        return manifests
+    nothing = "no lockfile found" if manifests else "no lockfile or manifest found"
+    return [NotScanned(WHOLE, nothing), *manifests]
+
+
+def _match(database: "AdvisoryDatabase", packages: tuple[Package, ...], cache: ScanCache) -> MatchResult:
+    key = match_key(database.identity, packages)
+    known = cache.matched(key)
+    if known is None:
+        known = match(database, packages)
+        cache.remember_match(key, known)
+    return known
+
+
+def _named(database: "AdvisoryDatabase") -> str:
+    if database.name == "starter":
+        return database.name
+    return f"{database.name} {database.built_at:%Y-%m-%d}"
+
+
+def open_cache(cache_dir: Path | None) -> ScanCache:
+    """The cache in the user's cache folder, or one that remembers nothing."""
+    return ScanCache(cache_dir)

@@ -1,0 +1,237 @@
+"""Which repositories a scan looks at: arguments, a repositories file, the checkouts below a folder.
+
+Owns how a repository is written down. Must never let a URL's user name or password be stored or
+printed, nor hand git an address that could start a program (`ext::`, `-option`).
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from cortex_git.errors import BadInput
+from cortex_git.scan.records import NotScanned
+
+REMOTE_SCHEMES = ("https", "http", "ssh", "git")
+"""What may be fetched from; `file` is read in place and nothing else is accepted."""
+
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")
+_SCP_LIKE = re.compile(r"(?:(?P<user>[^@/:\s]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@/:\[\]\s]+):(?P<path>.+)")
+_REF = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\+@{}-](?:[^\x00-\x20\x7f~^:?*\[\\{}])*")
+_MAX_LENGTH = 4096
+_USE_ASKPASS = "leave it out and name a program that answers with --askpass or --credential-helper"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One repository to scan."""
+
+    repo: str
+    """As the person wrote it, without user info and ref: what is shown and stored."""
+    url: str
+    """What git gets: an absolute path, or a URL (an ssh address keeps its account name)."""
+    ref: str | None = None
+    """Branch, tag or full commit id; None for the repository's HEAD."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the repository is read in place."""
+        return self.url.startswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Programs that answer for user names and passwords; from the command line or host-local config."""
+
+    askpass: str | None = None
+    helper: str | None = None
+
+
+class Checkouts(NamedTuple):
+    """What was found below a folder, and the folders that could not be looked into."""
+
+    sources: list[Source]
+    not_scanned: list[NotScanned]
+
+
+def parse_source(text: str, base: Path | None = None) -> Source:
+    """A path, URL or `git@host:path`, each with an optional `@ref`; paths are relative to `base`.
+
+    An `@` right after a slash belongs to the path. Raises BadInput for what git must not get.
+    """
+    text = text.strip()
+    _refuse_unsafe(text)
+    matched = _SCHEME.fullmatch(text)
+    if matched:
+        return _from_url(matched["scheme"].lower(), matched["rest"])
+    base = base or Path.cwd()
+    scp = _SCP_LIKE.fullmatch(text)
+    if scp and not _path(text, base).exists():
+        return _from_scp(scp)
+    return _from_path(text, base)
+
+
+def checked_source(repo: str, url: str, ref: str | None) -> Source:
+    """A source that was written down earlier, by anyone who could push; BadInput if it is not one of ours."""
+    _refuse_unsafe(repo)
+    _refuse_unsafe(url)
+    if not url.startswith("/"):
+        parsed = parse_source(url, Path("/"))
+        if parsed.local or parsed.url != url or parsed.ref:
+            raise BadInput(f"{repo!r} is not written as a repository's address", "submit it again")
+    return Source(repo, url, ref if ref is None else checked_ref(ref))
+
+
+def _refuse_unsafe(text: str) -> None:
+    if not text:
+        raise BadInput("an empty repository name", "give a path or a URL")
+    if len(text) > _MAX_LENGTH:
+        raise BadInput(f"a repository name of {len(text):,} characters", "give a path or a URL")
+    if not text.isprintable():
+        raise BadInput(f"{text!r} has control characters", "give a path or a URL without them")
+    if text.startswith("-"):
+        raise BadInput(f"{text!r} looks like an option", "put ./ before a folder that starts with a dash")
+    if _HELPER.match(text):
+        raise BadInput(f"{text!r} would start a remote helper program", "give a path or an https or ssh URL")
+
+
+def _from_url(scheme: str, rest: str) -> Source:
+    if scheme == "file":
+        host, slash, path = rest.partition("/")
+        if host not in ("", "localhost") or not slash:
+            raise BadInput(f"file://{host} is not on this machine", "write file:///absolute/path")
+        found = _from_path(unquote("/" + path), Path("/"))
+        return Source(f"file://{found.repo}", found.url, found.ref)
+    if scheme not in REMOTE_SCHEMES:
+        raise BadInput(f"{scheme}:// is not a way to reach a repository here", "use https, http, ssh or git")
+    authority, slash, path = rest.partition("/")
+    user, _, host = authority.rpartition("@")
+    if ":" in user:
+        raise BadInput(f"the URL of {host} has a password in it", _USE_ASKPASS)
+    if not slash or not path.strip("/") or not host or host.startswith("-"):
+        raise BadInput(f"{scheme}://{host} names no repository", "write scheme://host/path")
+    path, ref = _split_ref(path)
+    shown = f"{scheme}://{host}/{path}"
+    if scheme != "ssh":
+        return Source(shown, shown, ref)
+    _refuse_account(user)
+    return Source(shown, f"ssh://{user}@{host}/{path}" if user else shown, ref)
+
+
+def _from_scp(scp: "re.Match[str]") -> Source:
+    host, user = scp["host"], scp["user"] or ""
+    if host.startswith("-") or scp["path"].startswith("-"):
+        raise BadInput(f"{host!r} looks like an option", "write ssh://host/path")
+    _refuse_account(user)
+    path, ref = _split_ref(scp["path"])
+    shown = f"{host}:{path}"
+    return Source(shown, f"{user}@{shown}" if user else shown, ref)
+
+
+def _refuse_account(user: str) -> None:
+    if user and not re.fullmatch(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*", user):
+        raise BadInput("an ssh account name with unusual characters", "use letters, digits, dot, dash")
+
+
+def _from_path(text: str, base: Path) -> Source:
+    path, ref = text, None
+    if not _path(text, base).exists():
+        path, ref = _split_ref(text)
+    return Source(path, str(_path(path, base)), ref)
+
+
+def _path(text: str, base: Path) -> Path:
+    """The absolute path without its symbolic links resolved; `~` is the home folder."""
+    try:
+        return Path(os.path.normpath(base / Path(text).expanduser()))
+    except RuntimeError:
+        raise BadInput(f"{text} names an unknown user", "write the whole path") from None
+
+
+def _split_ref(path: str) -> tuple[str, str | None]:
+    before, separator, ref = path.rpartition("@")
+    if not separator or not before or before.endswith("/"):
+        return path, None
+    return before, checked_ref(ref)
+
+
+def checked_ref(ref: str) -> str:
+    """`ref` if it can be a branch, tag or commit id; BadInput otherwise."""
+    parts = ref.split("/")
+    odd = any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
+    if odd or ".." in ref or "@{" in ref or not _REF.fullmatch(ref) or ref.endswith("."):
+        raise BadInput(f"{ref!r} is not a branch, tag or commit id", "write repository@branch")
+    return ref
+
+
+def read_repos_file(path: str) -> list[Source]:
+    """The repositories listed in a file, one a line; `-` reads standard input.
+
+    Blank lines and `#` comments are passed over. Relative paths are relative to the file. BadInput
+    names the file and the line.
+    """
+    base = Path.cwd() if path == "-" else Path(path).absolute().parent
+    try:
+        raw = sys.stdin.buffer.read() if path == "-" else Path(path).expanduser().read_bytes()
+        lines = raw.decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}", "give a file with one repository a line") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8 text", "give a file with one repository a line") from None
+    sources = []
+    for number, line in enumerate(lines, 1):
+        text = re.sub(r"(?:^|\s)#.*", "", line).strip()
+        if not text:
+            continue
+        try:
+            sources.append(parse_source(text, base))
+        except BadInput as error:
+            raise BadInput(f"{path}:{number}: {error.message}", error.hint) from None
+    return without_duplicates(sources)
+
+
+def without_duplicates(sources: Iterable[Source]) -> list[Source]:
+    """Each repository and ref once, in the order given."""
+    return list({(source.url, source.ref): source for source in reversed(list(sources))}.values())[::-1]
+
+
+def find_checkouts(root: Path) -> Checkouts:
+    """The checkouts and bare repositories below `root`, sorted by path; none inside another is looked for.
+
+    Symbolic links are not followed. Worktrees (a `.git` file) count. Raises BadInput when `root` is
+    not a folder that can be read.
+    """
+    top = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  normalised, but links not resolved
+    if not top.is_dir():
+        raise BadInput(f"{root} is not a folder", "give a folder that has checkouts below it")
+    not_scanned: list[NotScanned] = []
+    found = sorted(_walk(top, not_scanned))
+    return Checkouts([Source(path, path) for path in found], not_scanned)
+
+
+def _walk(top: Path, not_scanned: list[NotScanned]) -> Iterator[str]:
+    pending = [str(top)]
+    while pending:
+        folder = pending.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = {entry.name: entry for entry in listing}
+        except OSError as error:
+            not_scanned.append(NotScanned(folder, f"the folder cannot be read ({error.strerror})"))
+            continue
+        if ".git" in entries or {"HEAD", "objects", "refs"} <= entries.keys():
+            yield folder
+            continue
+        pending += [entry.path for entry in entries.values() if _is_folder(entry)]
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
