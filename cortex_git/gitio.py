@@ -4,6 +4,7 @@ Owns how git is started (through GitPython), ended and understood. Must never ru
 prompt, or let a URL's user name and password reach an error text.
 """
 
+import hashlib
 import os
 import re
 import signal
@@ -242,6 +243,13 @@ class Git:
         """Every ref under the prefixes, with its object id."""
         out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
         return {ref: oid for oid, _, ref in (line.partition(" ") for line in out.splitlines())}
+
+
+def blob_id(content: bytes, like: str) -> str:
+    """The object id git gives to a blob, in the hash of the object id `like`."""
+    header = f"blob {len(content)}\0".encode()
+    algorithm = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    return algorithm(header + content).hexdigest()
 
 
 def kill_group(process: "subprocess.Popen[bytes]") -> None:

@@ -83,7 +83,9 @@ class Document(BaseModel):
     def to_bytes(self) -> bytes:
         """The document as people and git like it: sorted keys, two spaces, a last newline."""
         value = self.model_dump(mode="json", by_alias=True)
-        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
+            "utf-8", "replace"
+        )
 
 
 def _first_reason(error: Exception) -> str:

@@ -21,6 +21,7 @@ _DOCUMENT = re.compile(
     r"|(?P<kind>tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.json)$"
 )
 _SUMMARY = "summary"
+_PLAIN = re.compile(rf"^{ROOT}/[A-Za-z0-9._/-]+$")
 
 
 class Place(NamedTuple):
@@ -65,3 +66,8 @@ def place_of(path: str) -> Place | None:
     if match["task"] == _SUMMARY and match["kind"] == "results":
         return None
     return Place(match["kind"], match["batch"], match["task"])
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path is one that this project could have written; others are never folded."""
+    return _PLAIN.match(path) is not None

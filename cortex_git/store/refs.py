@@ -65,6 +65,8 @@ class RefStore(Protocol):
 
     git: Git
     namespace: str
+    refusal: str
+    """Why the last REFUSED update was refused, in git's words; empty before any."""
 
     def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
         """Apply the updates, all or none when `atomic`, else each for itself; one outcome each."""
@@ -99,6 +101,7 @@ class RemoteRefs:
         self.remote = remote
         self.namespace = namespace
         self.branch = f"refs/heads/{branch}"
+        self.refusal = ""
 
     def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
         if not updates:
@@ -116,6 +119,9 @@ class RemoteRefs:
         except GitFailed:
             return [Outcome.UNKNOWN] * len(updates)
         lines = {line.ref: line for line in parse_push(done.text)}
+        for line in lines.values():
+            if line.flag == "!" and not line.stale and not line.bystander:
+                self.refusal = f"{line.ref}: {line.summary}"
         return [_outcome(lines.get(update.ref), done.status) for update in updates]
 
     def fetch(self) -> None:
@@ -183,6 +189,7 @@ class LocalRefs:
         self.namespace = namespace
         self.branch = f"refs/heads/{branch}"
         self._folded = f"{namespace}/main"
+        self.refusal = ""
 
     def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
         outcomes = [Outcome.REFUSED] * len(updates)
@@ -204,7 +211,9 @@ class LocalRefs:
 
     def _apply(self, updates: Sequence[Update]) -> bool:
         script = "start\n" + "".join(map(_instruction, updates)) + "commit\n"
-        return self.git.run("update-ref", "--stdin", stdin=script.encode(), check=False).status == 0
+        done = self.git.run("update-ref", "--stdin", stdin=script.encode(), check=False)
+        self.refusal = telling_line(done.stderr) if done.status else self.refusal
+        return done.status == 0
 
     def _stale(self, updates: Sequence[Update]) -> set[str]:
         now = self.read_back([update.ref for update in updates])

@@ -1,0 +1,254 @@
+"""The right to run a task: taken, taken over, given back, always by compare-and-swap on its ref.
+
+Owns the claim protocol: lock folder, one push, then a pull begun after its acknowledgement, and every
+task that has a result by then is dropped again. Must never rebase a claim nor retry one blindly.
+"""
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from cortex_git.errors import BadInput
+from cortex_git.models import ClaimRecord, Task
+from cortex_git.state import boot_id, monotonic, now, own_process, process_alive
+from cortex_git.store import index, layout
+from cortex_git.store.commits import Draft, singles
+from cortex_git.store.index import View
+from cortex_git.store.locks import Locks
+from cortex_git.store.pulling import pull
+from cortex_git.store.refs import ABSENT, Outcome, RemoteUnreachable, Update
+from cortex_git.store.repository import Repository
+
+MOST_AT_ONCE = 256
+"""Claims in one push: enough to cover a slow remote, few enough for one command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim this host holds: `oid`, the ref's exact object id, is the fencing token."""
+
+    task: Task
+    oid: str
+    record: ClaimRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _Bid:
+    """A claim to be tried: the record to put in place of `replaces` (None: of nothing)."""
+
+    task: Task
+    record: ClaimRecord
+    replaces: str | None
+
+
+class Claims:
+    """Takes and gives back claims for this process."""
+
+    def __init__(self, repository: Repository, locks: Locks) -> None:
+        self._repository = repository
+        self._locks = locks
+        self._records: dict[str, ClaimRecord] = {}
+        self._unproven: list[Claim] = []
+
+    def claim(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[Claim]:
+        """Try to claim each of the tasks as `view` shows them; those that are ours now.
+
+        A task is passed over when its lock or its claim is held by a living owner, when it waits for
+        a retry, or when it turns out to be finished. `worker` names the worker for a task.
+        """
+        bids = self._bids(tasks, view, worker)
+        locked = [bid for bid in bids if self._locks.acquire(bid.task.task, nonce=bid.record.nonce)]
+        return self._place(locked)
+
+    def claim_locked(self, task: Task, view: View, worker: str) -> Claim | None:
+        """Claim one task whose lock this process holds already; the lock is freed when that fails."""
+        bids = self._bids([task], view, lambda _: worker)
+        if not bids:
+            self._locks.release(task.task)
+        return next(iter(self._place(bids)), None)
+
+    def take_over(self, claim: Claim) -> Claim | None:
+        """Replace our own claim, whose worker died, with the next epoch and attempt; None if it is lost."""
+        record = self._next(claim.task, claim.record, claim.record.worker, takeover=True)
+        return next(iter(self._place([_Bid(claim.task, record, claim.oid)])), None)
+
+    def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
+        """Give claims back: as they were before (None), or after a failed attempt, to be retried."""
+        if not claims:
+            return
+        if retry_after_s is None:
+            updates = [Update(self._ref(c.task), None, c.oid) for c in claims]
+        else:
+            records = [
+                c.record.model_copy(
+                    update={
+                        "state": "released",
+                        "attempt": c.record.attempt + 1,
+                        "retry_after_s": retry_after_s,
+                        "nonce": uuid.uuid4().hex,
+                    }
+                )
+                for c in claims
+            ]
+            oids = self._write(records)
+            updates = [Update(self._ref(c.task), o, c.oid) for c, o in zip(claims, oids, strict=True)]
+        # A refusal means that somebody took the claim over: it is theirs to finish.
+        self._repository.refs.transaction(updates, atomic=False)
+        for claim in claims:
+            self._locks.release(claim.task.task)
+
+    def unavailable(self, view: View) -> list[str]:
+        """Tasks whose claim cannot be had: a living owner's, or one that waits for its retry."""
+        self._load(view.claims.values())
+        return [task for task, oid in view.claims.items() if self._may_replace(task, oid) is None]
+
+    def record(self, oid: str) -> ClaimRecord | None:
+        """The record of a claim commit; None when it is not a valid one."""
+        self._load([oid])
+        return self._records.get(oid)
+
+    def _load(self, oids: Iterable[str]) -> None:
+        names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in oids if oid not in self._records}
+        for name, body in self._repository.git.blobs(names).items():
+            try:
+                self._records[names[name]] = ClaimRecord.parse(body, f"claim {names[name][:12]}")
+            except BadInput:
+                continue
+
+    def _bids(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[_Bid]:
+        self._load(view.claims[task.task] for task in tasks if task.task in view.claims)
+        bids: list[_Bid] = []
+        for task in tasks:
+            oid = view.claims.get(task.task)
+            if oid is None:
+                bids.append(_Bid(task, self._fresh(task, worker(task)), None))
+                continue
+            takeover = self._may_replace(task.task, oid)
+            if takeover is not None:
+                record = self._next(task, self._records[oid], worker(task), takeover=takeover)
+                bids.append(_Bid(task, record, oid))
+        return bids
+
+    def _may_replace(self, task: str, oid: str) -> bool | None:
+        """How a loaded claim may be replaced: True by takeover, False by re-claim, None not at all.
+
+        A released claim waits out its back-off first. A living process of this host is never robbed.
+        """
+        record = self._records.get(oid)
+        if record is None:
+            return None
+        if record.state == "released":
+            return False if self._seen_for(task, oid) >= record.retry_after_s else None
+        if record.host != self._repository.host:
+            return None
+        return None if process_alive(record.pid, record.pid_started, record.boot_id) else True
+
+    def _seen_for(self, task: str, oid: str) -> float:
+        """Seconds since this host first saw this very claim object, by its own clock."""
+        state = self._repository.state
+        query = "SELECT oid, boot, first_seen FROM claims_seen WHERE task = ?"
+        row = state.execute(query, (task,)).fetchone()
+        if row is None or (row[0], row[1]) != (oid, boot_id()):
+            values = (task, oid, boot_id(), monotonic())
+            state.execute("INSERT OR REPLACE INTO claims_seen VALUES (?, ?, ?, ?)", values)
+            return 0.0
+        return float(monotonic() - row[2])
+
+    def _fresh(self, task: Task, worker: str) -> ClaimRecord:
+        pid, started, boot = own_process()
+        return ClaimRecord(
+            task=task.task,
+            worker=worker,
+            host=self._repository.host,
+            nonce=uuid.uuid4().hex,
+            lease_s=self._repository.settings.leases.lease_s,
+            claimed_at=now(),
+            pid=pid,
+            pid_started=started,
+            boot_id=boot,
+        )
+
+    def _next(self, task: Task, old: ClaimRecord, worker: str, *, takeover: bool) -> ClaimRecord:
+        step = 1 if takeover else 0
+        return self._fresh(task, worker).model_copy(
+            update={"epoch": old.epoch + step, "attempt": old.attempt + step}
+        )
+
+    def _ref(self, task: Task) -> str:
+        return self._repository.claim_ref(task.task)
+
+    def _write(self, records: Sequence[ClaimRecord]) -> list[str]:
+        drafts = [
+            Draft(
+                f"claim {record.task}: {record.state}, epoch {record.epoch}, attempt {record.attempt}",
+                {layout.CLAIM_FILE: record.to_bytes()},
+            )
+            for record in records
+        ]
+        return singles(self._repository.git, self._repository.identity.author, drafts)
+
+    def _place(self, bids: Sequence[_Bid]) -> list[Claim]:
+        """One push for all bids, then the re-check; locks of those lost are freed.
+
+        When the remote falls silent in between, the claims wait in `_unproven` with their locks held,
+        and the next call proves or drops them.
+        """
+        if not bids and not self._unproven:
+            return []
+        oids = self._write([bid.record for bid in bids]) if bids else []
+        claims = [Claim(bid.task, oid, bid.record) for bid, oid in zip(bids, oids, strict=True)]
+        self._records |= {claim.oid: claim.record for claim in claims}
+        updates = [
+            Update(self._ref(claim.task), claim.oid, bid.replaces or ABSENT)
+            for bid, claim in zip(bids, claims, strict=True)
+        ]
+        outcomes = self._repository.refs.transaction(updates, atomic=False)
+        won: list[Claim] = []
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            if outcome is Outcome.APPLIED:
+                won.append(claim)
+            elif outcome is Outcome.UNKNOWN:
+                self._unproven.append(claim)
+            else:
+                self._locks.release(claim.task.task)
+        try:
+            won += self._prove()
+            return self._drop_finished(won)
+        except RemoteUnreachable:
+            self._unproven += won
+            raise
+
+    def _prove(self) -> list[Claim]:
+        """Those of the unproven claims that the remote holds.
+
+        Each claim is an object of its own (its nonce is inside), so finding it proves that it is ours.
+        """
+        if not self._unproven:
+            return []
+        found = self._repository.refs.read_back([self._ref(claim.task) for claim in self._unproven])
+        unproven, self._unproven = self._unproven, []
+        proven = [claim for claim in unproven if found.get(self._ref(claim.task)) == claim.oid]
+        for claim in unproven:
+            if claim not in proven:
+                self._locks.release(claim.task.task)
+        return proven
+
+    def _drop_finished(self, won: list[Claim]) -> list[Claim]:
+        """A process with an old view may have claimed a finished task, since publishing deletes the claim.
+
+        A publish adds the result and deletes the claim in one transaction, so a pull that starts after
+        our claim was acknowledged sees the result.
+        """
+        if not won:
+            return []
+        pull(self._repository, not_before=monotonic())
+        finished = index.with_result(self._repository, [claim.task.task for claim in won])
+        self.release([claim for claim in won if claim.task.task in finished])
+        return [claim for claim in won if claim.task.task not in finished]
+
+
+def backoff_s(attempt: int, base_s: float, most_s: float) -> float:
+    """Seconds to wait after failed attempt number `attempt`: doubled each time, with jitter of half."""
+    full = min(most_s, base_s * 2.0 ** min(attempt - 1, 30))
+    return full * (0.5 + secrets.randbelow(1000) / 2000)

@@ -1,0 +1,117 @@
+"""The coordination of one clone behind one object: what a command or a pool asks of the store.
+
+Owns nothing itself; it keeps the parts together that must share a repository, its locks and its outbox.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.models import Batch, Result, Task
+from cortex_git.store import folding, index, layout, results, tasks
+from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
+from cortex_git.store.index import Scope, View
+from cortex_git.store.locks import Locks
+from cortex_git.store.outbox import Entry, Outbox
+from cortex_git.store.publishing import Published, Publisher, result_entry
+from cortex_git.store.pulling import pull
+from cortex_git.store.repository import Repository, open_repository
+
+
+class Coordination:
+    """Pull, claim, publish and fold in one clone. Methods may be called from several threads."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.locks = Locks(repository.locks_folder, repository.private)
+        self.outbox = Outbox(repository)
+        self.claims = Claims(repository, self.locks)
+        self._publisher = Publisher(repository, self.outbox)
+
+    @classmethod
+    def open(cls, folder: Path) -> "Coordination":
+        return cls(open_repository(folder))
+
+    def pull(self, *, not_before: float | None = None) -> View:
+        return pull(self.repository, not_before=not_before)
+
+    def claim(
+        self, scope: Scope, count: int, worker: Callable[[Task], str], view: View | None = None
+    ) -> list[Claim]:
+        """Up to `count` claims on open tasks in scope. Fewer means that no more could be had just now."""
+        view = view or self.pull()
+        busy = self.claims.unavailable(view)
+        candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
+        return self.claims.claim(candidates, view, worker)
+
+    def claim_task(self, task: str, worker: str) -> Claim:
+        """Claim one given task, waiting for its lock.
+
+        Raises BadInput where there is no such task or it is finished, EnvironmentProblem where somebody
+        else has it.
+        """
+        view = self.pull()
+        document = index.task_of(self.repository, task)
+        if index.with_result(self.repository, [task]):
+            raise BadInput(f"task {task!r} is finished already", "see `cortex-git results show`")
+        if not self.locks.wait(task):
+            raise EnvironmentProblem(
+                f"task {task!r} is locked by another process of this host", f"see {self.locks.path(task)}"
+            )
+        claim = self.claims.claim_locked(document, view, worker)
+        if claim is None:
+            raise EnvironmentProblem(
+                f"task {task!r} is claimed by another host or waits for a retry", "see `cortex-git task show`"
+            )
+        return claim
+
+    def open_count(self, scope: Scope) -> int:
+        """Tasks in scope without a result, as of the last pull."""
+        return index.count_open(self.repository, scope)
+
+    def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> None:
+        """Enter results into the outbox; they are safe on this disk when this returns."""
+        self.outbox.add(
+            result_entry(result, claim.oid, self.result_path(claim.task), extra)
+            for claim, result, extra in outcomes
+        )
+
+    def result_path(self, task: Task) -> str:
+        batch = index.batch_of(self.repository, task.batch)
+        return layout.result_path(task.batch, task.task, sharded=batch.sharded)
+
+    def flush(self) -> Published:
+        """Publish whatever waits. Raises when the remote does not take it; then it waits on."""
+        return self._publisher.flush()
+
+    def add_batch(self, batch: Batch, members: Sequence[Task]) -> None:
+        """Publish a new sealed batch with its tasks."""
+        self.pull()
+        row = self.repository.state.execute(
+            "SELECT 1 FROM batches WHERE batch = ?", (batch.batch,)
+        ).fetchone()
+        if row is not None:
+            raise BadInput(f"batch {batch.batch!r} exists already", "choose another name, or --resume it")
+        self._add(tasks.batch_documents(batch, members))
+
+    def add_tasks(self, members: Sequence[Task]) -> int:
+        """Publish tasks of one open batch; how many files that added. The same ones again add none."""
+        self.pull()
+        entry = tasks.added_documents(self.repository, members)
+        if entry is None:
+            return 0
+        self._add(entry)
+        return len(entry.files)
+
+    def _add(self, entry: Entry) -> None:
+        self.outbox.add([entry])
+        self.flush()
+
+    def results(self, scope: Scope) -> list[Result]:
+        return results.results_in(self.repository, scope)
+
+    def fold(self) -> str | None:
+        return folding.fold(self.repository)
+
+    def follow(self) -> str | None:
+        return folding.follow(self.repository)

@@ -1,0 +1,131 @@
+"""Making a coordination repository: its folder, its settings, its first commit, its remote.
+
+Owns `init`. Running it again on what is there changes nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cortex_git.config import DEFAULT_CONFIG
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.gitio import Git
+from cortex_git.store import layout
+from cortex_git.store.probing import Capabilities, probe
+from cortex_git.store.refs import Outcome, RemoteRefs
+
+README = """\
+# coordination
+
+What hosts share through this repository; written by `cortex-git`, one file per fact, never changed:
+
+- `config.toml`: settings for every host
+- `batches/`, `tasks/`: what is to be done
+- `results/`: what came of it, and a summary per batch
+- `locks/`: this clone's own, never committed: which process works on what
+- `worker-pool.json`, `token-budget.json`: this clone's own snapshots, never committed
+
+Who runs what right now is in refs under `refs/cortex/`, not in files.
+"""
+IGNORED = ("coordination/locks/", "coordination/worker-pool.json", "coordination/token-budget.json")
+_IDENTITY = ("-c", "user.name=cortex-git", "-c", "user.email=cortex-git@cortex-git.invalid")
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What `init` did: `changed` is False when everything was there already."""
+
+    folder: Path
+    branch: str
+    remote: str | None
+    capabilities: Capabilities | None
+    changed: bool
+
+
+def create(folder: Path, remote_url: str | None, branch: str = "main") -> Created:
+    """Make `folder` a coordination repository, with `remote_url` as its remote when given.
+
+    The remote is tried out before anything is written. Raises BadInput where the folder already has
+    another remote, EnvironmentProblem where the remote cannot coordinate.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    git = Git(folder)
+    if not (folder / ".git").exists():
+        git.run("init", "--quiet", f"--initial-branch={branch}")
+    remote = _remote(git, remote_url)
+    found = (folder / layout.CONFIG).is_file()
+    capabilities = None
+    if remote is not None and not found:
+        _adopt(git, remote, branch)
+        found = (folder / layout.CONFIG).is_file()
+    if remote is not None:
+        capabilities = probe(git, remote, branch)
+    if not found:
+        namespace = capabilities.namespace if capabilities else "refs/cortex"
+        _first_commit(git, folder, DEFAULT_CONFIG.format(namespace=namespace, branch=branch))
+    if remote is not None:
+        _publish_branch(git, remote, branch)
+    return Created(folder, branch, remote, capabilities, not found)
+
+
+def _remote(git: Git, url: str | None) -> str | None:
+    names = git.text("remote").splitlines()
+    if url is None:
+        return "origin" if "origin" in names else (names[0] if len(names) == 1 else None)
+    if url.startswith("-"):
+        raise BadInput(f"--remote {url!r} is not an address", "give a URL or a path")
+    if "origin" not in names:
+        git.run("remote", "add", "origin", url)
+    elif git.text("remote", "get-url", "origin") != url:
+        raise BadInput(
+            f"{git.directory} has another remote origin", "use another folder, or change that remote"
+        )
+    return "origin"
+
+
+def _adopt(git: Git, remote: str, branch: str) -> None:
+    """Start from what the remote has, when this repository has no commit of its own yet."""
+    if git.run("rev-parse", "--verify", "--quiet", "HEAD", check=False).status == 0:
+        return
+    tip = RemoteRefs(git, remote, "refs/cortex", branch).read_back([f"refs/heads/{branch}"])
+    if tip:
+        git.run("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}")
+        git.run("reset", "--hard", "--quiet", "FETCH_HEAD")
+
+
+def _first_commit(git: Git, folder: Path, config: str) -> None:
+    (folder / layout.ROOT).mkdir(exist_ok=True)
+    (folder / layout.CONFIG).write_text(config)
+    (folder / layout.ROOT / "README.md").write_text(README)
+    ignore = folder / ".gitignore"
+    lines = ignore.read_text().splitlines() if ignore.exists() else []
+    ignore.write_text("\n".join([*lines, *(line for line in IGNORED if line not in lines)]) + "\n")
+    paths = [layout.CONFIG, f"{layout.ROOT}/README.md", ".gitignore"]
+    git.run("add", "--force", "--", *paths)
+    named = git.run("config", "user.email", check=False).status == 0
+    identity = () if named else _IDENTITY
+    message = "chore(cortex): make this a coordination repository"
+    git.run(*identity, "commit", "--quiet", "--no-verify", "--no-gpg-sign", "-m", message, "--", *paths)
+
+
+def _publish_branch(git: Git, remote: str, branch: str) -> None:
+    """Give the remote the first commit, or see that it has one that this folder can work with."""
+    refs = RemoteRefs(git, remote, "refs/cortex", branch)
+    there = refs.read_back([refs.branch]).get(refs.branch)
+    head = git.text("rev-parse", "HEAD")
+    if there == head:
+        return
+    if there is not None:
+        git.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, refs.branch)
+        if git.run("cat-file", "-e", f"{there}:{layout.CONFIG}", check=False).status == 0:
+            return
+        if git.run("merge-base", "--is-ancestor", there, head, check=False).status:
+            raise EnvironmentProblem(
+                f"branch {branch} of {remote} and of this folder have different histories",
+                "clone the remote and run `cortex-git init` in the clone",
+            )
+    if refs.move_trunk(head, there) is not Outcome.APPLIED:
+        raise EnvironmentProblem(
+            f"the remote refused branch {branch}: {refs.refusal}",
+            "give another branch with --branch if that one is protected",
+        )

@@ -1,0 +1,106 @@
+"""Folding: the result refs of all hosts merged into the branch that people read.
+
+Owns the octopus commit and the user's fast-forward. Anyone may fold at any time; a fold that loses the
+race or dies half-way costs nothing, because the result refs hold everything.
+"""
+
+from collections.abc import Sequence
+
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import GitFailed
+from cortex_git.store import index, layout
+from cortex_git.store.commits import Draft, merge
+from cortex_git.store.index import View
+from cortex_git.store.pulling import pull
+from cortex_git.store.refs import Outcome
+from cortex_git.store.repository import Repository
+
+_HOLD = "refs/cortex-outbox/fold"
+_TRIES = 8
+
+
+def fold(repository: Repository, view: View | None = None) -> str | None:
+    """Merge every result ref into the branch; the new commit, or None when it had everything already.
+
+    Paths are unique, so the union of added files is the merge. Raises RemoteUnreachable, or
+    EnvironmentProblem when the remote refuses the branch (results stay readable from the host refs).
+    """
+    for _ in range(_TRIES):
+        current = view or pull(repository)
+        view = None
+        base, others = _parents(repository, current)
+        if not others:
+            return None
+        files: dict[str, bytes | str] = {}
+        for tip in others:
+            for path, oid in index.added(repository.git, base, tip, only_new=True):
+                if layout.is_plain(path):
+                    files.setdefault(path, oid)
+        mark = " [skip ci]" if repository.settings.skip_ci else ""
+        draft = Draft(f"chore(cortex): fold {len(files)} documents of {len(others)} hosts{mark}", files)
+        author = repository.identity.author
+        commit = merge(repository.git, author, [base, *others], draft, _HOLD)
+        outcome = repository.refs.move_trunk(commit, current.trunk[0])
+        if outcome is Outcome.APPLIED:
+            return commit
+        if outcome is Outcome.REFUSED:
+            raise EnvironmentProblem(
+                f"the remote refused the branch {repository.settings.branch}: {repository.refs.refusal}",
+                "set `branch` in coordination/config.toml to one that may be pushed to",
+            )
+    return None
+
+
+def _parents(repository: Repository, view: View) -> tuple[str, list[str]]:
+    """The commit to build on, and the tips that it does not contain yet."""
+    if not view.trunk:
+        raise EnvironmentProblem(
+            f"branch {repository.settings.branch} does not exist", "run `cortex-git init` in this repository"
+        )
+    # Without a remote the user's branch may have moved past what was folded, or stand behind it.
+    base = view.trunk[-1]
+    folded = view.trunk[0]
+    if base != folded and _contains(repository, folded, base):
+        base = folded
+    tips = [folded, *view.results.values()]
+    return base, _not_in(repository, base, tips)
+
+
+def _contains(repository: Repository, descendant: str, ancestor: str) -> bool:
+    return repository.git.run("merge-base", "--is-ancestor", ancestor, descendant, check=False).status == 0
+
+
+def _not_in(repository: Repository, base: str, tips: Sequence[str]) -> list[str]:
+    """The tips that `base` does not contain."""
+    wanted = [tip for tip in dict.fromkeys(tips) if tip != base]
+    if not wanted:
+        return []
+    revisions = "\n".join([*wanted, f"^{base}"])
+    missing = set(repository.git.text("rev-list", "--stdin", stdin=revisions.encode()).split())
+    return [tip for tip in wanted if tip in missing]
+
+
+def follow(repository: Repository) -> str | None:
+    """Fast-forward the user's checkout to the branch if it stands clean on it; else what to say to them.
+
+    Called when the work is over, never while others work in this clone.
+    """
+    git = repository.git
+    trunk = repository.refs.trunk()
+    branch = repository.settings.branch
+    if not trunk:
+        return None
+    head = git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).text.strip()
+    local = git.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}")
+    if local == trunk[0] or (local is not None and _contains(repository, local, trunk[0])):
+        return None
+    how = f"git merge --ff-only {trunk[0][:12]}"
+    if head != branch:
+        return f"results are folded into {branch}; you are on {head or 'a detached commit'}"
+    if git.text("status", "--porcelain", "--untracked-files=no"):
+        return f"your checkout has changes, so it was not moved; when it is clean: {how}"
+    try:
+        git.run("merge", "--ff-only", "--quiet", trunk[0])
+    except GitFailed as error:
+        return f"your checkout was not moved ({error.message}); to do it: {how}"
+    return None

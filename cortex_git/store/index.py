@@ -1,0 +1,247 @@
+"""What this clone knows of tasks and results, kept in SQLite and brought up to date by what changed.
+
+Owns reading documents out of git. No step reads everything every time: only the difference between
+the tips seen last and those seen now. It can be dropped and rebuilt at any moment.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cortex_git.errors import BadInput
+from cortex_git.gitio import Git
+from cortex_git.models import MERGE_SUFFIX, PRIORITIES, Batch, Task
+from cortex_git.state import transaction
+from cortex_git.store import layout
+from cortex_git.store.repository import Repository
+
+_AGE_LEVELS_PER_DAY = 48
+"""A waiting task gains one priority level each half hour, so that nothing starves."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The refs as of one pull. Results and tasks of that moment, or later, are in the index."""
+
+    claims: dict[str, str]
+    """Task id to the claim's object id."""
+    hosts: dict[str, str]
+    results: dict[str, str]
+    """Host id to the tip of its result ref."""
+    trunk: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which tasks a command is about: those of a batch, or whose id matches a glob, of one type or any."""
+
+    batch: str | None = None
+    glob: str = "*"
+    type: str | None = None
+
+    @property
+    def where(self) -> tuple[str, list[str]]:
+        """The condition on table `tasks` as `t`, and its parameters."""
+        clauses, values = ["t.task GLOB ?"], [self.glob]
+        if self.batch is not None:
+            clauses.append("t.batch = ?")
+            values.append(self.batch)
+        if self.type is not None:
+            clauses.append("t.type = ?")
+            values.append(self.type)
+        return " AND ".join(clauses), values
+
+
+def refresh(repository: Repository) -> View:
+    """Bring the index up to date with the refs as last fetched, and say what they were.
+
+    Result refs are read before the branch: a result moves from the former to the latter, never back,
+    so a reader in this order misses none.
+    """
+    refs = repository.refs
+    seen = refs.seen()
+    trunk = tuple(refs.trunk())
+    heads = {ref: oid for ref, oid in seen.items() if ref.startswith(f"{refs.namespace}/results/")}
+    heads |= {f"trunk/{number}": oid for number, oid in enumerate(trunk)}
+    state = repository.state
+    known: dict[str, str] = dict(state.execute("SELECT ref, tip FROM indexed"))
+    changed = {ref: oid for ref, oid in heads.items() if known.get(ref) != oid}
+    if changed:
+        entries: list[tuple[str, str]] = []
+        for ref, oid in changed.items():
+            entries += added(repository.git, known.get(ref), oid)
+        _store(repository, entries, changed)
+    return View(
+        claims=_under(seen, f"{refs.namespace}/claims/"),
+        hosts=_under(seen, f"{refs.namespace}/hosts/"),
+        results=_under(seen, f"{refs.namespace}/results/"),
+        trunk=trunk,
+    )
+
+
+def _under(refs: dict[str, str], prefix: str) -> dict[str, str]:
+    return {ref.removeprefix(prefix): oid for ref, oid in refs.items() if ref.startswith(prefix)}
+
+
+def added(git: Git, old: str | None, new: str, *, only_new: bool = False) -> list[tuple[str, str]]:
+    """(path, blob id) of every document that `new` has and `old` has not, or has another version of.
+
+    With `only_new`, other versions are left out.
+    """
+    if old is not None:
+        kinds = "A" if only_new else "AM"
+        arguments = ["diff-tree", "-r", "-z", "--no-renames", f"--diff-filter={kinds}", old, new]
+        done = git.run(*arguments, "--", layout.ROOT, check=False)
+        if done.status == 0:
+            fields = done.text.split("\0")
+            return [(path, head.split(" ")[3]) for head, path in zip(fields[::2], fields[1::2], strict=False)]
+    fields = git.text("ls-tree", "-r", "-z", "--full-tree", new, "--", layout.ROOT).split("\0")
+    entries = (field.partition("\t") for field in fields if field)
+    return [(path, head.split(" ")[2]) for head, _, path in entries]
+
+
+def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dict[str, str]) -> None:
+    results: list[tuple[str, str, str, str]] = []
+    documents: list[tuple[str, str]] = []
+    for path, oid in dict(entries).items():
+        place = layout.place_of(path)
+        if place is not None and place.kind == "results":
+            results.append((place.task, place.batch, path, oid))
+        elif place is not None:
+            documents.append((path, oid))
+    known = _known_paths(repository.state, [path for path, _ in documents])
+    wanted = [(path, oid) for path, oid in documents if path not in known]
+    blobs = repository.git.blobs(oid for _, oid in wanted)
+    with transaction(repository.state) as state:
+        state.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", results)
+        for path, oid in wanted:
+            add_document(state, path, blobs[oid])
+        state.executemany("INSERT OR REPLACE INTO indexed VALUES (?, ?)", list(tips.items()))
+
+
+def _known_paths(state: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(paths):
+        marks = ",".join("?" * len(part))
+        for table in ("tasks", "batches"):
+            rows = state.execute(f"SELECT path FROM {table} WHERE path IN ({marks})", part)  # noqa: S608
+            found |= {path for (path,) in rows}
+    return found
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """The values in parts that fit SQLite's limit of parameters."""
+    return (values[start : start + 500] for start in range(0, len(values), 500))
+
+
+def add_document(state: sqlite3.Connection, path: str, body: bytes) -> None:
+    """Enter a batch or a task. One that is not valid, or not where its name says, is left out.
+
+    Whoever can push can write such a file, and it must not stop everybody else's work; `doctor`
+    reads the branch itself and names them.
+    """
+    place = layout.place_of(path)
+    try:
+        if place is not None and place.kind == "batches":
+            batch = Batch.parse(body, path)
+            if batch.batch == place.batch:
+                state.execute("INSERT OR IGNORE INTO batches VALUES (?, ?, ?)", (batch.batch, path, body))
+        elif place is not None and place.kind == "tasks":
+            task = Task.parse(body, path)
+            if (task.task, task.batch) == (place.task, place.batch):
+                row = (
+                    task.task,
+                    task.batch,
+                    PRIORITIES[task.priority],
+                    task.type,
+                    task.created_at,
+                    path,
+                    body,
+                )
+                state.execute("INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    except BadInput:
+        return
+
+
+def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[str] = ()) -> list[Task]:
+    """Up to `limit` tasks in scope without a result, most urgent first, rotated by host within a level.
+
+    A batch's `.merge` task is open only when every other task of the sealed batch has a result.
+    `skip` are ids to leave out (claimed by a living owner).
+    """
+    condition, values = scope.where
+    rows = repository.state.execute(
+        "SELECT t.task, t.rank - CAST((julianday('now') - julianday(t.created_at)) * ? AS INTEGER)"  # noqa: S608
+        f" FROM tasks t LEFT JOIN results r ON r.task = t.task WHERE r.task IS NULL AND {condition}"
+        " ORDER BY 2, t.created_at, t.task",
+        (_AGE_LEVELS_PER_DAY, *values),
+    ).fetchall()
+    skipped = set(skip)
+    levels: dict[int, list[str]] = {}
+    for task, level in rows:
+        if task not in skipped:
+            levels.setdefault(level or 0, []).append(task)
+    chosen: list[Task] = []
+    for name in _rotated(levels, repository.host):
+        if name.endswith(MERGE_SUFFIX) and not _mergeable(repository.state, name):
+            continue
+        chosen.append(task_of(repository, name))
+        if len(chosen) >= limit:
+            break
+    return chosen
+
+
+def _rotated(levels: dict[int, list[str]], host: str) -> Iterable[str]:
+    """The names level by level, each level started at a place that depends on the host."""
+    turn = sum(host.encode()) * 7919
+    for _, names in sorted(levels.items()):
+        start = turn % len(names)
+        yield from names[start:]
+        yield from names[:start]
+
+
+def _mergeable(state: sqlite3.Connection, task: str) -> bool:
+    name = task.removesuffix(MERGE_SUFFIX)
+    body = state.execute("SELECT body FROM batches WHERE batch = ?", (name,)).fetchone()
+    if body is None or not (batch := Batch.parse(body[0], name)).sealed:
+        return False
+    done = state.execute(
+        "SELECT count(*) FROM results WHERE batch = ? AND task != ?", (name, task)
+    ).fetchone()
+    return bool(done[0] >= batch.tasks)
+
+
+def task_of(repository: Repository, task: str) -> Task:
+    """The task document. Raises BadInput when this clone knows of none."""
+    body = repository.state.execute("SELECT body FROM tasks WHERE task = ?", (task,)).fetchone()
+    if body is None:
+        raise BadInput(f"no task {task!r} in {repository.folder}", "see `cortex-git task list`")
+    return Task.parse(body[0], task)
+
+
+def batch_of(repository: Repository, batch: str) -> Batch:
+    """The batch document. Raises BadInput when this clone knows of none."""
+    body = repository.state.execute("SELECT body FROM batches WHERE batch = ?", (batch,)).fetchone()
+    if body is None:
+        raise BadInput(f"no batch {batch!r} in {repository.folder}", "see `cortex-git task list`")
+    return Batch.parse(body[0], batch)
+
+
+def with_result(repository: Repository, tasks: Sequence[str]) -> set[str]:
+    """Those of the tasks that have a published result, as far as this clone has pulled."""
+    found: set[str] = set()
+    for part in chunks(tasks):
+        marks = ",".join("?" * len(part))
+        rows = repository.state.execute(f"SELECT task FROM results WHERE task IN ({marks})", part)  # noqa: S608
+        found |= {task for (task,) in rows}
+    return found
+
+
+def count_open(repository: Repository, scope: Scope) -> int:
+    """How many tasks in scope have no result, as far as this clone has pulled."""
+    condition, values = scope.where
+    query = (
+        "SELECT count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"  # noqa: S608
+        f" WHERE r.task IS NULL AND {condition}"
+    )
+    return int(repository.state.execute(query, values).fetchone()[0])

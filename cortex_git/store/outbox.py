@@ -1,0 +1,125 @@
+"""What this host has still to publish: durable the moment it is entered, gone only when acknowledged.
+
+Owns the table of waiting entries and the record of the push under way. Must never drop an entry that
+the remote has not acknowledged and that is not kept as fenced.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cortex_git.state import transaction
+from cortex_git.store.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit to be: the files it adds, and the claim it ends (None for tasks and batches).
+
+    `nonce` names it for ever: a result carries the nonce of its claim, so that a push whose
+    acknowledgement was lost is recognised.
+    """
+
+    nonce: str
+    task: str
+    claim: str | None
+    message: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A push that was about to be made: `tip` is where the host's result ref would stand after it."""
+
+    tip: str
+    host: str
+    nonces: tuple[str, ...]
+
+
+class Outbox:
+    """The waiting entries of one clone, shared by all its processes."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._repository.durable_state
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Enter them, on disk when this returns. An entry that is there already stays as it is."""
+        rows = [
+            (e.nonce, e.task, e.claim, e.message, json.dumps({p: c.decode() for p, c in e.files.items()}))
+            for e in entries
+        ]
+        with transaction(self._connection) as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO outbox (nonce, task, claim, message, files) VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    def waiting(self, state: str = "queued", limit: int = -1) -> list[Entry]:
+        """Entries in `state`, oldest first: `queued` to be published, `fencing` to be kept aside."""
+        rows = self._connection.execute(
+            "SELECT nonce, task, claim, message, files FROM outbox WHERE state = ? ORDER BY id LIMIT ?",
+            (state, limit),
+        )
+        return [
+            Entry(nonce, task, claim, message, {p: c.encode() for p, c in json.loads(files).items()})
+            for nonce, task, claim, message, files in rows
+        ]
+
+    def count(self) -> int:
+        """How many entries the remote has not acknowledged."""
+        query = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'fencing')"
+        return int(self._connection.execute(query).fetchone()[0])
+
+    def states(self, nonces: Sequence[str]) -> dict[str, str]:
+        """`queued`, `done`, `fencing` or `fenced` for each nonce that is known."""
+        found: dict[str, str] = {}
+        for nonce in nonces:
+            row = self._connection.execute("SELECT state FROM outbox WHERE nonce = ?", (nonce,)).fetchone()
+            if row is not None:
+                found[nonce] = row[0]
+        return found
+
+    def settle(self, nonces: Iterable[str], state: str) -> None:
+        """Set the state of entries; what is acknowledged gives its content back to the disk."""
+        files = ", files = '{}'" if state == "done" else ""
+        with transaction(self._connection) as connection:
+            connection.executemany(
+                f"UPDATE outbox SET state = ?{files} WHERE nonce = ?",  # noqa: S608 - a constant
+                [(state, nonce) for nonce in nonces],
+            )
+
+    def intend(self, intent: Intent) -> None:
+        """Record, before a push, what it would make true; on disk when this returns."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?)",
+            (intent.tip, intent.host, json.dumps(intent.nonces)),
+        )
+
+    def intents(self) -> list[Intent]:
+        """Pushes whose outcome nobody has recorded yet."""
+        rows = self._connection.execute("SELECT tip, host, entries FROM intents")
+        return [Intent(tip, host, tuple(json.loads(entries))) for tip, host, entries in rows]
+
+    def acknowledge(self, intent: Intent) -> None:
+        """The push of `intent` is on the remote: its entries are done and its tip is our own."""
+        with transaction(self._connection) as connection:
+            connection.executemany(
+                "UPDATE outbox SET state = 'done', files = '{}' WHERE nonce = ?",
+                [(n,) for n in intent.nonces],
+            )
+            connection.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (f"tip {intent.host}", intent.tip))
+            connection.execute("DELETE FROM intents WHERE tip = ?", (intent.tip,))
+
+    def forget(self, intent: Intent) -> None:
+        """The push of `intent` did not take place: its entries are still queued."""
+        self._connection.execute("DELETE FROM intents WHERE tip = ?", (intent.tip,))
+
+    def own_tip(self, host: str) -> str | None:
+        """Where this host's result ref stands after its last acknowledged push."""
+        row = self._connection.execute("SELECT value FROM own WHERE key = ?", (f"tip {host}",)).fetchone()
+        return row[0] if row else None

@@ -1,0 +1,185 @@
+"""Making results durable on the remote: one push for whatever all processes of this host have waiting.
+
+Owns the group commit (whoever holds the lock publishes for everybody) and the decision that a result
+is fenced. Must never call a result fenced before its nonce was looked for, nor publish one twice.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import blob_id
+from cortex_git.models import Result
+from cortex_git.state import transaction
+from cortex_git.store import layout
+from cortex_git.store.commits import Draft, chain, singles
+from cortex_git.store.identity import renew_identity
+from cortex_git.store.index import add_document
+from cortex_git.store.outbox import Entry, Intent, Outbox
+from cortex_git.store.pulling import file_lock, pull
+from cortex_git.store.refs import ABSENT, Outcome, Update
+from cortex_git.store.repository import Repository
+from cortex_git.store.results import read_results
+
+MOST_AT_ONCE = 500
+"""Commits in one push, so that its command line stays well under the system's limit."""
+_TRIES = 6
+_HOLD = "refs/cortex-outbox/next"
+
+
+@dataclass
+class Published:
+    """What one flush did, by nonce."""
+
+    done: list[str] = field(default_factory=list)
+    fenced: list[str] = field(default_factory=list)
+    pushes: int = 0
+
+
+class Publisher:
+    """Publishes a clone's outbox. Every process of the clone may call it at any time."""
+
+    def __init__(self, repository: Repository, outbox: Outbox) -> None:
+        self._repository = repository
+        self._outbox = outbox
+
+    def flush(self) -> Published:
+        """Publish everything that waits; returns when it is acknowledged.
+
+        Raises RemoteUnreachable or EnvironmentProblem when the remote does not take it; then it still
+        waits. While another process publishes, this waits for it and then has little left to do.
+        """
+        report = Published()
+        with file_lock(self._repository.private / "publish.lock"):
+            self._settle_intents(report)
+            refusals = 0
+            while entries := self._outbox.waiting(limit=MOST_AT_ONCE):
+                if self._publish(entries, report):
+                    refusals = 0
+                    continue
+                refusals += 1
+                if refusals >= _TRIES:
+                    raise EnvironmentProblem(
+                        f"the remote would not take {len(entries)} results: {self._repository.refs.refusal}",
+                        "they are kept; mend that and run `cortex-git sync`",
+                    )
+                time.sleep(0.05 * 2**refusals * (0.5 + secrets.randbelow(100) / 100))
+            self._keep_fenced(report)
+        return report
+
+    def _publish(self, entries: Sequence[Entry], report: Published) -> bool:
+        """One push. True when something was decided, False when it may be tried again as it is."""
+        repository = self._repository
+        base = self._outbox.own_tip(repository.host)
+        drafts = [Draft(entry.message, entry.files) for entry in entries]
+        start = base or next(iter(repository.refs.trunk()), None)
+        tip = chain(repository.git, repository.identity.author, start, drafts, _HOLD)
+        intent = Intent(tip, repository.host, tuple(entry.nonce for entry in entries))
+        self._outbox.intend(intent)
+        updates = [Update(repository.own_results, tip, base or ABSENT)]
+        claims = [entry for entry in entries if entry.claim is not None]
+        updates += [Update(repository.claim_ref(entry.task), None, entry.claim or "") for entry in claims]
+        outcomes = repository.refs.transaction(updates, atomic=True)
+        report.pushes += 1
+        applied = all(outcome is Outcome.APPLIED for outcome in outcomes)
+        unsure = any(outcome in (Outcome.UNKNOWN, Outcome.UNCHANGED) for outcome in outcomes)
+        if applied or (unsure and self._landed(intent)):
+            self._acknowledged(intent, entries, base, report)
+            return True
+        self._outbox.forget(intent)
+        if outcomes[0] is Outcome.STALE:
+            self._leave_identity(entries, report)
+            return True
+        stale = [e for e, o in zip(claims, outcomes[1:], strict=True) if o is Outcome.STALE]
+        return self._sort_out(stale, report)
+
+    def _landed(self, intent: Intent) -> bool:
+        """Whether a push without acknowledgement took place: the ref stands where it would have put it."""
+        refs = self._repository.refs
+        ref = f"{refs.namespace}/results/{intent.host}"
+        return refs.read_back([ref]).get(ref) == intent.tip
+
+    def _acknowledged(
+        self, intent: Intent, entries: Sequence[Entry], base: str | None, report: Published
+    ) -> None:
+        self._outbox.acknowledge(intent)
+        report.done += intent.nonces
+        state = self._repository.state
+        places = [(path, content) for entry in entries for path, content in entry.files.items()]
+        with transaction(state):
+            for path, content in places:
+                place = layout.place_of(path)
+                if place is not None and place.kind == "results":
+                    row = (place.task, place.batch, path, blob_id(content, intent.tip))
+                    state.execute("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", row)
+                elif place is not None:
+                    add_document(state, path, content)
+            # The index may jump to the new tip only if it had all that lies below it.
+            state.execute(
+                "UPDATE indexed SET tip = ? WHERE ref = ? AND tip = ?",
+                (intent.tip, self._repository.own_results, base),
+            )
+
+    def _settle_intents(self, report: Published) -> None:
+        """Decide pushes that a dead leader left undecided."""
+        for intent in self._outbox.intents():
+            if self._landed(intent):
+                self._outbox.acknowledge(intent)
+                report.done += intent.nonces
+            else:
+                self._outbox.forget(intent)
+
+    def _sort_out(self, stale: Sequence[Entry], report: Published) -> bool:
+        """Results whose claim is no longer ours: published already if their nonce is found, else fenced."""
+        if not stale:
+            return False
+        pull(self._repository)
+        published = self._published(stale)
+        self._outbox.settle(published, "done")
+        report.done += published
+        self._outbox.settle([entry.nonce for entry in stale if entry.nonce not in published], "fencing")
+        return True
+
+    def _published(self, entries: Sequence[Entry]) -> list[str]:
+        """Nonces of those entries whose own result is on some result ref or on the branch."""
+        nonces = {r.task: r.nonce for r in read_results(self._repository, [e.task for e in entries])}
+        return [entry.nonce for entry in entries if nonces.get(entry.task) == entry.nonce]
+
+    def _leave_identity(self, entries: Sequence[Entry], report: Published) -> None:
+        """Our result ref has a tip that this clone did not make: a copy of it publishes under our id.
+
+        We take a new id, after looking whether anything that waits here was published by the copy.
+        """
+        pull(self._repository)
+        published = self._published(entries)
+        self._outbox.settle(published, "done")
+        report.done += published
+        self._repository.identity = renew_identity(self._repository.private)
+
+    def _keep_fenced(self, report: Published) -> None:
+        """Keep superseded results on refs of their own, where people can find them."""
+        entries = self._outbox.waiting("fencing")
+        if not entries:
+            return
+        repository = self._repository
+        drafts = [Draft(f"fenced: {entry.message}", entry.files) for entry in entries]
+        tips = singles(repository.git, repository.identity.author, drafts)
+        space = f"{repository.refs.namespace}/fenced"
+        updates = [
+            Update(f"{space}/{entry.task}/{entry.nonce}", tip, ABSENT)
+            for entry, tip in zip(entries, tips, strict=True)
+        ]
+        outcomes = repository.refs.transaction(updates, atomic=False)
+        kept = [
+            e.nonce for e, o in zip(entries, outcomes, strict=True) if o in (Outcome.APPLIED, Outcome.STALE)
+        ]
+        self._outbox.settle(kept, "fenced")
+        report.fenced += kept
+
+
+def result_entry(result: Result, claim: str, path: str, extra: dict[str, bytes] | None = None) -> Entry:
+    """The outbox entry that publishes `result` and ends its claim (the ref's object id)."""
+    message = f"feat({result.master}): {result.worker} {result.status} {result.task}"
+    return Entry(result.nonce, result.task, claim, message, {path: result.to_bytes(), **(extra or {})})

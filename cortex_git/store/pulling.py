@@ -1,0 +1,39 @@
+"""Seeing what the others did: one fetch for all processes of a clone that want one at the same time.
+
+Owns the fetch and its lock. A fetch that began before the moment asked for never counts.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cortex_git.state import boot_id, monotonic
+from cortex_git.store import index
+from cortex_git.store.index import View
+from cortex_git.store.repository import Repository
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold `path` exclusively against other threads and processes; the kernel frees it if we die."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def pull(repository: Repository, *, not_before: float | None = None) -> View:
+    """Fetch and index; what others had published before `not_before` is then known.
+
+    `not_before` is on `state.monotonic`'s clock, now by default. Fetches of one clone are serialised,
+    so that a slower one never moves the tracking refs backwards. Raises RemoteUnreachable.
+    """
+    wanted = monotonic() if not_before is None else not_before
+    with file_lock(repository.private / "fetch.lock"):
+        last = repository.state.execute("SELECT boot, started FROM fetches").fetchone()
+        if last is None or last[0] != boot_id() or last[1] < wanted:
+            started = monotonic()
+            repository.refs.fetch()
+            repository.state.execute("INSERT OR REPLACE INTO fetches VALUES (1, ?, ?)", (boot_id(), started))
+        return index.refresh(repository)

@@ -1,0 +1,43 @@
+"""Reading published results: of a batch, or of given tasks, in one git call.
+
+Owns nothing; results are facts on the result refs and the branch, found through the index.
+"""
+
+from collections.abc import Sequence
+
+from cortex_git.errors import BadInput
+from cortex_git.models import Result
+from cortex_git.store.index import Scope, chunks
+from cortex_git.store.repository import Repository
+
+
+def read_results(repository: Repository, tasks: Sequence[str]) -> list[Result]:
+    """The results of those of the tasks that have one, in the order of the tasks."""
+    places: dict[str, tuple[str, str]] = {}
+    for part in chunks(tasks):
+        marks = ",".join("?" * len(part))
+        query = f"SELECT task, path, oid FROM results WHERE task IN ({marks})"  # noqa: S608
+        places |= {task: (path, oid) for task, path, oid in repository.state.execute(query, part)}
+    return _read(repository, [places[task] for task in tasks if task in places])
+
+
+def results_in(repository: Repository, scope: Scope, limit: int = -1) -> list[Result]:
+    """The results of the tasks in scope, by task id; the `limit` newest batches' when given."""
+    condition, values = scope.where
+    query = (
+        "SELECT r.path, r.oid FROM results r JOIN tasks t ON t.task = r.task"  # noqa: S608
+        f" WHERE {condition} ORDER BY t.created_at DESC, t.task LIMIT ?"
+    )
+    return _read(repository, repository.state.execute(query, (*values, limit)).fetchall())
+
+
+def _read(repository: Repository, places: Sequence[tuple[str, str]]) -> list[Result]:
+    blobs = repository.git.blobs(oid for _, oid in places)
+    found: list[Result] = []
+    for path, oid in places:
+        try:
+            found.append(Result.parse(blobs[oid], path))
+        except (BadInput, KeyError):
+            # Pushed by hand or damaged: the task counts as ended, its record cannot be shown.
+            continue
+    return found

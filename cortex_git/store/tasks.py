@@ -1,0 +1,107 @@
+"""Adding tasks and batches: published on the host's own result ref like everything else.
+
+Owns their ids and the refusal of a second document under an existing id.
+"""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cortex_git.errors import BadInput
+from cortex_git.models import MERGE_SUFFIX, Batch, Task, valid_name
+from cortex_git.state import now
+from cortex_git.store import index, layout
+from cortex_git.store.outbox import Entry
+from cortex_git.store.repository import Repository
+
+RESERVED = frozenset({"summary"})
+
+
+def new_id(prefix: str) -> str:
+    """A readable id that never meets another: prefix, date and time, and eight random hex digits."""
+    return f"{prefix}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+
+def batch_documents(batch: Batch, tasks: Sequence[Task]) -> Entry:
+    """The entry that adds a new batch with its tasks, and its merge task where it has one."""
+    files = {layout.batch_path(batch.batch): batch.to_bytes()}
+    for task in tasks:
+        files[layout.task_path(batch.batch, task.task, sharded=batch.sharded)] = task.to_bytes()
+    if batch.merge:
+        last = Task(
+            task=f"{batch.batch}{MERGE_SUFFIX}",
+            batch=batch.batch,
+            title=f"Summarise {batch.batch}",
+            type="analysis-worker",
+            runner="merge",
+            created_at=batch.created_at,
+        )
+        files[layout.task_path(batch.batch, last.task, sharded=False)] = last.to_bytes()
+    message = f"chore(cortex): add batch {batch.batch} with {len(tasks)} tasks"
+    return Entry(uuid.uuid4().hex, batch.batch, None, message, files)
+
+
+def new_batch(name: str | None, tasks: int, host: str, *, title: str = "", merge: bool = False) -> Batch:
+    """A sealed batch for so many tasks, its layout fixed by their number."""
+    return Batch(
+        batch=valid_name(name, "batch") if name else new_id("batch"),
+        created_at=now(),
+        created_by=host,
+        title=title,
+        sharded=tasks > layout.SHARD_ABOVE,
+        sealed=True,
+        merge=merge,
+        tasks=tasks,
+    )
+
+
+def added_documents(repository: Repository, tasks: Sequence[Task]) -> Entry | None:
+    """The entry that adds tasks to a batch that may exist already, open for more; None if all are there.
+
+    Raises BadInput where an id is taken by another document, or the batch is sealed.
+    """
+    fresh = [task for task in tasks if not _same_exists(repository, task)]
+    if not fresh:
+        return None
+    files: dict[str, bytes] = {}
+    batch = _open_batch(repository, fresh[0].batch)
+    if batch is None:
+        batch = Batch(batch=fresh[0].batch, created_at=now(), created_by=repository.host, sealed=False)
+        files[layout.batch_path(batch.batch)] = batch.to_bytes()
+    for task in fresh:
+        files[layout.task_path(batch.batch, task.task, sharded=batch.sharded)] = task.to_bytes()
+    message = f"chore(cortex): add {len(fresh)} tasks to {batch.batch}"
+    return Entry(uuid.uuid4().hex, batch.batch, None, message, files)
+
+
+def _open_batch(repository: Repository, name: str) -> Batch | None:
+    row = repository.state.execute("SELECT body FROM batches WHERE batch = ?", (name,)).fetchone()
+    if row is None:
+        return None
+    batch = Batch.parse(row[0], name)
+    if batch.sealed:
+        raise BadInput(f"batch {name!r} is sealed: no task can be added to it", "choose another --batch")
+    return batch
+
+
+def _same_exists(repository: Repository, task: Task) -> bool:
+    if task.task in RESERVED:
+        raise BadInput(f"task id {task.task!r} is reserved", "choose another id")
+    row = repository.state.execute("SELECT body FROM tasks WHERE task = ?", (task.task,)).fetchone()
+    if row is None:
+        return False
+    existing = Task.parse(row[0], task.task)
+    if existing.model_copy(update={"created_at": task.created_at}) != task:
+        raise BadInput(
+            f"task {task.task!r} exists already with another content (batch {existing.batch})",
+            "tasks never change: choose another id",
+        )
+    return True
+
+
+def listed(repository: Repository, scope: index.Scope) -> list[Task]:
+    """All tasks in scope, oldest first."""
+    condition, values = scope.where
+    query = f"SELECT t.body FROM tasks t WHERE {condition} ORDER BY t.created_at, t.task"  # noqa: S608
+    return [Task.parse(body, "index") for (body,) in repository.state.execute(query, values)]
