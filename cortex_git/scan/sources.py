@@ -197,7 +197,10 @@ def read_repos_file(path: str) -> list[Source]:
 
 def without_duplicates(sources: Iterable[Source]) -> list[Source]:
     """Each repository and ref once, in the order given."""
-    return list({(source.url, source.ref): source for source in reversed(list(sources))}.values())[::-1]
+    kept: dict[tuple[str, str | None], Source] = {}
+    for source in sources:
+        kept.setdefault((source.url, source.ref), source)
+    return list(kept.values())
 
 
 def find_checkouts(root: Path) -> Checkouts:

@@ -26,7 +26,9 @@ class Limits:
     lockfile_bytes: int = 16 * MIB
     lockfiles: int = 500
     total_bytes: int = 256 * MIB
-    """Of all lockfiles together, and of what one fetch may write to disk."""
+    """Of all lockfiles together."""
+    download_bytes: int = 512 * MIB
+    """What one fetch may write to disk: all of one commit where a server has no filters."""
     paths: int = 200_000
     path_bytes: int = 4096
     path_depth: int = 128

@@ -73,7 +73,7 @@ class GuardedGit(Git):
 
     def start(self, *args: str, stdin: int | BinaryIO | None = None) -> "subprocess.Popen[bytes]":
         process = super().start(*args, stdin=stdin)
-        restrict_process(process.pid, self._limits.git_memory_bytes, self._limits.total_bytes)
+        restrict_process(process.pid, self._limits.git_memory_bytes, self._limits.download_bytes)
         return process
 
 

@@ -26,7 +26,7 @@ _TRANSIENT = re.compile(
     r"|temporary failure in name resolution|remote end hung up unexpectedly|connection was closed",
     re.IGNORECASE,
 )
-_TOO_LARGE = re.compile(r"died of signal 25|file too large|out of memory", re.IGNORECASE)
+_NO_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
 
 class Remote:
@@ -137,9 +137,16 @@ class Remote:
         bare_folder(self._folder, lines + more)
 
     def _reason(self, stderr: str) -> str:
-        if _TOO_LARGE.search(stderr):
-            return f"the download passed the limit of {self._limits.total_bytes:,} bytes"
+        if self._download_was_cut():
+            return f"the download passed the limit of {self._limits.download_bytes:,} bytes"
+        if _NO_MEMORY.search(stderr):
+            return f"unpacking it takes over {self._limits.git_memory_bytes:,} bytes of memory"
         return telling_line(stderr)
+
+    def _download_was_cut(self) -> bool:
+        """git's unpacker is ended by a signal at the limit, without a word, and leaves its file behind."""
+        unfinished = (self._folder / "objects" / "pack").glob("tmp_*")
+        return any(file.stat().st_size >= self._limits.download_bytes for file in unfinished)
 
     def _raise_for(self, stderr: str) -> None:
         reason = self._reason(stderr)
