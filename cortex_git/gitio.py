@@ -142,10 +142,12 @@ class Git:
     ) -> None:
         self.directory = directory
         self.environment = {**ENVIRONMENT, **(environment or {})}
+        self.object_format: str | None = None
+        """`sha1` or `sha256` once somebody has asked."""
         self._config = [part for setting in config for part in ("-c", setting)]
 
     def start(self, *args: str, stdin: int | BinaryIO | None = None) -> "subprocess.Popen[bytes]":
-        """Start git in a session of its own, so that a Ctrl-C ends nothing half-way.
+        """Start git in a process group of its own, so that a Ctrl-C ends nothing half-way.
 
         Standard output and error are pipes. The caller waits for it; `run` and `streaming` do.
         """
@@ -159,7 +161,7 @@ class Git:
                 as_process=True,
                 istream=stdin,
                 env=dict(self.environment),
-                start_new_session=True,
+                process_group=0,
             )
         except git.exc.GitCommandNotFound as error:
             if not self.directory.is_dir():

@@ -140,6 +140,11 @@ class Task(Document):
     created_at: str = ""
 
     @property
+    def responsible(self) -> str:
+        """The task's own master, else the one whose work its worker type does."""
+        return self.master or WORKER_TYPES.get(self.type, Expert.DEVELOPMENT).master
+
+    @property
     def is_merge(self) -> bool:
         return self.task.endswith(MERGE_SUFFIX)
 

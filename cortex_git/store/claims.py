@@ -5,6 +5,7 @@ task that has a result by then is dropped again. Must never rebase a claim nor r
 """
 
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ class Claims:
         self._repository = repository
         self._locks = locks
         self._records: dict[str, ClaimRecord] = {}
+        self._guard = threading.Lock()
         self._unproven: list[Claim] = []
+        self._unreleased: list[Update] = []
 
     def claim(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[Claim]:
         """Try to claim each of the tasks as `view` shows them; those that are ours now.
@@ -74,29 +77,30 @@ class Claims:
         return next(iter(self._place([_Bid(claim.task, record, claim.oid)])), None)
 
     def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
-        """Give claims back: as they were before (None), or after a failed attempt, to be retried."""
+        """Give claims back: as if never taken (None), or after a failed attempt, to be retried.
+
+        A refusal means that somebody took the claim over: it is theirs to finish. Where no answer came,
+        the release is tried again with the next call.
+        """
         if not claims:
             return
         if retry_after_s is None:
-            updates = [Update(self._ref(c.task), None, c.oid) for c in claims]
+            updates = [Update(self._ref(claim.task), None, claim.oid) for claim in claims]
         else:
-            records = [
-                c.record.model_copy(
-                    update={
-                        "state": "released",
-                        "attempt": c.record.attempt + 1,
-                        "retry_after_s": retry_after_s,
-                        "nonce": uuid.uuid4().hex,
-                    }
-                )
-                for c in claims
-            ]
-            oids = self._write(records)
+            oids = self._write([_released(claim.record, retry_after_s) for claim in claims])
             updates = [Update(self._ref(c.task), o, c.oid) for c, o in zip(claims, oids, strict=True)]
-        # A refusal means that somebody took the claim over: it is theirs to finish.
-        self._repository.refs.transaction(updates, atomic=False)
+        self._release(updates)
         for claim in claims:
             self._locks.release(claim.task.task)
+
+    def _release(self, updates: Sequence[Update]) -> None:
+        with self._guard:
+            pending, self._unreleased = [*self._unreleased, *updates], []
+        outcomes = self._repository.refs.transaction(pending, atomic=False)
+        unsure = (Outcome.UNKNOWN, Outcome.REFUSED)
+        left = [update for update, outcome in zip(pending, outcomes, strict=True) if outcome in unsure]
+        with self._guard:
+            self._unreleased += left
 
     def unavailable(self, view: View) -> list[str]:
         """Tasks whose claim cannot be had: a living owner's, or one that waits for its retry."""
@@ -194,6 +198,8 @@ class Claims:
         When the remote falls silent in between, the claims wait in `_unproven` with their locks held,
         and the next call proves or drops them.
         """
+        if self._unreleased:
+            self._release([])
         if not bids and not self._unproven:
             return []
         oids = self._write([bid.record for bid in bids]) if bids else []
@@ -204,30 +210,29 @@ class Claims:
             for bid, claim in zip(bids, claims, strict=True)
         ]
         outcomes = self._repository.refs.transaction(updates, atomic=False)
-        won: list[Claim] = []
-        for claim, outcome in zip(claims, outcomes, strict=True):
-            if outcome is Outcome.APPLIED:
-                won.append(claim)
-            elif outcome is Outcome.UNKNOWN:
-                self._unproven.append(claim)
-            else:
+        by_outcome = list(zip(claims, outcomes, strict=True))
+        for claim, outcome in by_outcome:
+            if outcome not in (Outcome.APPLIED, Outcome.UNKNOWN):
                 self._locks.release(claim.task.task)
+        won = [claim for claim, outcome in by_outcome if outcome is Outcome.APPLIED]
+        with self._guard:
+            unproven, self._unproven = self._unproven, []
+        unproven += [claim for claim, outcome in by_outcome if outcome is Outcome.UNKNOWN]
         try:
-            won += self._prove()
-            return self._drop_finished(won)
+            return self._drop_finished([*won, *self._prove(unproven)])
         except RemoteUnreachable:
-            self._unproven += won
+            with self._guard:
+                self._unproven += [*won, *unproven]
             raise
 
-    def _prove(self) -> list[Claim]:
+    def _prove(self, unproven: Sequence[Claim]) -> list[Claim]:
         """Those of the unproven claims that the remote holds.
 
         Each claim is an object of its own (its nonce is inside), so finding it proves that it is ours.
         """
-        if not self._unproven:
+        if not unproven:
             return []
-        found = self._repository.refs.read_back([self._ref(claim.task) for claim in self._unproven])
-        unproven, self._unproven = self._unproven, []
+        found = self._repository.refs.read_back([self._ref(claim.task) for claim in unproven])
         proven = [claim for claim in unproven if found.get(self._ref(claim.task)) == claim.oid]
         for claim in unproven:
             if claim not in proven:
@@ -246,6 +251,12 @@ class Claims:
         finished = index.with_result(self._repository, [claim.task.task for claim in won])
         self.release([claim for claim in won if claim.task.task in finished])
         return [claim for claim in won if claim.task.task not in finished]
+
+
+def _released(record: ClaimRecord, retry_after_s: float) -> ClaimRecord:
+    """The record of a claim given back after a failed attempt."""
+    changes = {"state": "released", "attempt": record.attempt + 1, "retry_after_s": retry_after_s}
+    return record.model_copy(update={**changes, "nonce": uuid.uuid4().hex})
 
 
 def backoff_s(attempt: int, base_s: float, most_s: float) -> float:

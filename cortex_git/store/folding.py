@@ -15,7 +15,6 @@ from cortex_git.store.pulling import pull
 from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
 
-_HOLD = "refs/cortex-outbox/fold"
 _TRIES = 8
 
 
@@ -39,7 +38,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
         mark = " [skip ci]" if repository.settings.skip_ci else ""
         draft = Draft(f"chore(cortex): fold {len(files)} documents of {len(others)} hosts{mark}", files)
         author = repository.identity.author
-        commit = merge(repository.git, author, [base, *others], draft, _HOLD)
+        commit = merge(repository.git, author, [base, *others], draft)
         outcome = repository.refs.move_trunk(commit, current.trunk[0])
         if outcome is Outcome.APPLIED:
             return commit

@@ -38,6 +38,8 @@ class Scope:
     batch: str | None = None
     glob: str = "*"
     type: str | None = None
+    merges: bool = True
+    """Whether the last tasks of batches are meant too."""
 
     @property
     def where(self) -> tuple[str, list[str]]:
@@ -49,6 +51,8 @@ class Scope:
         if self.type is not None:
             clauses.append("t.type = ?")
             values.append(self.type)
+        if not self.merges:
+            clauses.append(f"t.task NOT LIKE '%{MERGE_SUFFIX}'")
         return " AND ".join(clauses), values
 
 

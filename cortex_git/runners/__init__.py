@@ -1,0 +1,89 @@
+"""Runners: the code that carries out a task. One Protocol, one explicit dict, and entry points for others'.
+
+Owns how a runner is found. A runner never touches the coordination repository: it gets a task and
+returns an outcome.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast
+
+from cortex_git.errors import BadInput
+
+ENTRY_POINTS = "cortex_git.runners"
+"""Entry point group under which other packages offer runners."""
+
+OutcomeStatus = Literal["completed", "failed", "timed_out", "budget_exhausted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a runner may know about its attempt."""
+
+    worker: str
+    attempt: int
+    deadline_s: float
+    """Seconds this attempt may take; the pool ends it after that."""
+    budget: int
+    """Tokens this attempt may use."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the batch command set for all its tasks, from this host only."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What came of one attempt. `retry` says whether another attempt could end differently."""
+
+    status: OutcomeStatus
+    output: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    retry: bool = False
+    tokens_used: int = 0
+
+
+class Runner(Protocol):
+    """A module or object that carries out tasks; one instance per worker process."""
+
+    def run(self, task: Mapping[str, Any], context: RunContext) -> RunOutcome:
+        """Carry out `task` (the JSON of a task document). Exceptions count as a failed attempt."""
+        ...
+
+    def preload(self) -> None:
+        """Import what every task needs; called once in the process that workers are forked from."""
+        ...
+
+
+RUNNERS: dict[str, str] = {
+    "command": "cortex_git.runners.command",
+    "echo": "cortex_git.runners.echo",
+    "scan": "cortex_git.runners.scan",
+    "sleep": "cortex_git.runners.sleep",
+}
+"""Our own runners, each a module with `run` and `preload`."""
+
+OF_WORKER_TYPE: dict[str, str] = {"scan-worker": "scan"}
+"""The runner of a worker type; the others have none of their own yet and need --runner."""
+
+
+def load_runner(name: str) -> Runner:
+    """The runner called `name`, ours or another package's. Raises BadInput where there is none."""
+    module = RUNNERS.get(name)
+    if module is not None:
+        return cast(Runner, import_module(module))
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        loaded: Callable[[], Runner] | Runner = entry.load()
+        return loaded() if isinstance(loaded, type) else cast(Runner, loaded)
+    raise BadInput(f"no runner is called {name!r}", f"use one of {', '.join(sorted(RUNNERS))}")
+
+
+def runner_name(task_runner: str, worker_type: str) -> str:
+    """The runner for a task: its own, else its worker type's. Raises BadInput where neither names one."""
+    name = task_runner or OF_WORKER_TYPE.get(worker_type, "")
+    if not name:
+        raise BadInput(
+            f"worker type {worker_type!r} has no runner of its own", "name one with --runner, such as command"
+        )
+    return name

@@ -1,0 +1,171 @@
+"""Claiming ahead: a thread that keeps enough claims in hand for the workers never to wait for the remote.
+
+Owns the claims that are held but not started. It gives them back when the work is drained.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from cortex_git.errors import CortexError
+from cortex_git.models import Task
+from cortex_git.state import monotonic
+from cortex_git.store.claims import MOST_AT_ONCE, Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+
+_LEAST_PAUSE_S = 0.1
+_MOST_PAUSE_S = 2.0
+_RECENT_S = 0.25
+"""A view this young will do to choose tasks by: what decides is the push, and the pull after it."""
+
+
+class ClaimSource(Protocol):
+    """Where a run gets its claims from."""
+
+    looked: bool
+    problem: CortexError | None
+
+    def start(self) -> None: ...
+    def take(self) -> Claim | None: ...
+    def put_back(self, claim: Claim) -> None: ...
+    def look_again(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class GivenClaims:
+    """Claims that were made already, and no others."""
+
+    def __init__(self, coordination: Coordination, claims: Sequence[Claim]) -> None:
+        self._coordination = coordination
+        self._ready = deque(claims)
+        self.looked = True
+        self.problem: CortexError | None = None
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def take(self) -> Claim | None:
+        return self._ready.popleft() if self._ready else None
+
+    def put_back(self, claim: Claim) -> None:
+        self._ready.appendleft(claim)
+
+    def look_again(self) -> None:
+        """Nothing changes what was given."""
+
+    def stop(self) -> None:
+        held, self._ready = list(self._ready), deque()
+        self._coordination.claims.release(held)
+
+
+class Claimer:
+    """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones."""
+
+    def __init__(
+        self, coordination: Coordination, scope: Scope, size: int, name: str, wake: Callable[[], None]
+    ) -> None:
+        self._coordination = coordination
+        self._scope = scope
+        self._size = size
+        self._name = name
+        self._wake = wake
+        self._ready: deque[Claim] = deque()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._changed = False
+        self._taken_at: deque[float] = deque(maxlen=64)
+        self._cycle_s = 0.2
+        self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
+        self.problem: CortexError | None = None
+        """Why nothing could be claimed just now; None when the last try went through."""
+        self.looked = False
+        """Whether the remote was seen at least once."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def take(self) -> Claim | None:
+        """The next claim to run, if one is in hand."""
+        with self._condition:
+            if not self._ready:
+                return None
+            self._taken_at.append(time.monotonic())
+            self._condition.notify()
+            return self._ready.popleft()
+
+    def put_back(self, claim: Claim) -> None:
+        """Hold a claim again that was taken and could not be started, first in line."""
+        with self._condition:
+            self._ready.appendleft(claim)
+
+    def look_again(self) -> None:
+        """Something changed (a task was released or finished): look at once instead of pausing."""
+        with self._condition:
+            self._changed = True
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Claim no more, and give back what was not started. Returns when that is done."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+        held, self._ready = list(self._ready), deque()
+        self._coordination.claims.release(held)
+
+    def _wanted(self) -> int:
+        """How many claims to have in hand: one for each worker, more where tasks end faster than a claim.
+
+        Two rounds to the remote are covered at the rate at which workers took claims lately.
+        """
+        ahead = self._size
+        if len(self._taken_at) >= 2:
+            span = max(time.monotonic() - self._taken_at[0], 0.01)
+            ahead = max(ahead, int(2 * self._cycle_s * len(self._taken_at) / span))
+        return min(ahead, MOST_AT_ONCE) - len(self._ready)
+
+    def _run(self) -> None:
+        pause = _LEAST_PAUSE_S
+        # The first round serves the idle workers and the one claim ahead for each of them.
+        first = self._size
+        while True:
+            with self._condition:
+                while not self._stopping and self._wanted() <= 0 and not first:
+                    self._condition.wait(timeout=1.0)
+                if self._stopping:
+                    return
+                count = max(self._wanted(), 1) + first
+            got = self._try(count)
+            first = 0
+            if got:
+                pause = _LEAST_PAUSE_S
+                continue
+            with self._condition:
+                if not self._changed and not self._stopping:
+                    self._condition.wait(timeout=pause)
+                self._changed = False
+            pause = min(pause * 2, _MOST_PAUSE_S)
+
+    def _try(self, count: int) -> bool:
+        started = time.monotonic()
+        try:
+            view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
+            claims = self._coordination.claim(self._scope, count, self._worker, view)
+            self.looked, self.problem = True, None
+        except CortexError as error:
+            self.problem = error
+            self._wake()
+            return False
+        if claims:
+            self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
+        with self._condition:
+            self._ready.extend(claims)
+        self._wake()
+        return bool(claims)
+
+    def _worker(self, _task: Task) -> str:
+        return self._name

@@ -1,0 +1,95 @@
+"""Publishing while the workers go on: a thread that pushes whatever waits in the outbox, over and over.
+
+Owns when a push is made and when the branch is folded. A push that fails is tried again with back-off;
+nothing is lost meanwhile.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from cortex_git.errors import CortexError
+from cortex_git.store.coordination import Coordination
+
+_MOST_PAUSE_S = 10.0
+
+
+class Committer:
+    """Publishes for one pool; `published` is called after each try, in this thread."""
+
+    def __init__(self, coordination: Coordination, published: Callable[[], None]) -> None:
+        self._coordination = coordination
+        self._published = published
+        self._condition = threading.Condition()
+        self._waiting = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self.problem: CortexError | None = None
+        """Why the last push failed; None when it went through."""
+        self.pushes = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Something waits in the outbox."""
+        with self._condition:
+            self._waiting = True
+            self._condition.notify()
+
+    def stop(self) -> None:
+        """Publish what waits once more, and end. Raises what the last push failed with."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join()
+        if self.problem is not None:
+            raise self.problem
+
+    def _run(self) -> None:
+        pause = 0.1
+        fold_at = time.monotonic() + self._fold_pause()
+        while True:
+            with self._condition:
+                if not self._waiting and not self._stopping:
+                    self._condition.wait(timeout=max(0.0, fold_at - time.monotonic()))
+                waiting, self._waiting = self._waiting, False
+                stopping = self._stopping
+            if waiting:
+                pause = 0.1 if self._push() else min(pause * 2, _MOST_PAUSE_S)
+            if stopping:
+                return
+            if waiting and self.problem is not None:
+                self._again_after(pause)
+            elif time.monotonic() >= fold_at:
+                self._fold()
+                fold_at = time.monotonic() + self._fold_pause()
+
+    def _again_after(self, pause: float) -> None:
+        with self._condition:
+            self._waiting = True
+            if not self._stopping:
+                self._condition.wait(timeout=pause)
+
+    def _push(self) -> bool:
+        try:
+            report = self._coordination.flush()
+        except CortexError as error:
+            self.problem = error
+            self._published()
+            return False
+        self.problem = None
+        self.pushes += report.pushes
+        self._published()
+        return True
+
+    def _fold(self) -> None:
+        try:
+            self._coordination.fold()
+        except CortexError:
+            return  # the command folds once more at its end and says what is wrong
+
+    def _fold_pause(self) -> float:
+        every = self._coordination.repository.settings.fold_every_s
+        return every * (0.75 + secrets.randbelow(500) / 1000)

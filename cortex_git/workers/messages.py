@@ -1,0 +1,90 @@
+"""What a pool and its workers say to each other, as JSON over one connection.
+
+Owns the form of the messages and how an attempt's outcome becomes a result document.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+from cortex_git.models import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One attempt handed to a worker, with all it needs to save the result by itself."""
+
+    task: dict[str, Any]
+    runner: str
+    worker: str
+    host: str
+    nonce: str
+    claim: str
+    epoch: int
+    attempt: int
+    path: str
+    """Where the result document lies in the coordination repository."""
+    repository: str
+    dispatched: float
+    """`state.monotonic` when the request was made."""
+    deadline_s: float
+    budget: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says of an attempt; `retry` asks for another one."""
+
+    nonce: str
+    status: str
+    output: dict[str, Any]
+    error: str | None
+    retry: bool
+    tokens_used: int
+    started_at: str
+    completed_at: str
+    duration_s: float
+    spawn_s: float
+    peak_mib: float = 0.0
+
+
+def send(connection: "Connection[bytes, bytes]", kind: str, body: Assignment | Report | str = "") -> None:
+    """Send one message. Raises OSError when the other side is gone."""
+    value = body if isinstance(body, str) else asdict(body)
+    connection.send_bytes(json.dumps([kind, value]).encode())
+
+
+def receive(connection: "Connection[bytes, bytes]") -> tuple[str, Any]:
+    """The next message: its kind and its body as JSON gives it. Raises EOFError, OSError or ValueError."""
+    kind, body = json.loads(connection.recv_bytes())
+    return str(kind), body
+
+
+def to_result(assignment: Assignment, report: Report) -> Result:
+    """The document that publishes what `report` says."""
+    task = assignment.task
+    return Result.model_validate(
+        {
+            "schema": 1,
+            "task": task["task"],
+            "batch": task["batch"],
+            "status": report.status,
+            "type": task["type"],
+            "master": task["master"],
+            "worker": assignment.worker,
+            "host": assignment.host,
+            "nonce": assignment.nonce,
+            "epoch": assignment.epoch,
+            "attempt": assignment.attempt,
+            "started_at": report.started_at,
+            "completed_at": report.completed_at,
+            "duration_s": report.duration_s,
+            "spawn_s": report.spawn_s,
+            "tokens_used": report.tokens_used,
+            "error": report.error,
+            "output": report.output,
+        }
+    )

@@ -1,0 +1,181 @@
+"""The pool: a fixed number of worker processes, each idle or on one assignment.
+
+Owns the processes and their connections. It knows nothing of claims: whoever uses it hands out
+assignments and is told what became of them. Used from one thread.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import cast
+
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.workers.messages import Assignment, Report, receive, send
+from cortex_git.workers.processes import signal_session
+from cortex_git.workers.spawning import Spawner
+
+_BAD_STARTS = 3
+"""Workers in a row that end before they are ready, before the pool gives up."""
+
+
+@dataclass
+class Slot:
+    """One place in the pool: its worker's name outlives the process that fills it."""
+
+    name: str
+    pid: int = 0
+    connection: "Connection[bytes, bytes] | None" = None
+    ready: bool = False
+    assignment: Assignment | None = None
+    ends_at: float = 0.0
+    """`time.monotonic` when the attempt has used up its time."""
+    told: bool = False
+    """SIGTERM was sent because the time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A worker reported on its assignment."""
+
+    slot: Slot
+    assignment: Assignment
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A worker process ended; `assignment` is what it was on, `status` negative for a signal."""
+
+    slot: Slot
+    assignment: Assignment | None
+    status: int | None
+    out_of_time: bool = False
+
+
+Event = Finished | Died
+
+
+class Pool:
+    """`size` workers named by `name` (from 1), started by `spawner`."""
+
+    def __init__(self, spawner: Spawner, size: int, name: Callable[[int], str], grace_s: float = 5.0) -> None:
+        self.slots = [Slot(name(number)) for number in range(1, size + 1)]
+        self._spawner = spawner
+        self._grace_s = grace_s
+        self._bad_starts = 0
+
+    @property
+    def warm(self) -> bool:
+        return self._spawner.warm
+
+    def start(self) -> None:
+        """Start every worker; they say when they are ready."""
+        for slot in self.slots:
+            self._fill(slot)
+
+    def _fill(self, slot: Slot) -> None:
+        spawned = self._spawner.spawn()
+        slot.pid, slot.connection = spawned.pid, spawned.connection
+        slot.ready, slot.assignment, slot.told = False, None, False
+
+    def idle(self) -> list[Slot]:
+        """Slots whose worker waits for work."""
+        return [slot for slot in self.slots if slot.ready and slot.assignment is None]
+
+    def busy(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.assignment is not None]
+
+    def assign(self, slot: Slot, assignment: Assignment) -> bool:
+        """Hand an assignment to an idle worker; False when it turns out to be gone."""
+        if slot.connection is None:
+            return False
+        try:
+            send(slot.connection, "run", assignment)
+        except OSError:
+            return False
+        slot.assignment = assignment
+        slot.ends_at = time.monotonic() + assignment.deadline_s
+        return True
+
+    def recorded(self, slot: Slot, nonce: str) -> None:
+        """Tell a worker that its result is safe, so that it need not hold it any longer."""
+        if slot.connection is not None:
+            with suppress(OSError):
+                send(slot.connection, "recorded", nonce)
+
+    def wait(self, timeout_s: float, extra: Sequence[int] = ()) -> list[Event]:
+        """What happened within `timeout_s`; returns early, also when a descriptor of `extra` is readable."""
+        self._enforce_time()
+        by_connection = {slot.connection: slot for slot in self.slots if slot.connection is not None}
+        readable = wait([*by_connection, *extra], timeout_s)
+        events: list[Event] = []
+        for connection in readable:
+            slot = by_connection.get(cast("Connection[bytes, bytes]", connection))
+            if slot is not None and (event := self._hear(slot)) is not None:
+                events.append(event)
+        return events
+
+    def _hear(self, slot: Slot) -> Event | None:
+        assert slot.connection is not None  # noqa: S101 - narrowed for the type checker
+        try:
+            kind, body = receive(slot.connection)
+        except (EOFError, OSError, ValueError):
+            return self._lost(slot)
+        if kind == "ready":
+            slot.ready = True
+            self._bad_starts = 0
+            return None
+        assignment, slot.assignment = slot.assignment, None
+        slot.told = False
+        return Finished(slot, assignment, Report(**body)) if kind == "done" and assignment else None
+
+    def _lost(self, slot: Slot) -> Died:
+        if slot.connection is not None:
+            slot.connection.close()
+        slot.connection = None
+        status = self._spawner.status_of(slot.pid)
+        died = Died(slot, slot.assignment, status, out_of_time=slot.told)
+        if not slot.ready:
+            self._bad_starts += 1
+            if self._bad_starts >= _BAD_STARTS:
+                raise EnvironmentProblem(
+                    f"{_BAD_STARTS} workers in a row ended before they were ready (status {status})",
+                    "see their messages above",
+                )
+        slot.ready, slot.assignment = False, None
+        return died
+
+    def refill(self, slot: Slot) -> None:
+        """Start a new worker in the place of one that died."""
+        self._fill(slot)
+
+    def _enforce_time(self) -> None:
+        """SIGTERM when an attempt's time is up, SIGKILL for its whole session after the grace."""
+        now = time.monotonic()
+        for slot in self.busy():
+            if now >= slot.ends_at + self._grace_s:
+                signal_session(slot.pid, signal.SIGKILL)
+            elif now >= slot.ends_at and not slot.told:
+                slot.told = True
+                with suppress(ProcessLookupError):
+                    os.kill(slot.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End every worker at once, with everything it started."""
+        for slot in self.slots:
+            if slot.connection is not None:
+                signal_session(slot.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Tell idle workers to leave and wait for all of them."""
+        for slot in self.slots:
+            if slot.connection is not None:
+                with suppress(OSError):
+                    send(slot.connection, "exit")
+                slot.connection.close()
+                slot.connection = None
+        self._spawner.close()

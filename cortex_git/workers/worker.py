@@ -1,0 +1,149 @@
+"""The worker process: waits for an assignment, runs it, reports, and waits again.
+
+Owns the result until the pool has recorded it: when the pool dies, the worker enters what it still
+holds into the outbox itself, ends everything it started, and leaves. Must never outlive its pool.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+
+from cortex_git.runners import RunContext, RunOutcome, load_runner
+from cortex_git.state import monotonic, now
+from cortex_git.workers.messages import Assignment, Report, receive, send, to_result
+from cortex_git.workers.processes import signal_session
+
+MOST_ERROR = 2000
+"""Characters of an exception's text kept in a result."""
+
+
+class _OutOfTime(BaseException):
+    """The pool asked this attempt to end (SIGTERM). Not an Exception, so that no runner swallows it."""
+
+
+class Worker:
+    """One worker process on one connection to its pool."""
+
+    def __init__(self, connection: "Connection[bytes, bytes]") -> None:
+        self._connection = connection
+        self._inbox: queue.SimpleQueue[Assignment | None] = queue.SimpleQueue()
+        self._unrecorded: dict[str, tuple[Assignment, Report]] = {}
+        self._busy = False
+
+    def serve(self) -> None:
+        """Work until told to exit, or until the pool is gone."""
+        signal.signal(signal.SIGTERM, self._on_term)
+        reader = threading.Thread(target=self._read, daemon=True)
+        reader.start()
+        send(self._connection, "ready", str(os.getpid()))
+        while (assignment := self._inbox.get()) is not None:
+            report = self._attempt(assignment)
+            self._unrecorded[assignment.nonce] = (assignment, report)
+            try:
+                send(self._connection, "done", report)
+            except OSError:
+                break  # the reader sees the end of the pool too, and saves what is unrecorded
+        if self._unrecorded:
+            reader.join(timeout=30)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                kind, body = receive(self._connection)
+                if kind == "run":
+                    self._inbox.put(Assignment(**body))
+                elif kind == "recorded":
+                    self._unrecorded.pop(body, None)
+                elif kind == "exit":
+                    self._inbox.put(None)
+        except (EOFError, OSError, ValueError):
+            self._pool_is_gone()
+
+    def _pool_is_gone(self) -> None:
+        try:
+            save_unrecorded(list(self._unrecorded.values()))
+        finally:
+            if os.getsid(0) == os.getpid():
+                signal_session(os.getpid(), signal.SIGKILL)
+            os._exit(1)
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        if self._busy:
+            self._busy = False
+            raise _OutOfTime
+        self._inbox.put(None)
+
+    def _attempt(self, assignment: Assignment) -> Report:
+        spawn_s = monotonic() - assignment.dispatched
+        started_at, started = now(), time.perf_counter()
+        try:
+            self._busy = True
+            outcome = _run(assignment)
+        except _OutOfTime:
+            minutes = assignment.deadline_s / 60
+            outcome = RunOutcome("timed_out", error=f"took longer than its {minutes:g} minutes")
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"[:MOST_ERROR]
+            outcome = RunOutcome("failed", error=text, retry=True)
+        finally:
+            self._busy = False
+        return Report(
+            nonce=assignment.nonce,
+            status=outcome.status,
+            output=outcome.output,
+            error=outcome.error,
+            retry=outcome.retry,
+            tokens_used=outcome.tokens_used,
+            started_at=started_at,
+            completed_at=now(),
+            duration_s=time.perf_counter() - started,
+            spawn_s=spawn_s,
+        )
+
+
+def _run(assignment: Assignment) -> RunOutcome:
+    context = RunContext(
+        worker=assignment.worker,
+        attempt=assignment.attempt,
+        deadline_s=assignment.deadline_s,
+        budget=assignment.budget,
+        options=assignment.options,
+    )
+    return load_runner(assignment.runner).run(assignment.task, context)
+
+
+def save_unrecorded(held: list[tuple[Assignment, Report]]) -> None:
+    """Enter results that the pool did not record into the outbox; entering one twice does no harm.
+
+    An attempt that failed and may be tried again is not a result and is left to the next claim.
+    """
+    finished = [(a, r) for a, r in held if r.status == "completed" or not r.retry]
+    if not finished:
+        return
+    from cortex_git.store.coordination import Coordination
+    from cortex_git.store.publishing import result_entry
+
+    outbox = Coordination.open(Path(finished[0][0].repository)).outbox
+    outbox.add(result_entry(to_result(a, r), a.claim, a.path) for a, r in finished)
+
+
+def serve(descriptor: int) -> None:
+    """Be a worker on an inherited socket."""
+    Worker(Connection(descriptor)).serve()
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m cortex_git.workers.worker FD RUNNER…`: a cold worker, its runners' imports included."""
+    for name in arguments[1:]:
+        load_runner(name).preload()
+    serve(int(arguments[0]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
