@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -22,6 +23,7 @@ from cortex_git.scan.reports.escape import clip, terminal
 PLAIN_INTERVAL_S = 10.0
 _FRAMES_PER_SECOND = 8
 _TEXT_LIMIT = 300
+_WORKER_WIDTH, _SECONDS_WIDTH, _LEAST_NAME = 24, 9, 10
 _FIXED_LINES = 3
 """Lines that are not repositories: the bar, the waiting line, and one left free under the view."""
 
@@ -128,7 +130,7 @@ class ScanProgress:
             active = sorted(self._active.values(), key=lambda row: row.since)
             head, waiting = self._head(now), self._waiting
         room = max(1, console.size.height - _FIXED_LINES)
-        parts: list[RenderableType] = [head, _active_table(active, room, now)]
+        parts: list[RenderableType] = [head, _active_table(active, room, options.max_width, now)]
         if waiting:
             parts.append(Text(waiting, style="yellow", no_wrap=True, overflow="ellipsis"))
         yield Group(*parts)
@@ -165,14 +167,25 @@ class ScanProgress:
                 self._console.print(Text(self.status_line()), soft_wrap=True)
 
 
-def _active_table(active: list[_Active], room: int, now: float) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=24, style="dim")
-    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    grid.add_column(no_wrap=True, justify="right")
+def tail(text: str, width: int) -> str:
+    """The end of `text` in at most `width` cells: a repository's name is told by its end."""
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"
+
+
+def _active_table(active: list[_Active], room: int, width: int, now: float) -> Table:
     shown = active if len(active) <= room else active[: room - 1]
+    workers = min(_WORKER_WIDTH, max((cell_len(row.worker) for row in shown), default=0))
+    names = max(_LEAST_NAME, width - workers - _SECONDS_WIDTH - 4)
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis", width=workers, style="dim")
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    grid.add_column(no_wrap=True, justify="right", width=_SECONDS_WIDTH)
     for row in shown:
-        grid.add_row(Text(row.worker), Text(row.repository), f"{now - row.since:.1f} s")
+        grid.add_row(Text(row.worker), Text(tail(row.repository, names)), f"{now - row.since:.1f} s")
     if len(active) > len(shown):
         grid.add_row("", Text(f"... and {len(active) - len(shown)} more", style="dim"), "")
     return grid

@@ -12,7 +12,7 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
-from cortex_git.cli.scan_progress import ScanProgress
+from cortex_git.cli.scan_progress import ScanProgress, tail
 from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
 from cortex_git.scan.reports.contents import findings_by_severity
 from cortex_git.scan.reports.escape import clip, terminal
@@ -74,7 +74,7 @@ def _print_findings(pairs: list[tuple[RepositoryScan, Finding]], console: Consol
     widths = column_widths(natural, console.width) if console.is_terminal else natural
     segments = list(_row_segments(_HEADER, widths, Style.parse("bold")))
     for cells in rows:
-        shortened = (cells[0], _tail(cells[1], widths[1]), *cells[2:])
+        shortened = (cells[0], tail(cells[1], widths[1]), *cells[2:])
         segments += _row_segments(shortened, widths, Style.parse(_STYLES[cells[0]]))
     console.print(Segments(segments), soft_wrap=True, end="")
 
@@ -92,15 +92,6 @@ def _row_segments(cells: _Cells, widths: list[int], style: Style) -> Iterator[Se
 def _cells(row: RepositoryScan, finding: Finding) -> _Cells:
     texts = (row.repo, finding.package, finding.version, finding.fixed or "-", finding.id)
     return (finding.severity, *(terminal(clip(text, _CELL_LIMIT)) for text in texts))
-
-
-def _tail(text: str, width: int) -> str:
-    """The end of a repository's name tells more than its beginning."""
-    if cell_len(text) <= width:
-        return text
-    while text and cell_len(text) > width - 1:
-        text = text[1:]
-    return f"…{text}"
 
 
 def _line(console: Console, text: str = "", style: str = "") -> None:
