@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 BACKOFF_S = (0.5, 2.0, 5.0)
 """Waits before the second, third and fourth try, in seconds."""
 TIMEOUT_S = 30.0
-_CHUNK_BYTES = 1 << 18
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 
 Progress = Callable[[int, int | None], None]
@@ -175,7 +174,8 @@ def _write(
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
         file.truncate()
-        for chunk in response.iter_bytes(_CHUNK_BYTES):
+        # As the pieces come: gathered into larger ones, those before a break would be lost.
+        for chunk in response.iter_raw():
             done += len(chunk)
             if done > limit_bytes:
                 raise EnvironmentProblem(f"{plain_url(str(response.url))} is larger than {limit_bytes} bytes")

@@ -101,6 +101,9 @@ def _trim(items: list[Item]) -> None:
             del items[index]
         elif not isinstance(item, list):
             break
+    if items and isinstance(items[0], list):
+        # `1-0.alpha`, once its 0 is gone, is `1-alpha`: a list within a list would order as a number.
+        items[:1] = items[0]
 
 
 def _kind(item: Item | None) -> int:
