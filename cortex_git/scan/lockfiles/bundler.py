@@ -3,7 +3,7 @@
 import re
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source
+from cortex_git.scan.lockfiles.source import MalformedError, Source, numbered_lines
 
 _SECTIONS_OF_OTHERS = frozenset({"GEM", "GIT", "PLUGIN SOURCE"})
 _SECTIONS = _SECTIONS_OF_OTHERS | {
@@ -22,7 +22,7 @@ def read(source: Source, out: Collector) -> None:
     section = ""
     sections: set[str] = set()
     in_specs = False
-    for number, raw in enumerate(source.content_text().split("\n"), 1):
+    for number, raw in numbered_lines(source.content_text()):
         line = raw.rstrip()
         if not line:
             continue

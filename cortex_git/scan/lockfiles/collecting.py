@@ -49,19 +49,17 @@ class Collector:
 
     def skip(self, entry: object, reason: str, path: str | None = None) -> None:
         """One entry of the file that may hide a vulnerability, and why it could not be used."""
+        if len(self._not_scanned) >= MAX_NOT_SCANNED:
+            self._not_scanned_over += 1  # counted without the cost of showing it
+            return
         self._gap(f"{path or self._path}: {shown(entry)}", reason)
 
     def skip_file(self, reason: str, path: str | None = None) -> None:
         """The file as a whole, or the rest of it, could not be used."""
-        self._gap(path or self._path, reason)
+        self._gap(path or self._path, reason)  # few per file, so none of them is only counted
 
     def _gap(self, what: str, reason: str) -> None:
-        if (what, reason) in self._not_scanned:
-            return
-        if len(self._not_scanned) >= MAX_NOT_SCANNED:
-            self._not_scanned_over += 1
-            return
-        self._not_scanned[what, reason] = NotScanned(what, reason)
+        self._not_scanned.setdefault((what, reason), NotScanned(what, reason))
 
     def content(self) -> LockfileContent:
         """What was gathered."""
@@ -82,5 +80,7 @@ def _problem(what: str, value: str) -> str | None:
 def shown(value: object) -> str:
     """A value from the file, shortened and without control characters, to name it in a report."""
     text = value if isinstance(value, str) else type(value).__name__
+    if len(text) <= 120 and text.isprintable():
+        return text
     short = text if len(text) <= 120 else text[:117] + "..."
     return "".join(char if char.isprintable() else "\ufffd" for char in short)

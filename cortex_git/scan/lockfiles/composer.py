@@ -12,11 +12,12 @@ def read(source: Source, out: Collector) -> None:
     """Every package, a leading `v` of its version dropped; path repositories are own code."""
     text = source.content_text()
     root = load_json(text)
-    if "packages" not in root:
+    if root.get("packages") is None:
         raise MalformedError("has no packages")
     lines = _name_lines(text)
     for key in ("packages", "packages-dev"):
-        for entry in array(root.get(key) or [], key):
+        entries = root.get(key)
+        for entry in array([] if entries is None else entries, key):
             if isinstance(entry, dict):
                 _add(entry, lines, out)
             else:

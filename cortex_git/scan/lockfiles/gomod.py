@@ -7,8 +7,9 @@ import re
 from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source
+from cortex_git.scan.lockfiles.source import MalformedError, Source, numbered_lines, refuse_too_many_entries
 
+MAX_LINE = 10_000
 _DIRECTIVES = frozenset(
     {"module", "go", "toolchain", "require", "replace", "exclude", "retract", "tool", "godebug", "ignore"}
 )
@@ -40,7 +41,10 @@ def _lines(text: str) -> list[_Line]:
     """The directives of the file, blocks flattened into one line each."""
     found: list[_Line] = []
     block: str | None = None
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in numbered_lines(text):
+        refuse_too_many_entries(found)
+        if len(raw) > MAX_LINE:
+            raise MalformedError(f"has a line of more than {MAX_LINE:,} characters (line {number})")
         line = raw.partition("//")[0].strip()
         if not line:
             continue

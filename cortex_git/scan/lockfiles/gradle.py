@@ -1,12 +1,12 @@
 """Reads gradle.lockfile, buildscript-gradle.lockfile and gradle/dependency-locks/*.lockfile."""
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source
+from cortex_git.scan.lockfiles.source import MalformedError, Source, numbered_lines
 
 
 def read(source: Source, out: Collector) -> None:
     """Every `group:artifact:version`, whatever the configurations that use it."""
-    for number, raw in enumerate(source.content_text().split("\n"), 1):
+    for number, raw in numbered_lines(source.content_text()):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue

@@ -12,7 +12,7 @@ from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository
 from cortex_git.scan.lockfiles.xml import Element, load_xml
 
-MAX_PARENTS = 16
+MAX_PARENTS = 8
 MAX_EXPANDED = 1_024
 """Characters of an expanded value: properties that double each other stop here."""
 _MAX_ROUNDS = 16
@@ -62,8 +62,6 @@ def includes(source: Source) -> list[str]:
 
 def _chain(source: Source) -> list[Element]:
     """The pom and its parents in the repository, nearest first."""
-    if not source.data.strip():
-        raise MalformedError("is empty")
     root = load_xml(source.data)
     if root.name != "project":
         raise MalformedError("has no <project>")

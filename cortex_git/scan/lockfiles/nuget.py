@@ -22,8 +22,6 @@ def read_lock(source: Source, out: Collector) -> None:
 
 def read_config(source: Source, out: Collector) -> None:
     """Every `<package id version>`; NuGet writes exact versions here."""
-    if not source.data.strip():
-        raise MalformedError("is empty")
     root = load_xml(source.data)
     if root.name != "packages":
         raise MalformedError("has no <packages>")

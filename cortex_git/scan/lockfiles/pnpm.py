@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source, yaml_events
+from cortex_git.scan.lockfiles.source import MalformedError, Source, refuse_too_many_entries, yaml_events
 
 _FIELDS = {
     ("name",): "name",
@@ -62,6 +62,7 @@ def _entries(text: str) -> tuple[str, list[_Entry]]:
             else:
                 path[-1] = event.value
                 if len(path) == 2 and path[0] == "packages":
+                    refuse_too_many_entries(entries)
                     entries.append(_Entry(event.value, event.start_mark.line + 1))
         elif kind is yaml.MappingStartEvent:
             _refuse_complex_key(path, event)

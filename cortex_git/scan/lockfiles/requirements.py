@@ -9,12 +9,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository
+from cortex_git.scan.lockfiles.source import (
+    MalformedError,
+    Source,
+    inside_repository,
+    numbered_lines,
+    refuse_too_many_entries,
+)
 
 MAX_FILES = 200
 """Included files of one requirements file, whatever their depth."""
+MAX_INCLUDED_BYTES = 16 * 1024 * 1024
 
 _INCLUDE = re.compile(r"^(-r|-c|--requirements?|--constraints?)(?:[ \t]*=[ \t]*|[ \t]*)(.+)$")
+_INCLUDE_LINE = re.compile(r"^[ \t]*(?:-r|-c|--r|--c).*$", re.MULTILINE)
 _EDITABLE = re.compile(r"^(?:-e|--editable)(?:[ \t]*=[ \t]*|[ \t]*)(.+)$")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(?:\[[^\]]*\])?[ \t]*")
 _CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>)[ \t]*([A-Za-z0-9.!+_*-]+)$")
@@ -51,63 +59,68 @@ def read(source: Source, out: Collector) -> None:
 
 
 def includes(source: Source) -> list[str]:
-    """The repository paths of the files that this one includes."""
-    found: list[str] = []
-    for _, line in _logical_lines(source.text()):
-        match = _INCLUDE.match(line)
-        path = inside_repository(source.path, _unquoted(match.group(2))) if match else None
-        if path is not None and path not in found:
-            found.append(path)
-    return found
+    """The repository paths of the files that this one includes, found without reading the rest."""
+    found: dict[str, None] = {}
+    for match in _INCLUDE_LINE.finditer(source.text()):
+        include = _INCLUDE.match(_without_comment(match.group()).strip())
+        path = inside_repository(source.path, _unquoted(include.group(2))) if include else None
+        if path is not None:
+            found[path] = None
+        if len(found) >= MAX_FILES:
+            break
+    return list(found)
 
 
 def _read_files(source: Source, files: _Files, out: Collector) -> None:
     """Read the file and its includes breadth first, each of them once in each role."""
-    queue = [(source.path, source.data, False)]
+    queue = [(source, False)]
     seen = {(source.path, False)}
-    for path, data, is_constraint in queue:
-        file = Source(path, data, source.sibling)
+    total = 0
+    for file, is_constraint in queue:
         try:
-            if path != source.path:
-                file.refuse_conflict_markers()
-            lines = list(_logical_lines(file.text()))
+            file.refuse_conflict_markers()
+            for number, line in _logical_lines(file.text()):
+                match = _INCLUDE.match(line)
+                if match is None:
+                    _read_line(file.path, number, line, files, is_constraint, out)
+                    refuse_too_many_entries(files.requirements)
+                    refuse_too_many_entries(files.constraints)
+                    continue
+                as_constraint = is_constraint or match.group(1).startswith(("-c", "--c"))
+                included = _included(file, line, _unquoted(match.group(2)), out)
+                if included is None or (included.path, as_constraint) in seen:
+                    continue
+                total += len(included.data)
+                if len(seen) >= MAX_FILES or total > MAX_INCLUDED_BYTES:
+                    out.skip(line, "too many or too large files are included", file.path)
+                    continue
+                seen.add((included.path, as_constraint))
+                queue.append((included, as_constraint))
         except MalformedError as problem:
-            out.skip_file(str(problem), path)
-            continue
-        for number, line in lines:
-            match = _INCLUDE.match(line)
-            if match is None:
-                _read_line(path, number, line, files, is_constraint, out)
-                continue
-            as_constraint = is_constraint or match.group(1).startswith(("-c", "--c"))
-            target = _included(file, line, _unquoted(match.group(2)), out)
-            if target is None or (target, as_constraint) in seen:
-                continue
-            seen.add((target, as_constraint))
-            content = source.sibling(target)
-            if len(seen) > MAX_FILES:
-                out.skip(line, f"more than {MAX_FILES} files are included", path)
-            elif content is None:
-                out.skip(line, "the included file is not in the repository", path)
-            else:
-                queue.append((target, content, as_constraint))
+            out.skip_file(str(problem), file.path)
 
 
-def _included(file: Source, line: str, target: str, out: Collector) -> str | None:
+def _included(file: Source, line: str, target: str, out: Collector) -> Source | None:
+    """The file that an include names; why there is none becomes a gap."""
     if "://" in target:
         out.skip(line, "the included file is on the network", file.path)
         return None
     path = inside_repository(file.path, target)
     if path is None:
         out.skip(line, "the included file lies outside the repository", file.path)
-    return path
+        return None
+    data = file.sibling(path)
+    if data is None:
+        out.skip(line, "the included file is not in the repository", file.path)
+        return None
+    return Source(path, data, file.sibling)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines joined over trailing backslashes, without comments, each with its first line's number."""
     parts: list[str] = []
     first = 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in _physical_lines(text):
         first = first if parts else number
         comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not comment:
@@ -121,6 +134,13 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     rest = _without_comment("".join(parts)).strip()
     if rest:
         yield first, rest
+
+
+def _physical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Like pip, also split at form feeds and their like, which keep the number of their line."""
+    for number, line in numbered_lines(text):
+        for part in line.splitlines() or [""]:
+            yield number, part
 
 
 def _without_comment(line: str) -> str:

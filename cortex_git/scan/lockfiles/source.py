@@ -7,7 +7,7 @@ run on input that these limits refuse.
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,10 @@ Table = dict[str, Any]
 
 MAX_CONTAINERS = 500_000
 """Objects and arrays in one file: 16 MiB of `{"":0},` would otherwise take over 500 MB."""
+MAX_ENTRIES = 200_000
+"""Blocks, lines or requirements that a reader keeps at once."""
+MAX_ASSIGNMENTS = 1_000_000
+"""Equals signs in one TOML file: each may be a key, and tomllib takes some 4 us and 150 bytes for one."""
 MAX_YAML_EVENTS = 2_000_000
 MAX_YAML_DEPTH = 64
 MAX_DOTTED_COST = 5_000_000
@@ -61,6 +65,23 @@ class Source:
         return text
 
 
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text without their ends, numbered from 1, one at a time to save memory."""
+    number, at = 0, 0
+    while at <= len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        number += 1
+        yield number, text[at:end]
+        at = end + 1
+
+
+def refuse_too_many_entries(entries: Sized) -> None:
+    """Raise MalformedError when a reader holds more than any real lockfile has."""
+    if len(entries) > MAX_ENTRIES:
+        raise MalformedError(f"has more than {MAX_ENTRIES:,} entries")
+
+
 def load_json(text: str) -> Table:
     """A JSON object; MalformedError with the line of the mistake."""
     _refuse_too_many(text, "{[")
@@ -78,7 +99,9 @@ def load_toml(text: str) -> Table:
     import tomllib
 
     _refuse_too_many(text, "{[")
-    dots = (line.count(".") for line in text.split("\n"))
+    if text.count("=") > MAX_ASSIGNMENTS:
+        raise MalformedError(f"has more than {MAX_ASSIGNMENTS:,} keys")
+    dots = (line.count(".") for _, line in numbered_lines(text))
     if sum(count * count for count in dots if count > 50) > MAX_DOTTED_COST:
         raise MalformedError("has keys of too many parts")
     try:
@@ -156,9 +179,7 @@ def object_lines(text: str) -> dict[str, list[int]]:
 
 def header_lines(text: str, header: str, expected: int) -> list[int | None]:
     """1-based lines that consist of `header`; all None unless there are exactly `expected`."""
-    found: list[int | None] = [
-        number for number, line in enumerate(text.split("\n"), 1) if line.strip() == header
-    ]
+    found: list[int | None] = [number for number, line in numbered_lines(text) if line.strip() == header]
     return found if len(found) == expected else [None] * expected
 
 

@@ -5,10 +5,15 @@ Must never read a document type or an entity, and never build more elements than
 
 from dataclasses import dataclass, field
 from typing import Any
+from xml.sax import SAXException
+from xml.sax.handler import ContentHandler
+
+from defusedxml import DefusedXmlException, sax
 
 from cortex_git.scan.lockfiles.source import MalformedError
 
-MAX_ELEMENTS = 300_000
+MAX_ELEMENTS = 100_000
+MAX_ATTRIBUTES = 500_000
 MAX_DEPTH = 64
 
 
@@ -39,43 +44,45 @@ class Element:
         return (found.text.strip() or None) if found else None
 
 
+class _Builder(ContentHandler):
+    """Builds elements from SAX events, within the limits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root: Element | None = None
+        self._open: list[tuple[Element, list[str]]] = []
+        self._count = 0
+        self._locator: Any = None
+
+    def setDocumentLocator(self, locator: Any) -> None:  # noqa: N802
+        self._locator = locator
+
+    def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802
+        self._count += 1
+        if self._count > MAX_ELEMENTS or len(self._open) >= MAX_DEPTH:
+            raise MalformedError("has too many elements or is nested too deeply")
+        element = Element(name.rpartition(":")[2], self._locator.getLineNumber(), dict(attrs.items()))
+        if self._open:
+            self._open[-1][0].children.append(element)
+        else:
+            self.root = element
+        self._open.append((element, []))
+
+    def characters(self, content: str) -> None:
+        self._open[-1][1].append(content)
+
+    def endElement(self, name: str) -> None:  # noqa: N802, ARG002
+        element, text = self._open.pop()
+        element.text = "".join(text)
+
+
 def load_xml(data: bytes) -> Element:
     """The root element; MalformedError for anything that is not well-formed XML without a document type."""
-    from xml.sax import SAXException
-    from xml.sax.handler import ContentHandler
-
-    from defusedxml import DefusedXmlException, sax
-
-    class Builder(ContentHandler):
-        def __init__(self) -> None:
-            super().__init__()
-            self.root: Element | None = None
-            self.open: list[tuple[Element, list[str]]] = []
-            self.count = 0
-            self.locator: Any = None
-
-        def setDocumentLocator(self, locator: Any) -> None:  # noqa: N802
-            self.locator = locator
-
-        def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802
-            self.count += 1
-            if self.count > MAX_ELEMENTS or len(self.open) >= MAX_DEPTH:
-                raise MalformedError("has too many elements or is nested too deeply")
-            element = Element(name.rpartition(":")[2], self.locator.getLineNumber(), dict(attrs.items()))
-            if self.open:
-                self.open[-1][0].children.append(element)
-            else:
-                self.root = element
-            self.open.append((element, []))
-
-        def characters(self, content: str) -> None:
-            self.open[-1][1].append(content)
-
-        def endElement(self, name: str) -> None:  # noqa: N802, ARG002
-            element, text = self.open.pop()
-            element.text = "".join(text)
-
-    builder = Builder()
+    if not data.strip():
+        raise MalformedError("is empty")
+    if data.count(b"=") > MAX_ATTRIBUTES:
+        raise MalformedError("has too many attributes")
+    builder = _Builder()
     try:
         sax.parseString(data, builder, forbid_dtd=True)
     except DefusedXmlException:

@@ -5,7 +5,7 @@ does not expect makes the file malformed rather than empty.
 """
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source
+from cortex_git.scan.lockfiles.source import MalformedError, Source, numbered_lines, refuse_too_many_entries
 
 _LOCAL = ("file:", "link:", "portal:", "workspace:")
 _TARBALLS = (".tgz", ".tar.gz", ".tar")
@@ -40,7 +40,8 @@ def read(source: Source, out: Collector) -> None:
 def _entries(text: str) -> list[_Entry]:
     entries: list[_Entry] = []
     long_key: str | None = None
-    for number, raw in enumerate(text.split("\n"), 1):
+    for number, raw in numbered_lines(text):
+        refuse_too_many_entries(entries)
         line = raw.rstrip()
         if not line or line.startswith("#"):
             continue

@@ -1,0 +1,268 @@
+"""Hostile and random bytes: no reader raises, hangs, or takes a broken file for an empty one."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cortex_git.scan.lockfiles import FORMATS, includes_of, kind_of, manifest_without_lock, read_lockfile
+from cortex_git.scan.records import LockfileContent
+
+from . import (
+    test_bundler,
+    test_cargo,
+    test_composer,
+    test_gomod,
+    test_gradle,
+    test_maven,
+    test_npm,
+    test_nuget,
+    test_pnpm,
+    test_python_locks,
+    test_yarn,
+)
+from .conftest import Read
+
+FIXTURES: dict[str, str] = {
+    "package-lock.json": json.dumps(test_npm.V3, indent=2),
+    "npm-shrinkwrap.json": json.dumps(test_npm.V1, indent=2),
+    "yarn.lock": test_yarn.CLASSIC,
+    "sub/yarn.lock": test_yarn.BERRY,
+    "pnpm-lock.yaml": test_pnpm.V9,
+    "sub/pnpm-lock.yaml": test_pnpm.V5,
+    "requirements.txt": "-r base.txt\nfoo[x]==1.0 ; python_version > '3' \\\n  --hash=sha256:aa\nb @ https://x/y\n",
+    "poetry.lock": test_python_locks.POETRY,
+    "pdm.lock": test_python_locks.PDM,
+    "uv.lock": test_python_locks.UV,
+    "pylock.toml": test_python_locks.PYLOCK,
+    "Pipfile.lock": '{"_meta": {}, "default": {"a": {"version": "==1.0"}}}',
+    "Cargo.lock": test_cargo.LOCK,
+    "go.mod": test_gomod.MOD,
+    "Gemfile.lock": test_bundler.LOCK,
+    "composer.lock": json.dumps(test_composer.LOCK, indent=4),
+    "pom.xml": test_maven.CHILD,
+    "gradle.lockfile": test_gradle.LOCK,
+    "packages.lock.json": json.dumps(test_nuget.LOCK, indent=2),
+    "packages.config": '<packages><package id="a" version="1" /></packages>',
+}
+PATHS = sorted(FIXTURES)
+EMPTY_IS_LEGAL = {"requirements.txt"}
+JSON_AND_XML = [
+    path for path in PATHS if path.endswith((".json", "Pipfile.lock", "composer.lock", "pom.xml", ".config"))
+]
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def run(path: str, data: bytes) -> LockfileContent:
+    """Read a file whose every sibling is itself; a reader's own mistake fails the test."""
+    content = read_lockfile(path, data, lambda _: data)
+    for gap in content.not_scanned:
+        assert not gap.reason.startswith("could not be read"), gap
+    for package in content.packages:
+        assert package.name.isprintable() and package.version.isprintable()
+    includes_of(kind_of(path) or "", path, data)
+    return content
+
+
+def test_every_format_has_a_fixture_with_packages(read: Read) -> None:
+    assert {kind_of(path) for path in PATHS} == set(FORMATS)
+    assert all(read(path, FIXTURES[path]).packages for path in PATHS)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@quick
+@given(data=st.binary(max_size=300))
+def test_arbitrary_bytes(path: str, data: bytes) -> None:
+    content = run(path, data)
+    assert content.packages or content.not_scanned or path in EMPTY_IS_LEGAL or b"#" in data
+
+
+@pytest.mark.parametrize("path", PATHS)
+@quick
+@given(data=st.data())
+def test_mutated_fixtures(path: str, data: st.DataObject) -> None:
+    whole = FIXTURES[path].encode()
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, min(len(whole), start + 60)))
+    run(path, whole[:start] + data.draw(st.binary(max_size=8)) + whole[end:])
+
+
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+KEYS = [
+    "packages",
+    "dependencies",
+    "version",
+    "lockfileVersion",
+    "default",
+    "_meta",
+    "name",
+    "packages-dev",
+    "dist",
+]
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*KEYS, "node_modules/a"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if path.endswith(("json", "Pipfile.lock", "composer.lock"))]
+)
+@quick
+@given(tree=trees)
+def test_json_of_wrong_types(path: str, tree: object) -> None:
+    run(path, json.dumps(tree).encode())
+
+
+@pytest.mark.parametrize("path", JSON_AND_XML)
+def test_every_truncation_is_seen(path: str) -> None:
+    whole = FIXTURES[path].encode()
+    for end in range(0, len(whole), 7):
+        assert run(path, whole[:end]).not_scanned, whole[:end][-40:]
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in EMPTY_IS_LEGAL])
+@pytest.mark.parametrize(
+    "data", [b"", b" \n\n", b"\xef\xbb\xbf", b"\0" * 9, b"\xff\xfe\xfd", b"[]", b"null", b"<a/>"]
+)
+def test_nothing_is_never_an_empty_success(path: str, data: bytes) -> None:
+    content = run(path, data)
+    assert content.packages == ()
+    assert content.not_scanned
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_merge_conflicts(path: str) -> None:
+    text = FIXTURES[path]
+    half = text.index("\n", len(text) // 2) if "\n" in text else 0
+    broken = f"{text[:half]}\n<<<<<<< HEAD\n{text[half:]}\n=======\n>>>>>>> other\n"
+    content = run(path, broken.encode())
+    assert content.packages == ()
+    assert [gap.reason for gap in content.not_scanned] == ["has merge conflict markers"]
+
+
+DEEP = 200_000
+MIB = 1 << 20
+BOMBS: dict[str, tuple[str, bytes]] = {
+    "deep JSON arrays": ("package-lock.json", b"[" * DEEP),
+    "deep JSON objects": ("composer.lock", b'{"a":' * DEEP),
+    "deep version 1 tree": (
+        "package-lock.json",
+        b'{"dependencies":' + b'{"a":{"version":"1","dependencies":' * DEEP + b"{}" + b"}}" * DEEP + b"}",
+    ),
+    "many JSON objects": ("package-lock.json", b'{"packages":[' + b'{"":0},' * (2 * MIB) + b"0]}"),
+    "long JSON number": ("package-lock.json", b'{"lockfileVersion":' + b"9" * MIB + b"}"),
+    "deep YAML flow": ("pnpm-lock.yaml", b"a: " + b"[" * DEEP),
+    "deep YAML block": ("pnpm-lock.yaml", b"- " * DEEP + b"a"),
+    "deep YAML keys": ("pnpm-lock.yaml", b"? " * DEEP + b"a"),
+    "many YAML values": ("pnpm-lock.yaml", b"lockfileVersion: [" + b"[]," * (5 * MIB) + b"]"),
+    "YAML alias bomb": (
+        "pnpm-lock.yaml",
+        b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [*a%d,*a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 60)),
+    ),
+    "deep TOML arrays": ("poetry.lock", b"a = " + b"[" * DEEP),
+    "TOML dotted key": ("Cargo.lock", b"a" + b".a" * (4 * MIB) + b" = 1"),
+    "TOML dotted header": ("uv.lock", b"[a" + b".a" * (4 * MIB) + b"]"),
+    "TOML dotted inline key": ("pdm.lock", b"x = { a" + b'."a,"' * MIB + b" = 1 }"),
+    "many TOML arrays": ("pylock.toml", b"x = [" + b"[]," * (4 * MIB) + b"]"),
+    "billion laughs": (
+        "pom.xml",
+        b'<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">'
+        + b"".join(b'<!ENTITY b%d "%s">' % (n, b"&b%d;" % (n - 1) * 10) for n in range(1, 30))
+        + b"]><project>&b29;</project>",
+    ),
+    "outside entity": (
+        "pom.xml",
+        b'<!DOCTYPE p [<!ENTITY a SYSTEM "file:///etc/passwd">]><project>&a;</project>',
+    ),
+    "deep XML": ("pom.xml", b"<a>" * (4 * MIB)),
+    "wide XML": ("packages.config", b"<packages>" + b"<a/>" * (3 * MIB) + b"</packages>"),
+    "XML attributes": (
+        "packages.config",
+        b"<packages " + b" ".join(b'a%d="%d"' % (n, n) for n in range(MIB)) + b"/>",
+    ),
+    "white space": ("requirements.txt", b"a" + b" " * (8 * MIB) + b"#" + b" #" * MIB),
+    "continuations": ("requirements.txt", b"a\\\n" * MIB),
+    "backslashes": ("requirements.txt", b"\\" * (8 * MIB) + b"$"),
+    "many open requirements": ("requirements.txt", b"".join(b"p%d\n" % n for n in range(2 * MIB))),
+    "many empty lines": ("requirements.txt", b"ab\n" * (5 * MIB)),
+    "many yarn entries": ("yarn.lock", b"a:\n" * (5 * MIB)),
+    "many go.mod lines": ("go.mod", b"module m\n" + b"go 1\n" * (3 * MIB)),
+    "many gems": ("Gemfile.lock", b"GEM\n  specs:\n" + b"    a\n" * MIB),
+    "many pnpm entries": (
+        "pnpm-lock.yaml",
+        b"packages: {" + b"".join(b"a%d," % n for n in range(MIB)) + b"}",
+    ),
+    "many TOML keys": ("uv.lock", b"".join(b"a%d=1\n" % n for n in range(MIB + 9))),
+    "many TOML packages": ("uv.lock", b"version=1\n" + b"[[package]]\n" * 249_000),
+    "many JSON keys": (
+        "composer.lock",
+        b'{"packages":[0]' + b"".join(b',"a%d":1' % n for n in range(MIB)) + b"}",
+    ),
+    "many gradle lines": ("gradle.lockfile", b"".join(b"a:b:%d\n" % n for n in range(MIB))),
+    "long XML text": ("pom.xml", b"<project>" + b"&lt;\n" * (2 * MIB) + b"</project"),
+    "brackets": ("requirements.txt", b"a[" * (4 * MIB)),
+    "dashes in a wheel name": ("requirements.txt", b"./" + b"a-" * (4 * MIB) + b".whl"),
+    "quotes": ("yarn.lock", b'"' * (8 * MIB) + b":\n"),
+    "at signs": ("yarn.lock", b"@" * (8 * MIB) + b":\n"),
+    "open quotes in JSON": ("composer.lock", b'{"a": "\\"' + b'\\"' * (4 * MIB)),
+    "quote marks in go.mod": ("go.mod", b"module m\nrequire " + b'"' * (8 * MIB + 1)),
+    "arrows in go.mod": ("go.mod", b"module m\nreplace " + b"=> " * (3 * MIB)),
+    "parentheses in Gemfile.lock": ("Gemfile.lock", b"GEM\n  specs:\n    " + b"a (" * (3 * MIB)),
+    "colons in gradle.lockfile": ("gradle.lockfile", b"a:" * (4 * MIB)),
+}
+
+
+HEAVY = [
+    "many JSON objects",
+    "many JSON keys",
+    "many TOML packages",
+    "wide XML",
+    "XML attributes",
+    "many open requirements",
+    "many yarn entries",
+]
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_cost_little_time(name: str) -> None:
+    path, data = BOMBS[name]
+    start = time.perf_counter()
+    content = run(path, data)
+    assert time.perf_counter() - start < 10
+    assert content.not_scanned
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+@pytest.mark.parametrize("name", HEAVY)
+def test_bombs_cost_little_memory(name: str) -> None:
+    """Peak memory of a process that reads the bomb: under 400 MiB, the bomb's own bytes included."""
+    code = (
+        "import sys;"
+        "from cortex_git.scan.lockfiles import read_lockfile;"
+        "read_lockfile(sys.argv[1], sys.stdin.buffer.read(), lambda _: None);"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+    )
+    path, data = BOMBS[name]
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], input=data, capture_output=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 400 * 1024
+
+
+@quick
+@given(paths=st.lists(st.text(max_size=40) | st.sampled_from([*PATHS, "package.json", "a/b.csproj"])))
+def test_any_paths(paths: list[str]) -> None:
+    named = manifest_without_lock(paths)
+    assert {gap.what for gap in named} <= set(paths)
+    assert all(kind_of(path) in {None, *FORMATS} for path in paths)

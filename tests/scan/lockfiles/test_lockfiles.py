@@ -1,0 +1,144 @@
+"""Which paths are lockfiles, and what every reader does alike: gaps, limits, speed, cheap imports."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cortex_git.scan.lockfiles import FORMATS, kind_of
+from cortex_git.scan.lockfiles.collecting import MAX_NOT_SCANNED, Collector
+
+from .conftest import Read, gaps, pairs
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("package-lock.json", "npm"),
+        ("a/b/npm-shrinkwrap.json", "npm"),
+        ("yarn.lock", "yarn"),
+        ("pnpm-lock.yaml", "pnpm"),
+        ("requirements.txt", "requirements"),
+        ("requirements-dev.txt", "requirements"),
+        ("dev-requirements.txt", "requirements"),
+        ("Requirements.txt", "requirements"),
+        ("a/requirements/base.txt", "requirements"),
+        ("requirements/base.txt", "requirements"),
+        ("my-requirements/base.txt", None),
+        ("constraints.txt", None),
+        ("poetry.lock", "poetry"),
+        ("Pipfile.lock", "pipfile"),
+        ("pdm.lock", "pdm"),
+        ("uv.lock", "uv"),
+        ("pylock.toml", "pylock"),
+        ("pylock.dev.toml", "pylock"),
+        ("Cargo.lock", "cargo"),
+        ("go.mod", "go"),
+        ("go.sum", None),
+        ("Gemfile.lock", "bundler"),
+        ("gems.locked", "bundler"),
+        ("composer.lock", "composer"),
+        ("pom.xml", "maven"),
+        ("gradle.lockfile", "gradle"),
+        ("a/buildscript-gradle.lockfile", "gradle"),
+        ("gradle/dependency-locks/x.lockfile", "gradle"),
+        ("other/x.lockfile", None),
+        ("packages.lock.json", "nuget-lock"),
+        ("packages.App.lock.json", "nuget-lock"),
+        ("packages.config", "nuget-config"),
+        ("package.json", None),
+        ("node_modules/a/yarn.lock", None),
+        ("x/node_modules/a/package-lock.json", None),
+        ("", None),
+        ("/", None),
+    ],
+)
+def test_kind_of(path: str, kind: str | None) -> None:
+    assert kind_of(path) == kind
+    assert kind is None or kind in FORMATS
+
+
+def test_kind_of_a_hundred_thousand_paths_is_quick() -> None:
+    paths = [f"src/deep/folder/of/module{number}/file{number}.txt" for number in range(100_000)]
+    start = time.perf_counter()
+    assert not any(map(kind_of, paths))
+    assert time.perf_counter() - start < 1.0
+
+
+def test_importing_the_package_loads_no_parser() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import cortex_git.scan.lockfiles;"
+        "heavy = {'yaml', 'tomllib', 'defusedxml', 'packaging', 'xml.sax'};"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_path_that_is_no_lockfile_is_a_gap(read: Read) -> None:
+    assert gaps(read("README.md", "x")) == {"README.md": "not a lockfile format that is read"}
+
+
+def test_names_and_versions_that_no_registry_has(read: Read) -> None:
+    entries = {
+        "node_modules/" + "n" * 513: {"version": "1.0.0"},
+        "node_modules/long": {"version": "1" * 513},
+        "node_modules/bell": {"version": "1.0\u0007"},
+        "node_modules/\u001b[31m": {"version": "1.0.0"},
+        "node_modules/lone\ud800": {"version": "1.0.0"},
+        "node_modules/with space": {"version": "1.0.0"},
+        "node_modules/list": {"version": ["1"]},
+        "node_modules/": {"version": "1.0.0"},
+    }
+    content = read("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": entries}))
+    assert content.packages == ()
+    assert len(content.not_scanned) == len(entries)
+    assert all(gap.what.isprintable() and len(gap.what) < 200 for gap in content.not_scanned)
+
+
+def test_a_package_counts_once_at_its_first_line() -> None:
+    out = Collector("npm", "x.lock")
+    out.add("a", "1", 3)
+    out.add("a", "1", 9)
+    out.add("a", "2", 10)
+    assert [(package.version, package.line) for package in out.content().packages] == [("1", 3), ("2", 10)]
+
+
+def test_very_many_gaps_are_counted_and_not_kept(read: Read) -> None:
+    content = read("requirements.txt", "".join(f"p{number}\n" for number in range(MAX_NOT_SCANNED + 7)))
+    assert len(content.not_scanned) == MAX_NOT_SCANNED + 1
+    assert content.not_scanned[-1].reason == "7 more entries could not be used"
+
+
+def test_very_many_packages_are_cut_off_aloud(read: Read) -> None:
+    content = read("requirements.txt", "".join(f"p{number}==1\n" for number in range(100_003)))
+    assert len(content.packages) == 100_000
+    assert gaps(content) == {"requirements.txt": "more than 100,000 packages, the rest was left out"}
+
+
+def best_of(read: Read, path: str, data: str, size: int) -> float:
+    best = 60.0
+    for _ in range(5):
+        start = time.perf_counter()
+        assert len(pairs(read(path, data))) == size
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def test_a_package_lock_of_500_packages_takes_under_20_ms(read: Read) -> None:
+    entry = {"version": "1.0.0", "resolved": "https://example.org/p.tgz", "integrity": "sha512-" + "a" * 88}
+    packages = {f"node_modules/p{number}": {**entry, "engines": {"node": ">=10"}} for number in range(500)}
+    text = json.dumps({"lockfileVersion": 3, "packages": packages}, indent=2)
+    assert best_of(read, "package-lock.json", text, 500) < 0.020
+
+
+def test_a_pnpm_lock_of_a_megabyte_takes_under_3_s(read: Read) -> None:
+    resolution = f"resolution: {{integrity: sha512-{'a' * 88}}}\n    engines: {{node: '>=10'}}"
+    body = "".join(f"\n  '@a/p{n}@1.0.{n}':\n    {resolution}\n" for n in range(6_500))
+    text = f"lockfileVersion: '9.0'\npackages:\n{body}"
+    assert len(text) > 1_000_000
+    assert best_of(read, "pnpm-lock.yaml", text, 6_500) < 3.0

@@ -1,0 +1,50 @@
+"""Manifests that no lockfile covers."""
+
+from cortex_git.scan.lockfiles import manifest_without_lock
+
+
+def bare(*paths: str) -> list[str]:
+    return [gap.what for gap in manifest_without_lock(paths)]
+
+
+def test_named_with_a_reason() -> None:
+    (gap,) = manifest_without_lock(["package.json", "README.md"])
+    assert (gap.what, gap.reason) == ("package.json", "no lockfile beside it")
+
+
+def test_a_lockfile_beside_or_above_covers() -> None:
+    assert bare("package.json", "yarn.lock", "packages/a/package.json") == []
+    assert bare("package.json", "sub/package-lock.json") == ["package.json"]
+    assert bare("a/Cargo.toml", "b/Cargo.lock") == ["a/Cargo.toml"]
+    assert bare("app/Gemfile", "gems.locked", "composer.json", "composer.lock") == []
+
+
+def test_a_lockfile_of_another_ecosystem_does_not_cover() -> None:
+    assert bare("package.json", "Pipfile", "yarn.lock") == ["Pipfile"]
+
+
+def test_python_accepts_any_of_its_files() -> None:
+    for lock in ("uv.lock", "requirements-dev.txt", "requirements/base.txt", "pylock.toml", "poetry.lock"):
+        assert bare("pyproject.toml", "lib/pyproject.toml", lock) == []
+    assert bare("pyproject.toml", "docs/requirements.txt") == ["pyproject.toml"]
+
+
+def test_gradle_and_nuget() -> None:
+    assert bare("app/build.gradle.kts") == ["app/build.gradle.kts"]
+    assert bare("app/build.gradle.kts", "app/gradle/dependency-locks/x.lockfile") == []
+    assert bare("build.gradle", "buildscript-gradle.lockfile") == []
+    assert bare("src/a.csproj", "src/b/b.fsproj", "src/packages.config") == []
+    assert bare("src/a.csproj", "other/packages.lock.json") == ["src/a.csproj"]
+
+
+def test_installed_copies_are_not_manifests() -> None:
+    assert (
+        bare("node_modules/a/package.json", "vendor/b/composer.json", "x/node_modules/c/package.json") == []
+    )
+    assert bare("package.json", "node_modules/a/yarn.lock") == ["package.json"]
+
+
+def test_very_many_are_counted() -> None:
+    found = manifest_without_lock([f"{number}/package.json" for number in range(1_500)])
+    assert len(found) == 1_001
+    assert found[-1].what == "500 more manifests"
