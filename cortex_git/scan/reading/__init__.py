@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cortex_git.scan.reading.errors import NoCommit, RepositoryUnreadable
+from cortex_git.scan.reading.facts import object_facts
 from cortex_git.scan.reading.limits import Deadline, Limits, OutOfTime, bounded_parse
 from cortex_git.scan.reading.listing import Entry, list_files
-from cortex_git.scan.reading.local import borrow, resolve
-from cortex_git.scan.reading.remote import Remote
+from cortex_git.scan.reading.local import borrow, why_no_commit
+from cortex_git.scan.reading.remote import HEAD, Remote
 from cortex_git.scan.reading.snapshot import RepositorySnapshot
 from cortex_git.scan.sources import Credentials, Source
 
@@ -42,12 +43,20 @@ def open_repository(
     with tempfile.TemporaryDirectory(prefix="cortex-git-scan-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if source.local:
-            git = borrow(Path(source.url), folder, limits, deadline)
-            commit, fetch = resolve(git, source.ref, deadline), None
+            git, fetch, wanted = (
+                borrow(Path(source.url), folder, limits, deadline),
+                None,
+                source.ref or "HEAD",
+            )
         else:
             remote = Remote(source, folder, credentials or Credentials(), limits, deadline)
-            git, commit, fetch = remote.git, remote.fetch_commit(), remote.fetch_blobs
-        listing = list_files(git, commit, limits, deadline)
-        yield RepositorySnapshot(
-            commit, listing.entries, limits, deadline, git, fetch, not_scanned=list(listing.not_scanned)
-        )
+            remote.fetch_commit()
+            git, fetch, wanted = remote.git, remote.fetch_blobs, HEAD
+        with object_facts(git, deadline) as facts:
+            [commit] = facts.ask([f"{wanted}^{{commit}}"])
+            if commit is None:
+                raise why_no_commit(git, source.ref, deadline)
+            listing = list_files(git, commit.oid, limits, deadline)
+            snapshot = RepositorySnapshot(commit.oid, listing.entries, limits, deadline, git, facts, fetch)
+            snapshot.not_scanned += listing.not_scanned
+            yield snapshot

@@ -3,7 +3,6 @@
 Owns the caps on number, length and depth of paths. Must never drop an entry beyond a cap in silence.
 """
 
-import threading
 from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
@@ -45,35 +44,15 @@ def list_files(git: GuardedGit, commit: str, limits: Limits, deadline: Deadline)
     command = ("ls-tree", "-r", "-z", "--full-tree", commit)
     with git.streaming(*command, timeout=deadline.left()) as process:
         stdout, stderr = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
-        errors = _Drain(stderr)
         complete = all(reader.take(record) for record in _records(stdout, limits.path_bytes * 2))
         if complete:
+            complaints = stderr.read(8192).decode("utf-8", "replace")
             status = process.wait()
             deadline.left()
             if status:
-                reason = telling_line(errors.text()) if status > 0 else f"git ended by signal {-status}"
+                reason = telling_line(complaints) if status > 0 else f"git ended by signal {-status}"
                 raise RepositoryUnreadable(f"its files cannot be listed ({reason})", "run git fsck in it")
     return Listing(reader.entries, reader.not_scanned())
-
-
-class _Drain:
-    """Reads a pipe to its end beside us, keeping the first part, so that the writer never blocks."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._kept = b""
-        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
-        self._thread.start()
-
-    def _read(self, pipe: IO[bytes]) -> None:
-        try:
-            while chunk := pipe.read(8192):
-                self._kept = (self._kept + chunk)[:8192]
-        except (OSError, ValueError):
-            return
-
-    def text(self) -> str:
-        self._thread.join(1.0)
-        return self._kept.decode("utf-8", "replace")
 
 
 def _records(pipe: IO[bytes], longest: int) -> Iterator[bytes]:

@@ -54,20 +54,16 @@ def borrow(path: Path, folder: Path, limits: Limits, deadline: Deadline) -> Guar
     return git
 
 
-def resolve(git: GuardedGit, ref: str | None, deadline: Deadline) -> str:
-    """The commit id of `ref` or HEAD; NoCommit where HEAD names none, RepositoryUnreadable else."""
-    name = f"{ref or 'HEAD'}^{{commit}}"
-    timeout = min(_RESOLVE_TIMEOUT_S, deadline.left())
-    done = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", name, timeout=timeout, check=False)
-    if done.status == 0:
-        return done.text.strip()
+def why_no_commit(git: GuardedGit, ref: str | None, deadline: Deadline) -> NoCommit | RepositoryUnreadable:
+    """Why `ref` or HEAD is no commit: not made yet, unknown, or damaged."""
     if ref is not None:
-        raise RepositoryUnreadable(f"no commit is called {ref!r}", "check the branch, tag or commit id")
-    if done.stderr and "unborn" not in done.stderr:
-        raise RepositoryUnreadable(
-            f"HEAD cannot be read ({done.stderr.splitlines()[-1]})", "run git fsck in it"
-        )
-    raise NoCommit("HEAD names no commit", "commit something, or name a branch with @branch")
+        return RepositoryUnreadable(f"no commit is called {ref!r}", "check the branch, tag or commit id")
+    timeout = min(_RESOLVE_TIMEOUT_S, deadline.left())
+    done = git.run("symbolic-ref", "--quiet", "HEAD", timeout=timeout, check=False)
+    target = done.text.strip()
+    if done.status == 0 and not git.run("for-each-ref", target, timeout=timeout, check=False).stdout:
+        return NoCommit("HEAD names no commit", "commit something, or name a branch with @branch")
+    return RepositoryUnreadable("HEAD cannot be read", "run git fsck in it")
 
 
 def _locate(path: Path) -> _Found:

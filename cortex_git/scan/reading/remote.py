@@ -43,10 +43,10 @@ class Remote:
         self._object_format = "sha1"
         self.git = GuardedGit(folder, limits, remote=True, credentials=credentials)
 
-    def fetch_commit(self) -> str:
-        """Fetch the commit and its trees (all its blobs too from a server without filters).
+    def fetch_commit(self) -> None:
+        """Fetch the commit to the ref `HEAD`, with its trees (from a server without filters its blobs too).
 
-        Returns the commit id. Raises NoCommit when HEAD names none, RepositoryUnreadable else.
+        Raises NoCommit when HEAD names none, RepositoryUnreadable else.
         """
         wanted = f"+{self._source.ref or 'HEAD'}:{HEAD}"
         done = self._fetch_into_fresh_folder(wanted)
@@ -56,10 +56,6 @@ class Remote:
         self._close_to_remote()
         if done.status:
             self._raise_for(done.stderr)
-        found = self.git.run(
-            "rev-parse", "--verify", "--end-of-options", f"{HEAD}^{{commit}}", timeout=self._deadline.left()
-        )
-        return found.text.strip()
 
     def fetch_blobs(self, oids: Iterable[str]) -> str | None:
         """Fetch these blobs in one go; None, or why it could not be done.

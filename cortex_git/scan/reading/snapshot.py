@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cortex_git.scan.reading.facts import ObjectFacts
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.listing import Entry
 from cortex_git.scan.reading.process import GuardedGit
@@ -28,6 +29,7 @@ class RepositorySnapshot:
     limits: Limits
     deadline: Deadline
     git: GuardedGit
+    facts: ObjectFacts
     fetch: FetchBlobs | None = None
     """Gets blobs that are not here yet; None for a local repository."""
     not_scanned: list[NotScanned] = field(default_factory=list)
@@ -82,13 +84,8 @@ class RepositorySnapshot:
         return sizes | self._sizes_here(missing)
 
     def _sizes_here(self, oids: list[str]) -> dict[str, int]:
-        if not oids:
-            return {}
-        names = "".join(f"{oid}\n" for oid in oids).encode()
-        command = ("cat-file", "--batch-check", "--buffer")
-        done = self.git.run(*command, stdin=names, timeout=self.deadline.left(), check=False)
-        parts = (line.split(" ") for line in done.text.splitlines())
-        return {part[0]: int(part[2]) for part in parts if len(part) == 3 and part[1] == "blob"}
+        answers = self.facts.ask(oids)
+        return {fact.oid: fact.size for fact in answers if fact is not None and fact.kind == "blob"}
 
     def _readable(self, path: str, size: int) -> bool:
         if size < 0:
