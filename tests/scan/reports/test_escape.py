@@ -110,3 +110,7 @@ def test_a_markdown_cell_stays_one_cell_of_code(text: str) -> None:
 def test_a_cut_is_marked() -> None:
     assert clip("abcdef", 6) == "abcdef"
     assert clip("abcdefg", 6) == "abcde…"
+
+
+def test_a_backslash_before_a_pipe_is_shown_as_its_code() -> None:
+    assert markdown_cell("a\\|b|c") == "`a\\x5c\\|b\\|c`"
