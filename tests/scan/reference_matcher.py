@@ -95,7 +95,9 @@ def in_range(version: str, events: list[dict[str, str]], order: Callable[[str, s
         if limits and not any(limit == "*" or order(version, limit) < 0 for limit in limits):
             return False
         vulnerable = False
-        for kind, at in sorted(_turns(events), key=functools.cmp_to_key(lambda a, b: _by(order, a[1], b[1]))):
+        turns = list(_turns(events))
+        turns.sort(key=functools.cmp_to_key(lambda one, other: _by(order, one[1], other[1])))
+        for kind, at in turns:
             if kind == "introduced" and _by(order, version, at) >= 0:
                 vulnerable = True
             elif kind == "fixed" and _by(order, version, at) >= 0:  # noqa: SIM114

@@ -1,6 +1,8 @@
 """One repository's packages against a database: what is found, once, and what can't be vouched for."""
 
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,8 @@ from cortex_git.scan.advisories.update import update
 from cortex_git.scan.matching import match
 from cortex_git.scan.records import Package
 
-SHARED = Path(__file__).parents[2] / "../shared/osv"
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT / "../shared/osv"
 HIGH = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}]
 
 MakeDatabase = Callable[..., AdvisoryDatabase]
@@ -209,6 +212,12 @@ def test_findings_come_most_severe_first(make_database: MakeDatabase) -> None:
         advisory("A-3", "p", *below("2"), severity=worse),
     )
     assert [f.id for f in match(database, [pinned("p", "1")]).findings] == ["A-3", "A-2", "A-1"]
+
+
+def test_importing_the_matcher_loads_nothing_heavy() -> None:
+    code = "import sys, cortex_git.scan.matching; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"packaging", "cvss", "httpx", "univers", "pydantic"} & set(done.stdout.split())
 
 
 def test_twenty_repositories_match_exactly_as_the_reference_does(tmp_path: Path) -> None:

@@ -114,6 +114,8 @@ def _attempt(
     with client.stream("GET", url, headers=headers) as response:
         _check_answer(response, url, part)
         start = _start(response, have)
+        if start == 0:  # before the note says another ETag: the two must never disagree
+            part.unlink(missing_ok=True)
         new_etag = response.headers.get("ETag", "")
         note.write_text(json.dumps({"url": plain_url(url), "etag": new_etag}), encoding="utf-8")
         length = response.headers.get("Content-Length")
@@ -171,6 +173,8 @@ def _write(
     progress: Progress,
 ) -> None:
     done = start
+    if total is not None and total > limit_bytes:
+        raise EnvironmentProblem(f"{plain_url(str(response.url))} is larger than {limit_bytes} bytes")
     with part.open("r+b" if start else "wb") as file:
         file.seek(start)
         file.truncate()

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from cortex_git.scan.versions import VersionError, parse
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 class Interval(NamedTuple):
     """Vulnerable from `start` (None: from the first version) until `end` (None: no end is known)."""
@@ -79,7 +81,7 @@ def spans(ecosystem: str, intervals: Iterable[Interval]) -> tuple[Span, ...]:
 
 def encode(intervals: Iterable[Interval]) -> str:
     """Intervals as the JSON text that the database holds."""
-    return json.dumps([list(interval) for interval in intervals], separators=(",", ":"))
+    return _ENCODER.encode(list(intervals))
 
 
 def decode(text: str) -> tuple[Interval, ...]:

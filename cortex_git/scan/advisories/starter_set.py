@@ -5,11 +5,14 @@ Owns nothing but their build: the records are the JSON files of `cortex_git.scan
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from cortex_git.errors import EnvironmentProblem
 
 
 def records() -> Iterator[dict[str, Any]]:
@@ -28,17 +31,23 @@ def content_key() -> str:
 
 
 def build(path: Path) -> None:
-    """Build the starter database at `path`, in one step: several processes may do so at once."""
+    """Build the starter database at `path`, in one step: several processes may do so at once.
+
+    Raises EnvironmentProblem when the folder can't be written.
+    """
     from cortex_git.scan.advisories.build import DatabaseBuilder, Tally
     from cortex_git.scan.advisories.osv import from_record
 
     tally = Tally()
-    with DatabaseBuilder(path, "starter") as builder:
-        for record in records():
-            builder.add(from_record(record), None, tally)
-        for ecosystem in tally.records:
-            builder.add_source(ecosystem, "starter", "", 0, 0)
-        builder.finish()
+    try:
+        with DatabaseBuilder(path, "starter") as builder:
+            for record in records():
+                builder.add(from_record(record), None, tally)
+            for ecosystem in tally.records:
+                builder.add_source(ecosystem, "starter", "", 0, 0)
+            builder.finish()
+    except (OSError, sqlite3.Error) as error:
+        raise EnvironmentProblem(f"cannot write {path} ({error})", "check the folder and its disk") from None
 
 
 def _files() -> Iterator[bytes]:

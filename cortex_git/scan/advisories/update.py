@@ -58,23 +58,33 @@ def update(
     file or address); None for the public dump. `progress` gets bytes under `download …` and records
     under `import …`. Raises BadInput and EnvironmentProblem; the old database then stays.
     """
-    begun = time.monotonic()
     wanted = chosen(list(ecosystems or ()))
-    bounds = limits or Limits()
     target = data_dir / FILE
-    with _only_one(target):
-        for stale in target.parent.glob(f"{target.name}.*.tmp"):
-            stale.unlink(missing_ok=True)
-        known = _known(target)
-        gathered = gather(source, wanted, target.parent / "downloads", known, bounds, progress)
-        tally, imported = Tally(), {}
-        if gathered.archives:
-            imported = _build(target, gathered, frozenset(wanted) or None, bounds, tally, progress)
-        for item in gathered.archives:
-            if item.downloaded:
-                download.discard(item.path)
-        with AdvisoryDatabase.open(target) as database:
-            records = sum(count for count, _ in database.content.values())
+    try:
+        with _only_one(target):
+            return _update(target, source, wanted, progress, limits or Limits())
+    except (OSError, sqlite3.Error) as error:
+        raise EnvironmentProblem(
+            f"cannot write the advisory database {target} ({error})",
+            "check the folder and its disk",
+        ) from None
+
+
+def _update(
+    target: Path, source: str | Path | None, wanted: list[str], progress: Progress, limits: Limits
+) -> UpdateSummary:
+    begun = time.monotonic()
+    for stale in target.parent.glob(f"{target.name}.*.tmp"):
+        stale.unlink(missing_ok=True)
+    gathered = gather(source, wanted, target.parent / "downloads", _known(target), limits, progress)
+    tally, imported = Tally(), {}
+    if gathered.archives:
+        imported = _build(target, gathered, frozenset(wanted) or None, limits, tally, progress)
+    for item in gathered.archives:
+        if item.downloaded:
+            download.discard(item.path)
+    with AdvisoryDatabase.open(target) as database:
+        records = sum(count for count, _ in database.content.values())
     return UpdateSummary(
         path=target,
         imported=imported,

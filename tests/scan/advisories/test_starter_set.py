@@ -1,20 +1,23 @@
 """The starter advisories: their number, their shape, and that each says something sensible."""
 
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.scan.advisories.database import AdvisoryDatabase, open_starter
 from cortex_git.scan.advisories.names import ECOSYSTEMS
-from cortex_git.scan.advisories.osv import from_record
+from cortex_git.scan.advisories.osv import Advisory, from_record, read
 from cortex_git.scan.advisories.starter_set import records
 from cortex_git.scan.matching import match
 from cortex_git.scan.records import Package
 from cortex_git.scan.versions import parse
 
 RECORDS = list(records())
+SHARED = Path(__file__).parents[3] / "../shared/osv"
 
 
 def test_there_are_enough_for_every_ecosystem() -> None:
@@ -64,9 +67,38 @@ def test_the_starter_database_is_built_once_and_finds_log4shell(tmp_path: Path) 
     assert path.stat().st_mtime_ns == written
 
 
+def test_ranges_agree_with_the_published_records() -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the shared OSV dumps are not beside the checkout")
+    published: dict[str, Advisory] = {}
+    for ecosystem in ("PyPI", "crates.io", "Go"):
+        with zipfile.ZipFile(SHARED / ecosystem / "all.zip") as archive:
+            for name in archive.namelist():
+                record = read(archive.read(name))
+                published[record.id] = record
+    compared = 0
+    for ours in map(from_record, RECORDS):
+        twin = next((published[id_] for id_ in (ours.id, *ours.same_as) if id_ in published), None)
+        if twin is None or ours.affected[0].ecosystem in ("npm", "Maven", "NuGet", "RubyGems", "Packagist"):
+            continue
+        theirs = [item for item in twin.affected if item.name == ours.affected[0].name]
+        assert set(ours.affected[0].coverage.intervals) == {
+            i for item in theirs for i in item.coverage.intervals
+        }
+        assert not twin.withdrawn and ours.summary != twin.summary
+        compared += 1
+    assert compared >= 40
+
+
 def test_a_starter_file_left_half_written_is_never_opened(tmp_path: Path) -> None:
     (tmp_path / "advisories").mkdir()
     (tmp_path / "advisories" / "starter-x.sqlite.1.tmp").write_bytes(b"half")
     with open_starter(tmp_path) as database:
         assert isinstance(database, AdvisoryDatabase)
         assert database.ecosystems() == set(ECOSYSTEMS)
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "advisories").write_text("a file where the folder should be")
+    with pytest.raises(EnvironmentProblem, match="cannot write"):
+        open_starter(tmp_path)

@@ -155,6 +155,12 @@ def test_a_source_that_is_none(tmp_path: Path, source: str) -> None:
         update(tmp_path, source, None, lambda *_: None)
 
 
+def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path, make_dump: MakeDump) -> None:
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(EnvironmentProblem, match="cannot write the advisory database"):
+        run(tmp_path / "data", make_dump({"PyPI": dump(record("A-1", "p"))}))
+
+
 def test_a_folder_without_dumps(tmp_path: Path, make_dump: MakeDump) -> None:
     with pytest.raises(BadInput, match="there is no"):
         run(tmp_path, tmp_path)
