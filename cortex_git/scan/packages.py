@@ -50,10 +50,9 @@ class PackageReader:
         self._fetch_includes(including)
         for path in including:
             self._snapshot.deadline.left()
-            if path in self._held:
-                reachable = self._reachable(path)
-                files = {name: self._held[name] for name in reachable if name in self._held}
-                self._parse(path, self._held[path], files, reachable)
+            reachable = self._reachable(path)
+            files = {name: self._held[name] for name in reachable if name in self._held}
+            self._parse(path, self._held[path], files, reachable)
 
     def _unknown(self, lockfiles: list[str]) -> list[str]:
         """The lockfiles that the cache does not answer for."""
@@ -73,17 +72,15 @@ class PackageReader:
             return False
         found = self._bounded(path, lambda: includes_of(kind, path, data))
         self._includes[path] = found or ()
-        return self._hold(path, data) and bool(found)
-
-    def _hold(self, path: str, data: bytes) -> bool:
         if self._held_bytes + len(data) > _MAX_HELD_BYTES:
-            self._snapshot.skip(
-                path, f"files that include others pass the limit of {_MAX_HELD_BYTES:,} bytes"
-            )
+            if found:
+                self._snapshot.skip(
+                    path, f"its includes are not read, beyond {_MAX_HELD_BYTES:,} bytes of such files"
+                )
             return False
         self._held_bytes += len(data)
         self._held[path] = data
-        return True
+        return bool(found)
 
     def _fetch_includes(self, including: list[str]) -> None:
         """Read what is included and not held yet, round by round as included files include others."""

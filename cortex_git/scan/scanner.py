@@ -4,12 +4,13 @@ Must never raise for anything that a repository does, and never call one scanned
 not: that is an `incomplete` row which names the part.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
@@ -97,7 +98,12 @@ def _match(database: "AdvisoryDatabase", packages: tuple[Package, ...], cache: S
     key = match_key(database.identity, packages)
     known = cache.matched(key)
     if known is None:
-        known = match(database, packages)
+        try:
+            known = match(database, packages)
+        except sqlite3.DatabaseError as problem:
+            raise EnvironmentProblem(
+                f"the advisory database cannot be read ({problem})", "run `cortex-git advisories update`"
+            ) from None
         cache.remember_match(key, known)
     return known
 

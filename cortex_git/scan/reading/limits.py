@@ -86,12 +86,16 @@ def restrict_process(pid: int, data_bytes: int, file_bytes: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
+_limit_is_ours = threading.Lock()
+"""The memory limit is the whole process's: of several threads the first sets and restores it."""
+
+
 @contextmanager
 def bounded_parse(seconds: float, memory_bytes: int) -> Iterator[None]:
     """Inside the block: OutOfTime after `seconds` of processor time, MemoryError past `memory_bytes` more.
 
     The time is only watched in the main thread, where signals arrive; a worker's own deadline is what
-    is left elsewhere. Memory is only watched on Linux.
+    is left elsewhere. Memory is only watched on Linux, and for one thread at a time.
     """
     with _bounded_memory(memory_bytes), _bounded_time(seconds):
         yield
@@ -100,7 +104,7 @@ def bounded_parse(seconds: float, memory_bytes: int) -> Iterator[None]:
 @contextmanager
 def _bounded_memory(more_bytes: int) -> Iterator[None]:
     used = _data_bytes()
-    if used is None:
+    if used is None or not _limit_is_ours.acquire(blocking=False):
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -112,6 +116,7 @@ def _bounded_memory(more_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        _limit_is_ours.release()
 
 
 def _data_bytes() -> int | None:

@@ -49,6 +49,9 @@ def borrow(path: Path, folder: Path, limits: Limits, deadline: Deadline) -> Guar
     packed = found.common / "packed-refs"
     if packed.is_file():
         (folder / "packed-refs").symlink_to(packed.resolve())
+    alternates = found.common / "objects" / "info" / "alternates"
+    if alternates.exists() and not alternates.is_file():
+        raise RepositoryUnreadable(f"{alternates} is not a plain file", "is this a git repository?")
     (folder / "HEAD").write_bytes(_head(found.own / "HEAD", path))
     _add_formats(git, folder, found, deadline)
     return git
