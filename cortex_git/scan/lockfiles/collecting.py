@@ -3,6 +3,8 @@
 Owns the limits on names, versions and counts. Must never drop an entry without a trace.
 """
 
+import re
+
 from cortex_git.scan.records import LockfileContent, NotScanned, Package
 
 MAX_TEXT = 512
@@ -10,6 +12,9 @@ MAX_TEXT = 512
 MAX_PACKAGES = 100_000
 MAX_NOT_SCANNED = 1_000
 """Entries named one by one; what is beyond is counted in one line, so memory stays bounded."""
+MAX_SHOWN = 120
+_LOOKED_AT = 4_096
+_USER_INFO = re.compile(r"://[^/\s]*@")
 NO_EXACT_VERSION = "no exact version"
 
 
@@ -78,9 +83,9 @@ def _problem(what: str, value: str) -> str | None:
 
 
 def shown(value: object) -> str:
-    """A value from the file, shortened and without control characters, to name it in a report."""
+    """A value from the file to name it in a report: short, no control characters, no user info in URLs."""
     text = value if isinstance(value, str) else type(value).__name__
-    if len(text) <= 120 and text.isprintable():
-        return text
-    short = text if len(text) <= 120 else text[:117] + "..."
-    return "".join(char if char.isprintable() else "\ufffd" for char in short)
+    text = _USER_INFO.sub("://", text[:_LOOKED_AT])
+    if len(text) > MAX_SHOWN:
+        text = text[: MAX_SHOWN - 3] + "..."
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)

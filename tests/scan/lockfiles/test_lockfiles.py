@@ -100,6 +100,12 @@ def test_names_and_versions_that_no_registry_has(read: Read) -> None:
     assert all(gap.what.isprintable() and len(gap.what) < 200 for gap in content.not_scanned)
 
 
+@pytest.mark.parametrize("user", ["me:secret", "${TOKEN}", "me:p@ss", "s" * 300])
+def test_user_info_of_urls_is_not_shown(read: Read, user: str) -> None:
+    content = read("requirements.txt", f"b @ git+https://{user}@example.org/a/b.git\n")
+    assert list(gaps(content)) == ["requirements.txt: b @ git+https://example.org/a/b.git"]
+
+
 def test_a_package_counts_once_at_its_first_line() -> None:
     out = Collector("npm", "x.lock")
     out.add("a", "1", 3)
