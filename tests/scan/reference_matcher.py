@@ -18,7 +18,7 @@ Found = tuple[str, str, frozenset[str]]
 """Ecosystem, normalised package name, every id of the vulnerability."""
 
 
-class Unordered(Exception):  # noqa: N818
+class Unordered(Exception):
     """A version that has no place in the order."""
 
 
@@ -91,13 +91,15 @@ def is_affected(ecosystem: str, version: str, affected: dict[str, Any]) -> bool:
 def in_range(version: str, events: list[dict[str, str]], order: Callable[[str, str], int]) -> bool:
     """Walk the sorted events and keep the last word; a version also has to lie before some limit."""
     limits = [event["limit"] for event in events if "limit" in event]
+
+    def by_version(one: tuple[str, str], other: tuple[str, str]) -> int:
+        return _by(order, one[1], other[1])
+
     try:
         if limits and not any(limit == "*" or order(version, limit) < 0 for limit in limits):
             return False
         vulnerable = False
-        turns = list(_turns(events))
-        turns.sort(key=functools.cmp_to_key(lambda one, other: _by(order, one[1], other[1])))
-        for kind, at in turns:
+        for kind, at in sorted(_turns(events), key=functools.cmp_to_key(by_version)):
             if kind == "introduced" and _by(order, version, at) >= 0:
                 vulnerable = True
             elif kind == "fixed" and _by(order, version, at) >= 0:  # noqa: SIM114

@@ -38,15 +38,15 @@ class Downloaded:
     etag: str
 
 
-class NotModified(Exception):  # noqa: N818
+class NotModified(Exception):
     """The server still has the version whose ETag was given."""
 
 
-class NotThere(Exception):  # noqa: N818
+class NotThere(Exception):
     """The server has no such file."""
 
 
-class _Interrupted(Exception):  # noqa: N818
+class _Interrupted(Exception):
     """A try that may succeed when repeated; says why."""
 
 

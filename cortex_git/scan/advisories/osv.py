@@ -16,7 +16,7 @@ SUMMARY_CHARACTERS = 200
 _ID_CHARACTERS = 120
 
 
-class BadRecord(ValueError):  # noqa: N818
+class BadRecord(ValueError):
     """What was read is not an OSV record."""
 
 
