@@ -57,7 +57,7 @@ class Runner(Protocol):
 RUNNERS: dict[str, str] = {
     "command": "cortex_git.runners.command",
     "echo": "cortex_git.runners.echo",
-    "scan": "cortex_git.runners.scan",
+    "scan": "cortex_git.runners.scan_task",
     "sleep": "cortex_git.runners.sleep",
 }
 """Our own runners, each a module with `run` and `preload`."""

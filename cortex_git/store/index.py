@@ -249,3 +249,9 @@ def count_open(repository: Repository, scope: Scope) -> int:
         f" WHERE r.task IS NULL AND {condition}"
     )
     return int(repository.state.execute(query, values).fetchone()[0])
+
+
+def batches(repository: Repository) -> list[Batch]:
+    """Every batch this clone knows of, oldest first."""
+    bodies = repository.state.execute("SELECT batch, body FROM batches")
+    return sorted((Batch.parse(body, name) for name, body in bodies), key=lambda batch: batch.created_at)

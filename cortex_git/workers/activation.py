@@ -20,6 +20,14 @@ Policy = Literal["activation", "tree", "fixed"]
 POLICIES: tuple[Policy, ...] = ("activation", "tree", "fixed")
 
 
+def checked_policy(text: str) -> Policy:
+    """The policy of that name. Raises BadInput where there is none."""
+    for policy in POLICIES:
+        if policy == text:
+            return policy
+    raise BadInput(f"no policy {text!r}", f"use one of {', '.join(POLICIES)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A policy's answer: `workers` by the rate, `target` after the clamps, and the reasons in words."""

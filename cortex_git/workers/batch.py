@@ -46,6 +46,8 @@ class BatchReport:
     """Results this run made, by task; whether published is in the outbox."""
     wall_s: float = 0.0
     """From the first dispatch to the last acknowledged result."""
+    scan_wall_s: float = 0.0
+    """From the first dispatch to the last report of a worker: the phase in which workers worked."""
     workers_used: int = 0
     published: int = 0
     fenced: int = 0
@@ -70,12 +72,14 @@ class BatchRun:
         options: Mapping[str, Any] | None = None,
         merger: Merger | None = None,
         given: Sequence[Claim] | None = None,
+        runner: str | None = None,
     ) -> None:
         scope = scope if merger else replace(scope, merges=False)
         self._coordination = coordination
         self._pool = pool
         self._watcher = watcher
         self._options = dict(options or {})
+        self._runner = runner
         self._merger = merger
         self._scope = scope
         self._wake_read, self._wake_write = os.pipe()
@@ -96,6 +100,7 @@ class BatchRun:
         self._used: set[str] = set()
         self._first_dispatch: float | None = None
         self._last_published = 0.0
+        self._last_report = 0.0
         self.report = BatchReport()
 
     def interrupt(self) -> None:
@@ -172,7 +177,7 @@ class BatchRun:
         document = task.model_dump(mode="json", by_alias=True) | {"master": task.responsible}
         assignment = Assignment(
             task=document,
-            runner=runner_name(task.runner, task.type),
+            runner=runner_name(self._runner or task.runner, task.type),
             worker=slot.name,
             host=self._coordination.repository.host,
             nonce=claim.record.nonce,
@@ -197,6 +202,7 @@ class BatchRun:
     def _on_finished(self, event: Finished) -> list[tuple[Slot, Claim, Result]]:
         claim = self._claims.pop(event.report.nonce)
         report = event.report
+        self._last_report = time.monotonic()
         if report.retry and claim.record.attempt < claim.task.max_attempts:
             self._watcher.note(f"{claim.task.task}: attempt {claim.record.attempt} failed: {report.error}")
             self._release_later(claim)
@@ -304,6 +310,7 @@ class BatchRun:
         self.report.waiting = self._coordination.outbox.count()
         self.report.workers_used = len(self._used)
         if self._first_dispatch is not None:
-            self.report.wall_s = max(self._last_published, self._first_dispatch) - self._first_dispatch
+            self.report.wall_s = max(self._last_published - self._first_dispatch, 0.0)
+            self.report.scan_wall_s = max(self._last_report - self._first_dispatch, 0.0)
         os.close(self._wake_read)
         os.close(self._wake_write)

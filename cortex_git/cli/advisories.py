@@ -1,0 +1,99 @@
+"""Commands about the advisory database: `advisories update` and `advisories status`."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_git.cli.options import DryRunOption, Format, FormatOption
+
+app = typer.Typer(help="The advisory database.", no_args_is_help=True)
+
+
+@app.command()
+def update(
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL|DIR|ZIP", help="OSV dump to import (default: the public one)."),
+    ] = None,
+    ecosystem: Annotated[
+        list[str] | None, typer.Option("--ecosystem", "-e", metavar="E", help="Only these ecosystems.")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Download and import advisories in OSV form; the old database serves until the new one is whole."""
+    from cortex_git.cli.advisory_progress import AdvisoryProgress
+    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.config import data_folder, load_host_settings
+    from cortex_git.scan.advisories.update import update as run
+
+    chosen = source or load_host_settings().advisories_url
+    if dry_run:
+        note(f"would import {', '.join(ecosystem or ['everything'])} from {chosen or 'the public OSV dump'}")
+        return
+    with AdvisoryProgress() as progress:
+        done = run(data_folder(), chosen, ecosystem, progress.step)
+    if output is Format.JSON:
+        print_json(
+            {
+                "path": str(done.path),
+                "records": done.records,
+                "imported": done.imported,
+                "unchanged": list(done.unchanged),
+                "missing": list(done.missing),
+                "unreadable": done.unreadable,
+                "withdrawn": done.withdrawn,
+                "duration_s": round(done.duration_s, 3),
+            }
+        )
+        return
+    for name, count in sorted(done.imported.items()):
+        print_line(f"{name}: {count:,} records imported")
+    for name in done.unchanged:
+        print_line(f"{name}: unchanged")
+    for name in done.missing:
+        note(f"{name}: the source has none")
+    if done.unreadable:
+        note(f"{done.unreadable:,} files were no OSV records and are not covered")
+    print_line(f"{done.records:,} records in {done.path} ({done.duration_s:.1f} s)")
+
+
+@app.command()
+def status(output: FormatOption = Format.TABLE) -> None:
+    """Show which database is used, how old it is and what it covers."""
+    from cortex_git.cli.output import note, print_json, print_table
+    from cortex_git.config import data_folder
+    from cortex_git.scan.advisories.status import status as read
+
+    found = read(data_folder())
+    if output is Format.JSON:
+        rows = [
+            {
+                "ecosystem": e.ecosystem,
+                "records": e.records,
+                "newest": e.newest,
+                "source": e.source,
+                "imported_at": e.imported_at,
+                "unreadable": e.unreadable,
+                "withdrawn": e.withdrawn,
+            }
+            for e in found.ecosystems
+        ]
+        print_json(
+            {
+                "path": str(found.path),
+                "database": "osv" if found.identity else "starter",
+                "identity": found.identity,
+                "imported_at": found.imported_at.isoformat() if found.imported_at else None,
+                "records": found.records,
+                "ecosystems": rows,
+            }
+        )
+        return
+    columns = ("Ecosystem", "Records", "Newest", "Imported", "From")
+    lines = [(e.ecosystem, f"{e.records:,}", e.newest, e.imported_at, e.source) for e in found.ecosystems]
+    print_table(
+        columns, lines, "nothing imported: the starter set is used until `cortex-git advisories update`"
+    )
+    if found.identity:
+        note(f"{found.records:,} records, {found.size_bytes / 1e6:.1f} MB, {found.path}")

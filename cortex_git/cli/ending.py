@@ -1,0 +1,24 @@
+"""How a batch command ends: what still waits, notes for the person, and the exit code."""
+
+import typer
+
+from cortex_git.cli.output import note
+from cortex_git.errors import ExitCode
+from cortex_git.services.batches import Ended
+
+
+def end_batch(ended: Ended, *, failed: bool) -> None:
+    """Say what the person should know, and exit with the right code where it is not 0."""
+    for text in ended.notes:
+        note(text)
+    report = ended.report
+    if report.fenced:
+        note(f"{report.fenced} results came after another host's and are kept under refs/cortex/fenced/")
+    if report.problem is not None or report.waiting:
+        note(f"{report.waiting} results wait to be published: {report.problem or 'run `cortex-git sync`'}")
+    if report.interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if report.problem is not None or report.waiting:
+        raise typer.Exit(ExitCode.ENVIRONMENT)
+    if failed:
+        raise typer.Exit(ExitCode.FINDINGS)

@@ -1,0 +1,118 @@
+"""The main job: `multi-repo-scan`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cortex_git.cli.options import DryRunOption, RepositoryOption
+
+
+class ReportFormat(StrEnum):
+    """How a scan is reported."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
+    MARKDOWN = "markdown"
+
+
+class Severity(StrEnum):
+    """Least severity that makes the exit status 1."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    UNKNOWN = "unknown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("multi-repo-scan")(multi_repo_scan)
+
+
+def multi_repo_scan(
+    repositories: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="REPO", help="Paths and URLs, each with an optional @ref.", show_default=False
+        ),
+    ] = None,
+    parallel: Annotated[
+        bool, typer.Option("--parallel/--sequential", help="Many at once, or one by one.")
+    ] = True,
+    workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=64, help="Workers at once.")] = 20,
+    repos_file: Annotated[
+        str | None,
+        typer.Option(
+            "--repos-file", metavar="FILE", help="Repositories, one a line, # comments (- for stdin)."
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Scan every checkout below DIR.")
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Make and scan 20 sample repositories.")] = False,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="Form of the report.")
+    ] = ReportFormat.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here.")
+    ] = None,
+    fail_on: Annotated[
+        Severity | None, typer.Option("--fail-on", help="Exit with 1 for findings at or above this severity.")
+    ] = None,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Exit with 0 although something was not scanned.")
+    ] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="List every finding in the table.")] = False,
+    batch: Annotated[
+        str | None, typer.Option("--batch", help="Name of the batch (default: a new one).")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="BATCH", help="Go on with a batch, or `last`.")
+    ] = None,
+    askpass: Annotated[
+        str | None,
+        typer.Option("--askpass", metavar="PROGRAM", help="Answers git's questions for credentials."),
+    ] = None,
+    credential_helper: Annotated[
+        str | None,
+        typer.Option("--credential-helper", metavar="HELPER", help="git credential helper to use."),
+    ] = None,
+    repository: RepositoryOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Find the known-vulnerable dependencies of many repositories at once."""
+    from cortex_git.cli.output import note
+    from cortex_git.cli.scan_run import exit_code, gather, show_report, watch
+    from cortex_git.services import open_or_embedded
+    from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
+
+    sources, gaps = gather(repositories or [], repos_file, root, sample)
+    request = ScanRequest(
+        sources=sources,
+        workers=workers,
+        mode="parallel" if parallel else "sequential",
+        sample=sample,
+        batch=batch,
+        resume=resume,
+        askpass=askpass,
+        helper=credential_helper,
+        not_looked_into=gaps,
+    )
+    if dry_run:
+        for source in sources:
+            note(f"would scan {source.repo}" + (f" at {source.ref}" if source.ref else ""))
+        note(f"{len(sources)} repositories, {min(workers, max(len(sources), 1)) if parallel else 1} workers")
+        return
+    coordination = open_or_embedded(repository)
+    prepared = prepare_batch(coordination, request)
+    note(f"batch {prepared.batch}: {prepared.tasks} repositories (if stopped: --resume {prepared.batch})")
+    with watch(prepared.tasks) as watcher:
+        report, ended = run_scan(coordination, prepared, request, watcher)
+    show_report(report, report_format.value, output, show_all=show_all)
+    code = exit_code(report, ended, fail_on.value if fail_on else None, allow_incomplete=allow_incomplete)
+    if code:
+        raise typer.Exit(code)

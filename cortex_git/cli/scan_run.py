@@ -1,0 +1,116 @@
+"""Around a scan: gathering the repositories, showing progress and the report, choosing the exit code."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from cortex_git.cli.output import note, print_line, write_file
+from cortex_git.cli.scan_progress import ScanProgress
+from cortex_git.cli.scan_view import render_table
+from cortex_git.config import cache_folder
+from cortex_git.errors import BadInput, ExitCode
+from cortex_git.models import Result
+from cortex_git.results.scan_summary import row_of
+from cortex_git.scan.records import SEVERITIES, NotScanned, ScanReport
+from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.reports.summary import seven_lines
+from cortex_git.scan.sources import Source, find_checkouts, parse_source, read_repos_file, without_duplicates
+from cortex_git.services.batches import Ended
+
+
+def gather(
+    repositories: Sequence[str], repos_file: str | None, root: Path | None, sample: bool
+) -> tuple[list[Source], list[NotScanned]]:
+    """Every repository named in any way, without duplicates, and folders that could not be looked into."""
+    sources = [parse_source(text) for text in repositories]
+    gaps: list[NotScanned] = []
+    if repos_file is not None:
+        sources += read_repos_file(repos_file)
+    if root is not None:
+        found = find_checkouts(root)
+        if not found.sources:
+            note(f"no checkout was found below {root}")
+        sources += found.sources
+        gaps += found.not_scanned
+    if sample:
+        from cortex_git.scan.sample import make_sample
+
+        if sources:
+            raise BadInput(
+                "--sample goes with no other repositories", "leave them out, or leave --sample out"
+            )
+        sources += make_sample(cache_folder() / "sample")
+    return without_duplicates(sources), gaps
+
+
+class _Watcher:
+    """Tells the progress view what the batch does, in the view's words."""
+
+    def __init__(self, progress: ScanProgress) -> None:
+        self._progress = progress
+        self._repos: dict[str, str] = {}
+
+    def started(self, task: str, worker: str, repo: str | None) -> None:
+        self._repos[task] = repo or task
+        self._progress.repository_started(repo or task, worker)
+
+    def finished(self, result: Result) -> None:
+        if result.type == "scan-worker":
+            self._progress.repository_finished(row_of(result, self._repos.get(result.task, result.task)))
+
+    def note(self, text: str) -> None:
+        self._progress.note(text)
+
+
+@contextmanager
+def watch(total: int) -> Iterator[_Watcher]:
+    """The live view on stderr for `total` repositories."""
+    with ScanProgress() as progress:
+        progress.start(total)
+        yield _Watcher(progress)
+
+
+def show_report(report: ScanReport, form: str, output: Path | None, *, show_all: bool) -> None:
+    """Print the report, or write it to a file and print the seven lines."""
+    if form == "table" and output is None:
+        render_table(report, Console(highlight=False), show_all=show_all)
+        return
+    if form == "table":
+        with Path("/dev/null").open("w") as nowhere:
+            console = Console(file=nowhere, width=160, record=True, highlight=False)
+            render_table(report, console, show_all=True)
+            text = console.export_text(styles=False)
+    else:
+        text = RENDERERS[form](report)
+    if output is None:
+        import sys
+
+        sys.stdout.write(text)
+        return
+    write_file(output, text)
+    note(f"report written to {output}")
+    for line in seven_lines(report):
+        print_line(line)
+
+
+def exit_code(report: ScanReport, ended: Ended, fail_on: str | None, *, allow_incomplete: bool) -> int:
+    """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130."""
+    for text in ended.notes:
+        note(text)
+    run = ended.report
+    if run.problem is not None or run.waiting:
+        note(f"{run.waiting} results wait to be published: {run.problem or 'run `cortex-git sync`'}")
+    if run.interrupted:
+        note(f"interrupted; go on with --resume {report.batch}")
+        return ExitCode.INTERRUPTED
+    if run.problem is not None or run.waiting:
+        return ExitCode.ENVIRONMENT
+    if report.not_scanned and not allow_incomplete:
+        return ExitCode.ENVIRONMENT
+    if fail_on is not None:
+        bad = SEVERITIES[: SEVERITIES.index(next(s for s in SEVERITIES if s == fail_on)) + 1]
+        if any(report.severity[severity] for severity in bad):
+            return ExitCode.FINDINGS
+    return ExitCode.OK

@@ -1,0 +1,184 @@
+"""Commands about workers: `spawn-worker`, `spawn-workers`, `activation`."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command("spawn-worker")(spawn_worker)
+    app.command("spawn-workers")(spawn_workers)
+    app.command("parallel_spawn_workers", hidden=True)(spawn_workers)
+    app.command()(activation)
+
+
+def spawn_worker(
+    kind: Annotated[str, typer.Option("--type", "-t", help="Worker type.")] = "scan-worker",
+    task_id: Annotated[
+        str | None,
+        typer.Option("--task-id", "-i", help="Task to run; added first if new (default: the next open one)."),
+    ] = None,
+    master: Annotated[str | None, typer.Option("--master", "-m", help="Master of a new task.")] = None,
+    repo: Annotated[
+        str | None, typer.Option("--repo", "-r", "-e", help="Repository that a new task is about.")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option("--budget", "-b", min=0, help="Tokens this attempt may use.")
+    ] = None,
+    deadline: Annotated[
+        float | None, typer.Option("--deadline", "-d", help="Minutes this attempt may take.")
+    ] = None,
+    priority: Annotated[str, typer.Option("--priority", "-p", help="Priority of a new task.")] = "medium",
+    scope: Annotated[str | None, typer.Option("--scope", "-s", help="Scope of a new task.")] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", "-c", help="Context of a new task: JSON object, or key=value,…."),
+    ] = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="Runner, instead of the type's own.")] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Start a fresh interpreter.")] = False,
+    repository: RepositoryOption = None,
+    output: FormatOption = Format.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Start one worker for one task, and wait for its published result."""
+    from cortex_git.cli.batch_progress import BatchProgress
+    from cortex_git.cli.ending import end_batch
+    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.services import open_coordination
+    from cortex_git.services.spawning import Overrides, known_task, spawn_one
+    from cortex_git.services.submitting import make_task, parse_context
+
+    coordination = open_coordination(repository)
+    coordination.pull()
+    new = None
+    if task_id is not None and not known_task(coordination, task_id):
+        values = {
+            "id": task_id, "title": f"{kind} {task_id}", "type": kind, "master": master, "repo": repo,
+            "budget": budget, "deadline": deadline, "priority": priority, "scope": scope, "runner": runner,
+            "context": parse_context(context),
+        }  # fmt: skip
+        new = make_task(values, "tasks")
+    if dry_run:
+        note(
+            f"would start a {kind} for {task_id or 'the next open task'}"
+            + (" and add that task" if new else "")
+        )
+        return
+    with BatchProgress(1, quiet=True) as progress:
+        overrides = Overrides(runner, budget, deadline)
+        claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new, cold=cold)
+    how = "cold" if cold else "warm"
+    status = result.status if result else "released"
+    spawn_ms = round(result.spawn_s * 1000, 3) if result else None
+    if output is Format.JSON:
+        print_json(
+            {
+                "task": claim.task.task, "batch": claim.task.batch, "worker": claim.record.worker,
+                "host": claim.record.host, "attempt": claim.record.attempt, "status": status, "spawn": how,
+                "spawn_ms": spawn_ms, "duration_s": result.duration_s if result else None,
+                "error": result.error if result else None, "output": result.output if result else None,
+            }
+        )  # fmt: skip
+    else:
+        print_line(f"{claim.record.worker} {status} {claim.task.task} (attempt {claim.record.attempt})")
+        if result is not None:
+            print_line(
+                f"Spawn: {how}, {spawn_ms:.1f} ms to the first instruction; run: {result.duration_s:.3f} s"
+            )
+            if result.error:
+                print_line(f"Error: {result.error}")
+        else:
+            print_line("The attempt failed; the task was released to be tried again")
+    end_batch(ended, failed=status != "completed")
+
+
+def spawn_workers(
+    kind: Annotated[str | None, typer.Option("--type", "-t", help="Only tasks of this worker type.")] = None,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, max=64, help="Workers (default: what --policy answers)."),
+    ] = None,
+    tasks: Annotated[str, typer.Option("--tasks", metavar="GLOB", help="Only ids that match.")] = "*",
+    batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
+    policy: Annotated[str, typer.Option("--policy", help="activation or tree.")] = "activation",
+    runner: Annotated[
+        str | None, typer.Option("--runner", help="Runner, instead of each task's own.")
+    ] = None,
+    cold: Annotated[bool, typer.Option("--cold", help="Start a fresh interpreter for each worker.")] = False,
+    repository: RepositoryOption = None,
+    output: FormatOption = Format.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Run all open tasks in scope in parallel, until each has a published result."""
+    from cortex_git.cli.batch_progress import BatchProgress
+    from cortex_git.cli.ending import end_batch
+    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.services import open_coordination
+    from cortex_git.services.spawning import sized, spawn_many
+    from cortex_git.store.index import Scope
+
+    coordination = open_coordination(repository)
+    coordination.pull()
+    wanted = Scope(batch=batch, glob=tasks, type=kind)
+    queue = coordination.open_count(Scope(batch=batch, glob=tasks, type=kind, merges=False))
+    target = sized(queue, policy, count, coordination.repository.settings.pool.max)
+    note(f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}")
+    if dry_run or queue == 0:
+        if output is Format.JSON:
+            print_json({"tasks": queue, "workers": target.target, "completed": 0, "failed": 0})
+        return
+    with BatchProgress(queue) as progress:
+        ended = spawn_many(coordination, wanted, target.target, progress, runner=runner, cold=cold)
+    report = ended.report
+    failed = sum(result.status != "completed" for result in report.results.values())
+    done = len(report.results)
+    spawn_ms = 1000 * sum(r.spawn_s for r in report.results.values()) / max(done, 1)
+    if output is Format.JSON:
+        print_json(
+            {
+                "tasks": queue, "workers": report.workers_used, "completed": done - failed,
+                "failed": failed, "published": report.published, "fenced": report.fenced,
+                "waiting": report.waiting, "pushes": report.pushes, "wall_s": round(report.wall_s, 3),
+                "spawn": "cold" if cold else "warm", "spawn_ms_avg": round(spawn_ms, 3),
+            }
+        )  # fmt: skip
+    else:
+        print_line(
+            f"Tasks: {done}, completed: {done - failed}, failed: {failed}, workers: {report.workers_used}"
+        )
+        print_line(f"Published: {report.published} in {report.pushes} pushes, waiting: {report.waiting}")
+        print_line(f"Real time: {report.wall_s:.2f} s, worker spawn overhead: {spawn_ms:.1f} ms avg")
+    end_batch(ended, failed=failed > 0)
+
+
+def activation(
+    queue: Annotated[int, typer.Option("--queue", help="Tasks waiting.")],
+    policy: Annotated[str, typer.Option("--policy", help="activation or tree.")] = "activation",
+    capacity: Annotated[int, typer.Option("--capacity", help="Workers at full activation.")] = 64,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why.")] = False,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Show how many workers a queue deserves."""
+    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.workers.activation import checked_policy, target
+
+    answer = target(queue, policy=checked_policy(policy), capacity=capacity)
+    if output is Format.JSON:
+        print_json(
+            {
+                "queue": answer.queue, "capacity": answer.capacity,
+                "utilization": round(answer.utilization, 4), "rate": answer.rate, "workers": answer.workers,
+                "policy": answer.policy, "target": answer.target, "alert": answer.alert,
+                "reasons": list(answer.reasons),
+            }
+        )  # fmt: skip
+        return
+    print_line(f"{answer.target} workers (utilization {answer.utilization:.0%}, rate {answer.rate:.0%})")
+    if explain:
+        for reason in answer.reasons:
+            print_line(reason)
+    if answer.alert:
+        note("alert: the queue is beyond what the tree can clear")

@@ -1,0 +1,99 @@
+"""A scan batch's last task: all its results made into one report, published beside them.
+
+Owns the translation from result documents to the rows of a report.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cortex_git.models import Batch, Result
+from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
+from cortex_git.scan.reports import RENDERERS
+from cortex_git.state import now
+from cortex_git.store import index, layout
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import listed
+
+SUMMARIES = {"summary.json": "json", "summary.md": "markdown", "results.sarif": "sarif"}
+"""The files that a batch's last task publishes, with the format of each."""
+
+
+def rows_of(coordination: Coordination, batch: Batch, results: Sequence[Result]) -> list[RepositoryScan]:
+    """One row for each result, in the order of the tasks; a task that failed is a failed row."""
+    by_task = {result.task: result for result in results}
+    tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
+    rows: list[RepositoryScan] = []
+    for task in sorted(tasks, key=lambda task: task.task):
+        result = by_task.get(task.task)
+        if result is None:
+            continue
+        rows.append(row_of(result, task.repo or task.title))
+    return rows
+
+
+def row_of(result: Result, repo: str) -> RepositoryScan:
+    """The row in a result; where the attempt ended without one, a failed row with its error."""
+    if result.output.get("repo"):
+        try:
+            return RepositoryScan.from_json(result.output)
+        except (TypeError, ValueError, KeyError) as error:
+            return RepositoryScan(repo, "failed", error=f"its result cannot be read: {error}")
+    return RepositoryScan(repo, "failed", error=result.error or result.status, duration_s=result.duration_s)
+
+
+def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple[Result, dict[str, bytes]]:
+    """Carry out `<batch>.merge`: its result, and the summary files to publish with it."""
+    started = now()
+    batch = index.batch_of(coordination.repository, claim.task.batch)
+    results = coordination.results(Scope(batch=batch.batch, merges=False))
+    rows = rows_of(coordination, batch, results)
+    sample = bool(batch.options.get("sample"))
+    report = ScanReport(batch.batch, tuple(rows), _timing(results), database, (), sample)
+    files = {
+        layout.summary_path(batch.batch, name): RENDERERS[form](report).encode("utf-8", "replace")
+        for name, form in SUMMARIES.items()
+    }
+    output = {
+        "repositories": len(rows),
+        "failed": report.failed,
+        "cves_found": report.cves_found,
+        "severity": dict(report.severity),
+        "sources": [result.task for result in results],
+    }
+    record = claim.record
+    result = Result(
+        task=claim.task.task,
+        batch=batch.batch,
+        status="completed",
+        type=claim.task.type,
+        master=claim.task.responsible,
+        worker=record.worker,
+        host=record.host,
+        nonce=record.nonce,
+        epoch=record.epoch,
+        attempt=record.attempt,
+        started_at=started,
+        completed_at=now(),
+        output=output,
+    )
+    return result, files
+
+
+def _timing(results: Sequence[Result]) -> BatchTiming:
+    """What the results themselves tell: from the first start to the last end, by the hosts' clocks."""
+    scanning = sum(result.duration_s for result in results)
+    workers = len({(result.host, result.worker) for result in results})
+    stamps = [s for r in results for s in (r.started_at, r.completed_at) if s]
+    times = [datetime.fromisoformat(stamp.replace("Z", "+00:00")) for stamp in stamps]
+    span = (max(times) - min(times)).total_seconds() if times else 0.0
+    count = max(len(results), 1)
+    return BatchTiming(
+        real_time_s=span,
+        spawn_overhead_s_avg=sum(result.spawn_s for result in results) / count,
+        scan_time_s_avg=scanning / count,
+        parallel_efficiency=min(1.0, scanning / (workers * span)) if workers and span > 0 else 0.0,
+        workers=max(workers, 1),
+        mode="sequential" if workers == 1 else "parallel",
+    )

@@ -1,0 +1,55 @@
+"""The composition root: settings and folders become the ready parts that a command uses.
+
+Owns which coordination repository a command means. Commands call in here and render what comes back.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cortex_git.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from cortex_git.store.coordination import Coordination
+
+VARIABLE = "CORTEX_REPOSITORY"
+
+
+def open_coordination(explicit: Path | None) -> "Coordination":
+    """The repository given, or named by CORTEX_REPOSITORY, or the nearest one upwards.
+
+    Raises EnvironmentProblem where there is none.
+    """
+    from cortex_git.store.coordination import Coordination
+
+    folder = located(explicit)
+    if folder is None:
+        raise EnvironmentProblem(
+            "no coordination repository here or above", "run `cortex-git init`, or give --repository"
+        )
+    return Coordination.open(folder)
+
+
+def located(explicit: Path | None) -> Path | None:
+    """The folder of the coordination repository a command means; None where there is none."""
+    from cortex_git.store.repository import find_repository
+
+    if explicit is not None:
+        return explicit
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else find_repository(Path.cwd())
+
+
+def open_or_embedded(explicit: Path | None) -> "Coordination":
+    """Like `open_coordination`, with one of this user's own in the data folder where there is none."""
+    from cortex_git.config import data_folder
+    from cortex_git.store import layout
+    from cortex_git.store.coordination import Coordination
+    from cortex_git.store.creation import create
+
+    folder = located(explicit)
+    if folder is None:
+        folder = data_folder() / "embedded"
+        if not (folder / layout.CONFIG).is_file():
+            create(folder, None)
+    return Coordination.open(folder)

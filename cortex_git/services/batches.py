@@ -1,0 +1,102 @@
+"""Running tasks on a pool: what `spawn-worker` and `spawn-workers` do, and `multi-repo-scan` rests on.
+
+Owns the life of the pool around a batch run, and the fold at its end.
+"""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from cortex_git.errors import CortexError
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.workers.batch import BatchReport, BatchRun, Merger, Watcher
+from cortex_git.workers.pool import Pool
+from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A finished run, and what to tell the person about the branch and their checkout."""
+
+    report: BatchReport
+    notes: tuple[str, ...]
+
+
+def worker_name(worker_type: str) -> Callable[[int], str]:
+    """Names for a pool's workers: `worker-<type>-<nnn>`, the type without its own `-worker`."""
+    kind = worker_type.removesuffix("-worker")
+    return lambda number: f"worker-{kind}-{number:03d}"
+
+
+@contextmanager
+def open_pool(
+    coordination: Coordination, runners: Sequence[str], size: int, worker_type: str, *, cold: bool = False
+) -> Iterator[Pool]:
+    """A pool of `size` workers, started; its processes are gone when the block is left, however."""
+    spawner: Spawner = ColdSpawner(runners) if cold else WarmSpawner(runners)
+    grace_s = coordination.repository.settings.pool.grace_s
+    pool = Pool(spawner, size, worker_name(worker_type), grace_s)
+    try:
+        pool.start()
+        yield pool
+    except BaseException:
+        pool.kill()
+        raise
+    finally:
+        pool.close()
+
+
+def run_tasks(
+    coordination: Coordination,
+    pool: Pool,
+    scope: Scope,
+    watcher: Watcher,
+    *,
+    options: Mapping[str, Any] | None = None,
+    merger: Merger | None = None,
+    given: Sequence[Claim] | None = None,
+    runner: str | None = None,
+) -> Ended:
+    """Run the open tasks in scope (or the given claims) to their end, fold, and follow with the checkout.
+
+    `runner` takes the place of each task's own.
+    The first SIGINT or SIGTERM drains, the second ends the workers.
+    """
+    run = BatchRun(
+        coordination, pool, scope, watcher=watcher, options=options, merger=merger, given=given, runner=runner
+    )
+    with _draining(run, watcher):
+        report = run.run()
+    return Ended(report, tuple(finish(coordination)))
+
+
+def finish(coordination: Coordination) -> Iterator[str]:
+    """Fold and fast-forward the checkout; yields what a person should know about it."""
+    try:
+        coordination.fold()
+        note = coordination.follow()
+    except CortexError as error:
+        yield f"results are published, not yet folded: {error}"
+        return
+    if note is not None:
+        yield note
+
+
+@contextmanager
+def _draining(run: BatchRun, watcher: Watcher) -> Iterator[None]:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        run.interrupt()
+        name = signal.Signals(number).name
+        watcher.note(f"{name}: finishing what runs and publishing it; once more ends it at once")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

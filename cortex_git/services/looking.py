@@ -1,0 +1,82 @@
+"""What is there: tasks with what became of them, and results, as plain rows.
+
+Owns the row that `task list` and `results list` share. Changes nothing.
+"""
+
+from typing import Any
+
+from cortex_git.models import ClaimRecord, Result, Task
+from cortex_git.store import index
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.results import read_results
+from cortex_git.store.tasks import listed
+
+
+def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
+    """One row for each task in scope, oldest first.
+
+    The keys are those of `results list`; `status` is open, running, released, or the result's.
+    """
+    view = coordination.pull()
+    tasks = listed(coordination.repository, scope)
+    results = {result.task: result for result in coordination.results(scope)}
+    coordination.claims.unavailable(view)  # loads every claim's record in one call
+    rows: list[dict[str, Any]] = []
+    for task in tasks:
+        result = results.get(task.task)
+        oid = view.claims.get(task.task)
+        record = coordination.claims.record(oid) if oid and result is None else None
+        rows.append(_result_row(result) if result else _open_row(task, record))
+    return rows
+
+
+def result_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
+    """One row for each result in scope, in the order they were completed."""
+    coordination.pull()
+    results = coordination.results(scope)
+    return [_result_row(result) for result in sorted(results, key=lambda r: (r.completed_at, r.task))]
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    return {
+        "task": result.task,
+        "batch": result.batch,
+        "status": result.status,
+        "worker": result.worker,
+        "host": result.host,
+        "attempt": result.attempt,
+        "started_at": result.started_at,
+        "completed_at": result.completed_at,
+        "tokens_used": result.tokens_used,
+        "error": result.error,
+    }
+
+
+def _open_row(task: Task, record: ClaimRecord | None) -> dict[str, Any]:
+    return {
+        "task": task.task,
+        "batch": task.batch,
+        "status": record.state if record else "open",
+        "worker": record.worker if record else None,
+        "host": record.host if record else None,
+        "attempt": record.attempt if record else 0,
+        "started_at": record.claimed_at if record else None,
+        "completed_at": None,
+        "tokens_used": 0,
+        "error": None,
+    }
+
+
+def task_detail(coordination: Coordination, task: str) -> dict[str, Any]:
+    """The task's document, its claim and its result (None where there is none). Raises BadInput."""
+    view = coordination.pull()
+    document = index.task_of(coordination.repository, task)
+    oid = view.claims.get(task)
+    record = coordination.claims.record(oid) if oid else None
+    results = read_results(coordination.repository, [task])
+    return {
+        "task": document.model_dump(mode="json", by_alias=True),
+        "claim": record.model_dump(mode="json", by_alias=True) if record else None,
+        "result": results[0].model_dump(mode="json", by_alias=True) if results else None,
+    }

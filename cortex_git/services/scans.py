@@ -1,0 +1,172 @@
+"""`multi-repo-scan`: repositories become a batch of scan tasks, and its results one report.
+
+Owns the choice of database and batch. The scanning itself is a worker's; everything it found is read
+back from the coordination repository, so a resumed batch reports on all of it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cortex_git.config import cache_folder, data_folder, load_host_settings
+from cortex_git.errors import BadInput
+from cortex_git.models import Batch, Result, Task
+from cortex_git.results.scan_summary import merge_scan, rows_of
+from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.sources import Source
+from cortex_git.services.batches import Ended, open_pool, run_tasks
+from cortex_git.state import now
+from cortex_git.store import index
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import new_batch, new_id
+from cortex_git.workers.batch import Watcher
+
+STARTER_GAP = NotScanned(
+    "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"
+)
+LAST = "last"
+"""`--resume last`: the newest scan batch that is not finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """What a scan command asks for."""
+
+    sources: Sequence[Source] = ()
+    workers: int = 20
+    mode: Literal["parallel", "sequential"] = "parallel"
+    sample: bool = False
+    batch: str | None = None
+    resume: str | None = None
+    askpass: str | None = None
+    helper: str | None = None
+    not_looked_into: Sequence[NotScanned] = field(default=())
+    """Folders that could not be searched for repositories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The advisories a scan uses: `option` is what the workers are given."""
+
+    option: str
+    line: str
+    starter: bool
+
+
+def choose_database(sample: bool) -> Database:
+    """The imported database, or the starter set where there is none; a sample always uses the latter."""
+    from cortex_git.scan.advisories.database import open_default, open_starter
+
+    found = None if sample else open_default(data_folder())
+    if found is not None:
+        with found:
+            return Database(str(found.path), found.description(), starter=False)
+    with open_starter(cache_folder()) as starter:
+        return Database("starter", starter.description(), starter=True)
+
+
+def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
+    """What the workers of this host are told, none of which is ever shared."""
+    host = load_host_settings()
+    return {
+        "database": database.option,
+        "data_dir": str(data_folder()),
+        "cache_dir": str(cache_folder()),
+        "askpass": request.askpass or host.askpass,
+        "helper": request.helper or host.credential_helper,
+    }
+
+
+def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
+    """The batch to run: the one to resume, or a new one with a task for each repository.
+
+    Raises BadInput where there is nothing to scan or nothing to resume.
+    """
+    if request.resume is not None:
+        coordination.flush()
+        coordination.pull()
+        found = _resumed(coordination, request.resume)
+        if found is not None:
+            return found
+        if not request.sources or request.resume == LAST:
+            raise BadInput(f"no scan batch {request.resume!r} to resume", "see `cortex-git task list`")
+    if not request.sources:
+        raise BadInput("no repositories to scan", "name some, or give --repos-file, --root or --sample")
+    name = request.resume or request.batch or new_id("scan")
+    batch = new_batch(name, len(request.sources), coordination.repository.host, merge=True)
+    batch = batch.model_copy(update={"options": {"kind": "scan", "sample": request.sample}})
+    width = len(str(len(request.sources)))
+    tasks = [
+        _task(batch, f"{batch.batch}-{number:0{width}d}", source)
+        for number, source in enumerate(request.sources, 1)
+    ]
+    coordination.add_batch(batch, tasks)
+    return batch
+
+
+def _task(batch: Batch, name: str, source: Source) -> Task:
+    context = {"url": source.url} | ({"ref": source.ref} if source.ref else {})
+    title = f"Scan {source.repo}"[:500]
+    return Task(
+        task=name, batch=batch.batch, title=title, repo=source.repo, context=context, created_at=now()
+    )
+
+
+def _resumed(coordination: Coordination, name: str) -> Batch | None:
+    known = index.batches(coordination.repository)
+    scans = [batch for batch in known if batch.options.get("kind") == "scan"]
+    if name != LAST:
+        return next((batch for batch in scans if batch.batch == name), None)
+    open_ones = [b for b in scans if coordination.open_count(Scope(batch=b.batch, merges=False))]
+    return open_ones[-1] if open_ones else None
+
+
+def run_scan(
+    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: Watcher
+) -> tuple[ScanReport, Ended]:
+    """Run the batch's open tasks and report on all of its results."""
+    sample = bool(batch.options.get("sample"))
+    database = choose_database(sample)
+    scope = Scope(batch=batch.batch)
+    todo = coordination.open_count(Scope(batch=batch.batch, merges=False))
+    size = 1 if request.mode == "sequential" else max(1, min(request.workers, todo))
+    with open_pool(coordination, ["scan"], size, "scan-worker") as pool:
+        started = time.monotonic()
+        ended = run_tasks(
+            coordination,
+            pool,
+            scope,
+            watcher,
+            options=options_for(database, request),
+            merger=lambda claim: merge_scan(coordination, claim, database.line),
+        )
+        elapsed = time.monotonic() - started
+    results = coordination.results(Scope(batch=batch.batch, merges=False))
+    timing = _timing(ended, elapsed, request)
+    coverage = [*request.not_looked_into]
+    if database.starter and not sample:
+        coverage.append(STARTER_GAP)
+    missing = coordination.open_count(Scope(batch=batch.batch, merges=False))
+    if missing:
+        coverage.append(NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}"))
+    rows: list[RepositoryScan] = rows_of(coordination, batch, results)
+    report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)
+    return report, ended
+
+
+def _timing(ended: Ended, elapsed: float, request: ScanRequest) -> BatchTiming:
+    own: list[Result] = [r for r in ended.report.results.values() if r.type == "scan-worker"]
+    scanning = sum(result.duration_s for result in own)
+    used = max(ended.report.workers_used, 1)
+    wall = ended.report.scan_wall_s
+    count = max(len(own), 1)
+    return BatchTiming(
+        real_time_s=elapsed,
+        spawn_overhead_s_avg=sum(result.spawn_s for result in own) / count,
+        scan_time_s_avg=scanning / count,
+        parallel_efficiency=min(1.0, scanning / (used * wall)) if wall > 0 else 0.0,
+        workers=used,
+        mode=request.mode,
+    )

@@ -1,0 +1,137 @@
+"""`spawn-worker` and `spawn-workers`: which tasks, which runners, how many workers.
+
+Owns the choices; `services.batches` runs them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.models import Result, Task
+from cortex_git.results.scan_summary import merge_scan
+from cortex_git.runners import load_runner, runner_name
+from cortex_git.services.batches import Ended, open_pool, run_tasks, worker_name
+from cortex_git.services.scans import ScanRequest, choose_database, options_for
+from cortex_git.store import index
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import listed
+from cortex_git.workers.activation import Target, checked_policy, target
+from cortex_git.workers.batch import Merger, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line changes for its attempts only; the task documents stay as they are."""
+
+    runner: str | None = None
+    budget: int | None = None
+    deadline: float | None = None
+
+    def apply(self, task: Task) -> Task:
+        changes = {"runner": self.runner, "budget": self.budget, "deadline": self.deadline}
+        return task.model_copy(update={key: value for key, value in changes.items() if value is not None})
+
+
+def spawn_one(
+    coordination: Coordination,
+    task: str | None,
+    worker_type: str,
+    overrides: Overrides,
+    watcher: Watcher,
+    *,
+    new: Task | None = None,
+    cold: bool = False,
+) -> tuple[Claim, Result | None, Ended]:
+    """Run one task in one worker: the given one (added first when `new` describes it), else the next open.
+
+    The worker starts while the claim is made. The result is None where the attempt failed and was
+    released to be tried again.
+    """
+    name = worker_name(worker_type)(1)
+    if new is not None:
+        coordination.add_tasks([new])
+    known = overrides.runner or (new.runner if new else None)
+    runners = [known] if known else _runners_of(coordination, task, worker_type, overrides)
+    with open_pool(coordination, runners, 1, worker_type, cold=cold) as pool:
+        if task is not None:
+            claim = coordination.claim_task(task, name)
+        else:
+            claims = coordination.claim(Scope(type=worker_type, merges=False), 1, lambda _: name)
+            if not claims:
+                raise EnvironmentProblem(
+                    f"no open task for a {worker_type}",
+                    "add one with `cortex-git task add`, or see `task list`",
+                )
+            claim = claims[0]
+        claim = replace(claim, task=overrides.apply(claim.task))
+        scope = Scope(batch=claim.task.batch)
+        options = _options(runners)
+        ended = run_tasks(coordination, pool, scope, watcher, options=options, given=[claim])
+    return claim, ended.report.results.get(claim.task.task), ended
+
+
+def _runners_of(
+    coordination: Coordination, task: str | None, worker_type: str, overrides: Overrides
+) -> list[str]:
+    coordination.pull()
+    if task is None:
+        return [runner_name(overrides.runner or "", worker_type)]
+    found = index.task_of(coordination.repository, task)
+    return [runner_name(overrides.runner or found.runner, found.type)]
+
+
+def spawn_many(
+    coordination: Coordination,
+    scope: Scope,
+    count: int,
+    watcher: Watcher,
+    *,
+    runner: str | None = None,
+    cold: bool = False,
+) -> Ended:
+    """Run every open task in scope on `count` workers. Raises BadInput where one has no runner here."""
+    tasks = listed(coordination.repository, replace(scope, merges=False))
+    runners = sorted({runner_name(runner or task.runner, task.type) for task in tasks})
+    if not runners:
+        raise BadInput("no task is in scope", "see `cortex-git task list`")
+    for name in runners:
+        load_runner(name)
+    kind = scope.type or tasks[0].type
+    with open_pool(coordination, runners, min(count, max(len(tasks), 1)), kind, cold=cold) as pool:
+        return run_tasks(
+            coordination,
+            pool,
+            scope,
+            watcher,
+            options=_options(runners),
+            runner=runner,
+            merger=_merger(coordination, runners),
+        )
+
+
+def _options(runners: Sequence[str]) -> Mapping[str, Any]:
+    """What the runners of this host are told; a scan needs its database and credentials programs."""
+    return options_for(choose_database(sample=False), ScanRequest()) if "scan" in runners else {}
+
+
+def _merger(coordination: Coordination, runners: Sequence[str]) -> Merger | None:
+    """Who carries out last tasks: only scan batches have any."""
+    if "scan" not in runners:
+        return None
+    line = choose_database(sample=False).line
+    return lambda claim: merge_scan(coordination, claim, line)
+
+
+def sized(queue: int, policy: str, count: int | None, most: int) -> Target:
+    """How many workers to start for `queue` open tasks: the number given, else the policy's answer."""
+    if count is not None:
+        return target(queue, policy="fixed", fixed=count, most=max(count, 1))
+    return target(queue, policy=checked_policy(policy), least=1, most=most)
+
+
+def known_task(coordination: Coordination, task: str) -> bool:
+    """Whether this clone knows a task of that id."""
+    return bool(listed(coordination.repository, Scope(glob=task)))

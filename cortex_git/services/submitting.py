@@ -1,0 +1,126 @@
+"""Turning what a person wrote (flags, a JSON line) into task documents.
+
+Owns the defaults and the checks; the store owns the ids.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cortex_git.errors import BadInput
+from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
+from cortex_git.runners import runner_name
+from cortex_git.state import now
+from cortex_git.store.tasks import new_id
+
+KEYS = (
+    "title", "type", "priority", "repo", "runner", "budget", "deadline", "scope", "context", "id", "master",
+    "batch", "max_attempts",
+)  # fmt: skip
+"""What a line of `task add --file` may have."""
+DEFAULT_BATCH = "tasks"
+
+
+def make_task(values: Mapping[str, Any], batch: str) -> Task:
+    """A task from flag values (keys of `KEYS`, None for unset). Raises BadInput with the key at fault."""
+    given = {key: value for key, value in values.items() if value is not None}
+    kind = str(given.get("type", "scan-worker"))
+    if kind not in WORKER_TYPES:
+        raise BadInput(f"no worker type {kind!r}", f"use one of {', '.join(WORKER_TYPES)}")
+    priority = given.get("priority", "medium")
+    if priority not in PRIORITIES:
+        raise BadInput(f"no priority {priority!r}", f"use one of {', '.join(PRIORITIES)}")
+    context = given.get("context", {})
+    repo = given.get("repo")
+    if repo is not None and (given.get("runner") or runner_name("", kind)) == "scan":
+        repo, context = _scan_source(str(repo), context)
+    name = given.get("id")
+    try:
+        return Task(
+            task=valid_name(str(name), "task id") if name is not None else new_id("task"),
+            batch=valid_name(str(given.get("batch", batch)), "batch"),
+            title=given.get("title") or (f"Scan {repo}" if repo else ""),
+            type=kind,
+            master=given.get("master", ""),
+            runner=given.get("runner", ""),
+            priority=priority,
+            repo=repo,
+            budget=given.get("budget"),
+            deadline=given.get("deadline"),
+            scope=given.get("scope"),
+            context=context,
+            max_attempts=given.get("max_attempts", 3),
+            created_at=now(),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "correct that value") from error
+
+
+def _scan_source(repo: str, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    from cortex_git.scan.sources import parse_source
+
+    source = parse_source(repo)
+    ref = {"ref": source.ref} if source.ref else {}
+    return source.repo, {**context, "url": source.url, **ref}
+
+
+def parse_context(text: str | None) -> dict[str, Any] | None:
+    """`--context`: a JSON object, or `key=value` pairs separated by commas."""
+    if text is None:
+        return None
+    if text.lstrip().startswith("{"):
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise BadInput(
+                f"--context is not valid JSON: {error}", 'write {"key": "value"} or key=value'
+            ) from error
+        if isinstance(value, dict):
+            return value
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not pairs or not all(equals and key.strip() for key, equals, _ in pairs):
+        raise BadInput(
+            f"--context {text!r} is not key=value", 'write {"key": "value"} or key=value,key=value'
+        )
+    return {key.strip(): _plain(value.strip()) for key, _, value in pairs}
+
+
+def _plain(text: str) -> str | float | int | bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, str | float | int | bool) else text
+
+
+def read_tasks(path: str, batch: str) -> list[Task]:
+    """Tasks from a file of one JSON object a line (`-`: stdin). Errors name the line."""
+    import sys
+
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}", "give a file of one JSON object a line") from error
+    tasks: list[Task] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            if not isinstance(value, dict):
+                raise BadInput("not a JSON object", "write one object a line")
+            unknown = sorted(set(value) - set(KEYS))
+            if unknown:
+                raise BadInput(f"unknown key {unknown[0]!r}", f"use {', '.join(KEYS)}")
+            tasks.append(make_task(value, batch))
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{path}:{number}: not valid JSON: {error}", "write one object a line") from error
+        except BadInput as error:
+            raise BadInput(f"{path}:{number}: {error.message}", error.hint) from error
+    if not tasks:
+        raise BadInput(f"{path} has no tasks", "write one JSON object a line")
+    return tasks
