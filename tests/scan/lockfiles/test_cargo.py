@@ -22,7 +22,7 @@ dependencies = [
 [[package]]
 name = "time"
 version = "0.1.43"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://example.org/index"
 checksum = "aa"
 
 [[package]]
