@@ -7,11 +7,13 @@ prompt, a hook or a credential that was not asked for.
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
-from cortex_git.gitio import Git
+from cortex_git.gitio import Completed, Git, GitTimedOut, redact
 from cortex_git.scan.reading.limits import Limits, restrict_process
 from cortex_git.scan.sources import REMOTE_SCHEMES, Credentials
 
@@ -56,6 +58,9 @@ _NOT_FOR_HELPERS = (
     "XDG_CONFIG_HOME",
 )
 
+_KEPT_COMPLAINTS = 256 * 1024
+_MOST_COMPLAINTS = 8 * 1024 * 1024
+
 
 class GuardedGit(Git):
     """git on a repository of our own making, with capped memory and file sizes."""
@@ -75,6 +80,28 @@ class GuardedGit(Git):
         process = super().start(*args, stdin=stdin)
         restrict_process(process.pid, self._limits.git_memory_bytes, self._limits.download_bytes)
         return process
+
+    def run_talkative(self, *args: str, stdin: bytes = b"", timeout: float) -> Completed:
+        """Run git to its end, where its error text is the other side's to write and may have no end.
+
+        `stdin` must fit into a pipe (64 KiB). Standard output is left unread. Raises GitTimedOut.
+        """
+        kept, total = b"", 0
+        with self.streaming(*args, timeout=timeout) as process:
+            questions, complaints = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stderr)
+            with suppress(BrokenPipeError):
+                questions.write(stdin)
+                questions.close()
+            started = time.monotonic()
+            while chunk := os.read(complaints.fileno(), 65536):
+                total += len(chunk)
+                kept = (kept + chunk)[-_KEPT_COMPLAINTS:]
+                if total > _MOST_COMPLAINTS:
+                    return Completed(1, b"", "fatal: the server writes messages without end")
+            status = process.wait()
+        if status < 0 and time.monotonic() - started >= timeout - 1:
+            raise GitTimedOut(f"git took over {timeout:g} s", "is the remote slow?")
+        return Completed(status, b"", redact(kept.decode("utf-8", "replace").strip()))
 
 
 def _environment(directory: Path) -> dict[str, str]:

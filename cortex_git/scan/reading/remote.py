@@ -93,7 +93,7 @@ class Remote:
         filtered = ("--filter=blob:none",) if self._with_filter else ()
         return self._fetch("--depth=1", *filtered, _REMOTE, refspec)
 
-    def _fetch(self, *args: str, stdin: bytes | None = None) -> Completed:
+    def _fetch(self, *args: str, stdin: bytes = b"") -> Completed:
         """`git fetch`, again after a pause when the failure looks like a passing one."""
         command = (
             *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags"),
@@ -101,7 +101,7 @@ class Remote:
         )
         for attempt in range(RETRIES + 1):
             try:
-                done = self.git.run(*command, stdin=stdin, timeout=self._deadline.left(), check=False)
+                done = self.git.run_talkative(*command, stdin=stdin, timeout=self._deadline.left())
             except GitTimedOut:
                 raise RepositoryUnreadable(
                     f"{self._source.repo} did not answer within {self._limits.time_s:g} s", "try again later"

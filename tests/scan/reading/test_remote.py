@@ -1,7 +1,10 @@
 """Fetching over HTTP and the git protocol: only what is needed, with fall-backs, retries and refusals."""
 
+import json
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 
 from cortex_git.scan.reading import Limits, NoCommit, RepositoryUnreadable, open_repository
 from cortex_git.scan.reading import remote as remote_module
+from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Credentials, Source, parse_source
 
@@ -220,6 +224,58 @@ def test_a_download_is_bounded_on_disk(server, database, make_repository):
     assert row.status == "incomplete"
     text = " ".join(gap.reason for gap in row.not_scanned)
     assert "the download passed the limit of 1,000,000 bytes" in text
+
+
+SCAN_OVER_SSH = """
+import json, resource, sys
+from cortex_git.runners import scan
+row = scan.run(json.load(sys.stdin))
+print(json.dumps([row, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+
+
+@pytest.fixture
+def over_ssh(database, tmp_path):
+    """Scans in a process whose ssh is a script, which gets the remote command as its last argument."""
+
+    def run(url: str, script: str) -> tuple[RepositoryScan, int]:
+        ssh = tmp_path / "ssh"
+        ssh.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nfor last; do :; done\n{script}\n')
+        ssh.chmod(0o755)
+        given = parse_source(url)
+        payload = {"repo": given.repo, "url": given.url, "ref": given.ref, "database": str(database.path)}
+        out = subprocess.run(
+            [sys.executable, "-c", SCAN_OVER_SSH],
+            input=json.dumps(payload),
+            env={
+                **os.environ,
+                "GIT_SSH_COMMAND": str(ssh),
+                "GIT_SSH_VARIANT": "ssh",
+                "PYTHONPATH": str(Path(__file__).parents[3]),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        row, peak = json.loads(out.stdout)
+        return RepositoryScan.from_json(row), peak
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["ssh://me@h.example{path}", "me@h.example:{path}@main"])
+def test_over_ssh(server, over_ssh, tmp_path, form):
+    row, _ = over_ssh(form.format(path=server.root / "app.git"), 'unset GIT_DIR; eval "exec $last"')
+    assert (row.status, row.error, len(row.findings)) == ("scanned", None, 1)
+    assert row.repo in (f"ssh://h.example{server.root}/app.git", f"h.example:{server.root}/app.git")
+    assert "me@h.example" in (tmp_path / "asked").read_text()
+
+
+def test_a_server_that_writes_messages_without_end(server, over_ssh):
+    row, peak = over_ssh(f"me@h.example:{server.root}/app.git", "exec yes spam >&2")
+    assert row.status == "failed"
+    assert row.error and "messages without end" in row.error
+    assert peak < 200_000_000
 
 
 def test_over_the_git_protocol(server, database):
