@@ -48,6 +48,8 @@ class Leases(Section):
     retry_base_s: float = Field(1.0, ge=0)
     """Wait before the second attempt; doubled for each further one, with jitter."""
     retry_max_s: float = Field(300.0, ge=0)
+    give_up_s: float = Field(60.0, ge=0)
+    """How long a command with nothing left to run waits for a remote that does not answer."""
 
 
 class PoolSettings(Section):

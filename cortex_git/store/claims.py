@@ -15,6 +15,7 @@ from cortex_git.models import ClaimRecord, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, singles
+from cortex_git.store.heartbeat import silent_for
 from cortex_git.store.index import View
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
@@ -105,7 +106,7 @@ class Claims:
     def unavailable(self, view: View) -> list[str]:
         """Tasks whose claim cannot be had: a living owner's, or one that waits for its retry."""
         self._load(view.claims.values())
-        return [task for task, oid in view.claims.items() if self._may_replace(task, oid) is None]
+        return [task for task in view.claims if self._may_replace(task, view) is None]
 
     def record(self, oid: str) -> ClaimRecord | None:
         """The record of a claim commit; None when it is not a valid one."""
@@ -128,24 +129,29 @@ class Claims:
             if oid is None:
                 bids.append(_Bid(task, self._fresh(task, worker(task)), None))
                 continue
-            takeover = self._may_replace(task.task, oid)
+            takeover = self._may_replace(task.task, view)
             if takeover is not None:
                 record = self._next(task, self._records[oid], worker(task), takeover=takeover)
                 bids.append(_Bid(task, record, oid))
         return bids
 
-    def _may_replace(self, task: str, oid: str) -> bool | None:
+    def _may_replace(self, task: str, view: View) -> bool | None:
         """How a loaded claim may be replaced: True by takeover, False by re-claim, None not at all.
 
-        A released claim waits out its back-off first. A living process of this host is never robbed.
+        A released claim waits out its back-off first. A living process of this host is never robbed;
+        another host must have been silent for the whole lease.
         """
+        oid = view.claims[task]
         record = self._records.get(oid)
         if record is None:
             return None
         if record.state == "released":
             return False if self._seen_for(task, oid) >= record.retry_after_s else None
         if record.host != self._repository.host:
-            return None
+            # Both are looked at, so that both clocks run from the first sight on.
+            claim_age = self._seen_for(task, oid)
+            heartbeat = silent_for(self._repository, record.host, view.hosts.get(record.host, ""))
+            return True if min(claim_age, heartbeat) > record.lease_s else None
         return None if process_alive(record.pid, record.pid_started, record.boot_id) else True
 
     def _seen_for(self, task: str, oid: str) -> float:

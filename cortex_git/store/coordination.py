@@ -60,6 +60,8 @@ class Coordination:
             )
         claim = self.claims.claim_locked(document, view, worker)
         if claim is None:
+            if index.with_result(self.repository, [task]):
+                raise BadInput(f"task {task!r} is finished already", "see `cortex-git results show`")
             raise EnvironmentProblem(
                 f"task {task!r} is claimed by another host or waits for a retry", "see `cortex-git task show`"
             )

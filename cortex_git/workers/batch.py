@@ -17,6 +17,7 @@ from cortex_git.runners import runner_name
 from cortex_git.state import monotonic, now
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
 from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
@@ -98,6 +99,8 @@ class BatchRun:
         self._draining = False
         self._killing = False
         self._used: set[str] = set()
+        self._trouble_since: float | None = None
+        self._heart = Heart(coordination.repository, lambda: len(pool.slots))
         self._first_dispatch: float | None = None
         self._last_published = 0.0
         self._last_report = 0.0
@@ -114,6 +117,7 @@ class BatchRun:
         """Run until every task in scope has a result, or it was drained; then say what was done."""
         self._committer.start()
         self._claimer.start()
+        self._heart.start()
         try:
             while not self._over():
                 self._step()
@@ -130,11 +134,36 @@ class BatchRun:
     def _over(self) -> bool:
         if self._killing:
             return True
-        if self._pool.busy() or self._unpublished:
+        for crash in (self._claimer.crash, self._committer.crash):
+            if crash is not None:
+                raise crash
+        if self._pool.busy():
+            return False
+        if self._remote_lost():
+            return True
+        if self._unpublished:
             return False
         if self._draining or not self._retrying:
             return True
         return self._claimer.looked and self._coordination.open_count(self._scope) == 0
+
+    def _remote_lost(self) -> bool:
+        """Whether there is nothing to run and the remote has not answered for too long.
+
+        What waits is in the outbox, so the command may end and say so.
+        """
+        problem = self._committer.problem or self._claimer.problem
+        if problem is None:
+            self._trouble_since = None
+            return False
+        if self._trouble_since is None:
+            self._trouble_since = time.monotonic()
+            self._watcher.note(f"{problem}; trying again")
+        limit = self._coordination.repository.settings.leases.give_up_s
+        if time.monotonic() - self._trouble_since < limit and not self._draining:
+            return False
+        self.report.problem = problem
+        return True
 
     def _step(self) -> None:
         if self._draining:
@@ -302,6 +331,7 @@ class BatchRun:
                 [c for n, c in self._claims.items() if n not in self._unpublished]
             )
         try:
+            self._heart.stop()
             self._claimer.stop()
             self._committer.stop()
         except CortexError as error:

@@ -27,6 +27,8 @@ class ClaimSource(Protocol):
 
     looked: bool
     problem: CortexError | None
+    crash: BaseException | None
+    """An error that ended the thread; whoever runs the loop raises it."""
 
     def start(self) -> None: ...
     def take(self) -> Claim | None: ...
@@ -43,6 +45,7 @@ class GivenClaims:
         self._ready = deque(claims)
         self.looked = True
         self.problem: CortexError | None = None
+        self.crash: BaseException | None = None
 
     def start(self) -> None:
         """Nothing to start."""
@@ -79,6 +82,7 @@ class Claimer:
         self._taken_at: deque[float] = deque(maxlen=64)
         self._cycle_s = 0.2
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
+        self.crash: BaseException | None = None
         self.problem: CortexError | None = None
         """Why nothing could be claimed just now; None when the last try went through."""
         self.looked = False
@@ -129,6 +133,13 @@ class Claimer:
         return min(ahead, MOST_AT_ONCE) - len(self._ready)
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        except BaseException as error:
+            self.crash = error
+            self._wake()
+
+    def _loop(self) -> None:
         pause = _LEAST_PAUSE_S
         # The first round serves the idle workers and the one claim ahead for each of them.
         first = self._size

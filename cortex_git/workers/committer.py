@@ -5,11 +5,12 @@ nothing is lost meanwhile.
 """
 
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.store.coordination import Coordination
 
 _MOST_PAUSE_S = 10.0
@@ -25,6 +26,8 @@ class Committer:
         self._waiting = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self.crash: BaseException | None = None
+        """An error that ended the thread; whoever runs the loop raises it."""
         self.problem: CortexError | None = None
         """Why the last push failed; None when it went through."""
         self.pushes = 0
@@ -48,6 +51,13 @@ class Committer:
             raise self.problem
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        except BaseException as error:
+            self.crash = error
+            self._published()
+
+    def _loop(self) -> None:
         pause = 0.1
         fold_at = time.monotonic() + self._fold_pause()
         while True:
@@ -77,12 +87,13 @@ class Committer:
             report = self._coordination.flush()
         except CortexError as error:
             self.problem = error
-            self._published()
-            return False
-        self.problem = None
-        self.pushes += report.pushes
+        except (OSError, sqlite3.Error) as error:
+            self.problem = EnvironmentProblem(f"{type(error).__name__}: {error}", "is the disk full?")
+        else:
+            self.problem = None
+            self.pushes += report.pushes
         self._published()
-        return True
+        return self.problem is None
 
     def _fold(self) -> None:
         try:

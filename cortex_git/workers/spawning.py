@@ -57,24 +57,40 @@ class WarmSpawner:
     warm = True
 
     def __init__(self, runners: Sequence[str]) -> None:
+        self._runners = list(runners)
+        self._ended: dict[int, int] = {}
+        self._start()
+
+    def _start(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "cortex_git.workers.forkserver", str(theirs.fileno()), *runners]
+        module = "cortex_git.workers.forkserver"
+        command = [sys.executable, "-m", module, str(theirs.fileno()), *self._runners]
         with theirs:
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
-        self._ended: dict[int, int] = {}
 
     def spawn(self) -> Spawned:
         connection, theirs = _pair()
         with theirs:
             try:
-                socket.send_fds(self._control, [b"f"], [theirs.fileno()])
-                while (pid := self._answer()) is None:
-                    pass
+                return Spawned(self._fork(theirs), connection)
+            except OSError:
+                # It was killed. Its workers live on until we let them go; new ones need a new one.
+                self.close()
+                self._start()
+            try:
+                return Spawned(self._fork(theirs), connection)
             except OSError as error:
-                raise EnvironmentProblem("the process that starts workers is gone", "try again") from error
-        return Spawned(pid, connection)
+                raise EnvironmentProblem(
+                    "the process that workers are forked from does not stay alive", "see its messages above"
+                ) from error
+
+    def _fork(self, theirs: socket.socket) -> int:
+        socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+        while (pid := self._answer()) is None:
+            pass
+        return pid
 
     def _answer(self) -> int | None:
         """The process id of a fork, or None when the news was of a worker's end."""

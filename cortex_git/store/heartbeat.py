@@ -1,0 +1,91 @@
+"""Signs of life: one ref per host, changed every so often while it has work.
+
+Owns the heartbeat's form and the judgement that a host is silent. That judgement uses the observer's
+own clock, from when it first saw the current heartbeat; clocks are never compared between machines.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+
+from cortex_git.errors import CortexError
+from cortex_git.state import boot_id, monotonic, now
+from cortex_git.store import layout
+from cortex_git.store.commits import Draft, singles
+from cortex_git.store.pulling import file_lock
+from cortex_git.store.refs import ABSENT, Outcome, Update
+from cortex_git.store.repository import Repository
+
+
+def beat(repository: Repository, workers: int) -> bool:
+    """Push one heartbeat, unless another process of this clone just did. False where it did not arrive.
+
+    A refused lease means that another process of this clone, or a copy of it, was there first: the
+    value found is the one to replace next time.
+    """
+    with file_lock(repository.private / "heartbeat.lock"):
+        every = repository.settings.leases.heartbeat_s
+        key = f"heartbeat {repository.host}"
+        row = repository.state.execute("SELECT value FROM own WHERE key = ?", (key,)).fetchone()
+        oid, at, boot = row[0].split(" ") if row else ("", "0", "")
+        if boot == boot_id() and monotonic() - float(at) < every / 2:
+            return True
+        record = {
+            "schema": 1,
+            "host": repository.host,
+            "boot_id": boot_id(),
+            "pid": os.getpid(),
+            "workers": workers,
+            "at": now(),
+            "monotonic": monotonic(),
+        }
+        body = (json.dumps(record, indent=2, sort_keys=True) + "\n").encode()
+        draft = Draft(f"heartbeat of {repository.host}", {layout.HOST_FILE: body})
+        new = singles(repository.git, repository.identity.author, [draft])[0]
+        ref = f"{repository.refs.namespace}/hosts/{repository.host}"
+        outcome = repository.refs.transaction([Update(ref, new, oid or ABSENT)], atomic=True)[0]
+        if outcome is Outcome.STALE:
+            new = repository.refs.read_back([ref]).get(ref, "")
+        elif outcome is not Outcome.APPLIED:
+            return False
+        value = f"{new} {monotonic()} {boot_id()}"
+        repository.state.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (key, value))
+        return True
+
+
+def silent_for(repository: Repository, host: str, oid: str) -> float:
+    """Seconds since this clone first saw `host` with its current heartbeat object; kept across commands."""
+    state = repository.state
+    query = "SELECT oid, boot, first_seen FROM hosts_seen WHERE host = ?"
+    row = state.execute(query, (host,)).fetchone()
+    if row is None or (row[0], row[1]) != (oid, boot_id()):
+        values = (host, oid, boot_id(), monotonic())
+        state.execute("INSERT OR REPLACE INTO hosts_seen VALUES (?, ?, ?, ?)", values)
+        return 0.0
+    return float(monotonic() - row[2])
+
+
+class Heart:
+    """A thread that beats while its owner works; `workers` says how many are alive."""
+
+    def __init__(self, repository: Repository, workers: Callable[[], int]) -> None:
+        self._repository = repository
+        self._workers = workers
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """The first beat comes one interval after the start: until then the claims' own age vouches."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._repository.settings.leases.heartbeat_s):
+            try:
+                beat(self._repository, self._workers())
+            except CortexError:
+                continue  # an unreachable remote: the next beat is in a moment
