@@ -152,17 +152,17 @@ class ScanCache:
 
 def match_key(database_identity: str, packages: Sequence[Package]) -> str:
     """Names a match: the database, the packages with their places, and the code that matches."""
-    digest = hashlib.sha256(f"{_code()}\0{database_identity}\0".encode())
+    digest = hashlib.sha256(f"{code_mark()}\0{database_identity}\0".encode())
     digest.update(json.dumps([astuple(package) for package in packages]).encode())
     return digest.hexdigest()
 
 
 def _lockfile_key(path: str, oid: str) -> str:
-    return f"{_code()} {oid} {path}"
+    return f"{code_mark()} {oid} {path}"
 
 
 @cache
-def _code() -> str:
+def code_mark() -> str:
     """A mark of the code that reads and matches: after an upgrade nothing old is answered."""
     here = Path(__file__).parent
     files = [

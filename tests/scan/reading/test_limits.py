@@ -19,7 +19,7 @@ def test_time_is_bounded_even_where_every_exception_is_swallowed():
                 sum(range(1000))
             except Exception:
                 continue
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_memory_is_bounded_and_the_limit_given_back():
