@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Run the tests; arguments go to pytest, paths in them count from the checkout.
+set -euo pipefail
+
+script=${BASH_SOURCE[0]}
+while [[ -L $script ]]; do
+    link=$(readlink -- "$script")
+    [[ $link == /* ]] || link=${script%/*}/$link
+    script=$link
+done
+folder=.
+[[ $script != */* ]] || folder=${script%/*}
+root=$(CDPATH='' cd -P -- "$folder/.." && pwd)
+# shellcheck source=scripts/setup.sh
+source "$root/scripts/setup.sh"
+
+ensure_ready test
+cd -- "$root"
+exec .venv/bin/python -m pytest "$@"
