@@ -14,6 +14,7 @@ from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, telling_line
 
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
+_TRUNK = f"{TRACKING}trunk"
 
 
 class _Mark(Enum):
@@ -126,7 +127,7 @@ class RemoteRefs:
 
     def fetch(self) -> None:
         specs = [
-            f"+{self.branch}:{TRACKING}trunk",
+            f"+{self.branch}:{_TRUNK}",
             *(f"+{self.namespace}/{kind}/*:{TRACKING}{kind}/*" for kind in ("claims", "hosts", "results")),
         ]
         arguments = [
@@ -143,10 +144,11 @@ class RemoteRefs:
 
     def seen(self) -> dict[str, str]:
         refs = self.git.refs(TRACKING)
+        refs.pop(_TRUNK, None)
         return {f"{self.namespace}/{ref.removeprefix(TRACKING)}": oid for ref, oid in refs.items()}
 
     def trunk(self) -> list[str]:
-        oid = self.git.refs(f"{TRACKING}trunk").get(f"{TRACKING}trunk")
+        oid = self.git.refs(_TRUNK).get(_TRUNK)
         return [oid] if oid else []
 
     def read_back(self, refs: Sequence[str]) -> dict[str, str]:

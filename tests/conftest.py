@@ -1,0 +1,78 @@
+"""Fixtures for every test: nothing of the person's own machine is read, and the network is closed."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+_REAL_CONNECT = socket.socket.connect
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test, and git without the person's settings."""
+    home = tmp_path_factory.mktemp("home")
+    for variable, name in (
+        ("HOME", "."),
+        ("XDG_CONFIG_HOME", "xdg-config"),
+        ("XDG_DATA_HOME", "xdg-data"),
+        ("XDG_CACHE_HOME", "xdg-cache"),
+        ("CORTEX_CONFIG_HOME", "config"),
+        ("CORTEX_DATA_HOME", "data"),
+        ("CORTEX_CACHE_HOME", "cache"),
+    ):
+        monkeypatch.setenv(variable, str(home / name))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    for variable in ("CORTEX_REPOSITORY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(variable, raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def closed_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections to anywhere but this machine raise; processes we start get a proxy that refuses."""
+
+    def connect(self: socket.socket, address: object) -> None:
+        inside = isinstance(address, str | bytes) or (
+            isinstance(address, tuple) and str(address[0]) in ("127.0.0.1", "::1", "localhost")
+        )
+        if not inside:
+            raise AssertionError(f"a test tried to reach {address}")
+        _REAL_CONNECT(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost,::1")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """An empty bare repository to be a remote."""
+    folder = tmp_path / "remote.git"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture
+def clones(bare: Path, tmp_path: Path) -> Iterator[Callable[[int], list[Path]]]:
+    """So many clones of one coordination remote, each a host of its own."""
+    from cortex_git.store.creation import create
+
+    def make(count: int) -> list[Path]:
+        first = tmp_path / "host-0"
+        create(first, str(bare))
+        folders = [first]
+        for number in range(1, count):
+            folder = tmp_path / f"host-{number}"
+            subprocess.run(["git", "clone", "-q", str(bare), str(folder)], check=True)
+            folders.append(folder)
+        return folders
+
+    yield make

@@ -1,0 +1,166 @@
+"""What tests of coordination share: git as a person runs it, batches of trial tasks, remotes that fail."""
+
+import os
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from cortex_git.models import Result, Task
+from cortex_git.state import now
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import new_batch
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def git(folder: Path, *arguments: str, check: bool = True) -> str:
+    """Run git as a person would; its standard output without the last newline."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert not check or done.returncode == 0, f"git {arguments}: {done.stderr}"
+    return done.stdout.rstrip("\n")
+
+
+def cortex(*arguments: str, cwd: Path, timeout: float = 110) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "cortex_git", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def start_cortex(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "cortex_git", *arguments],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def add_tasks(
+    coordination: Coordination, count: int, batch: str = "b1", *, runner: str = "echo", **fields: object
+) -> list[Task]:
+    """A sealed batch of `count` trial tasks, published."""
+    tasks = [
+        Task.model_validate(
+            {"task": f"{batch}-t{n:03d}", "batch": batch, "title": f"trial {n}", "runner": runner}
+            | {"created_at": now()}
+            | fields
+        )
+        for n in range(count)
+    ]
+    coordination.add_batch(new_batch(batch, count, coordination.repository.host), tasks)
+    return tasks
+
+
+def result_for(coordination: Coordination, claim: Claim, **fields: object) -> Result:
+    """A completed result for a claim."""
+    return Result.model_validate(
+        {
+            "task": claim.task.task,
+            "batch": claim.task.batch,
+            "status": "completed",
+            "master": claim.task.responsible,
+            "worker": claim.record.worker,
+            "host": coordination.repository.host,
+            "nonce": claim.record.nonce,
+            "epoch": claim.record.epoch,
+            "attempt": claim.record.attempt,
+            "completed_at": now(),
+        }
+        | fields
+    )
+
+
+def claim_all(coordination: Coordination, count: int = 100, batch: str = "b1") -> list[Claim]:
+    return coordination.claim(Scope(batch=batch), count, lambda _: "worker-test-001")
+
+
+def finish(coordination: Coordination, claims: Sequence[Claim]) -> None:
+    """Publish a completed result for each of the claims."""
+    coordination.record([(claim, result_for(coordination, claim), {}) for claim in claims])
+    coordination.flush()
+
+
+def results_on(repository: Path, *revisions: str) -> list[str]:
+    """Tasks that have a result in any of the revisions, one entry for each revision it is in."""
+    found: list[str] = []
+    for revision in revisions:
+        listing = git(repository, "ls-tree", "-r", "--name-only", revision, "coordination/results", check=False)
+        found += [Path(line).stem for line in listing.splitlines()]
+    return found
+
+
+def result_commits(repository: Path) -> list[str]:
+    """The subjects of all result commits reachable from any result ref or branch, each commit once."""
+    log = git(repository, "log", "--format=%s", "--glob=refs/cortex/results", "--branches", "--glob=refs/cortex/main")
+    return [line for line in log.splitlines() if line.startswith("feat(")]
+
+
+def assert_sound(repository: Path) -> None:
+    """`git fsck` finds nothing wrong (deleted claims leave dangling commits, which are no fault)."""
+    done = subprocess.run(
+        ["git", "-C", str(repository), "fsck", "--no-dangling", "--strict"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def lose_acknowledgements(clone: Path, folder: Path) -> Path:
+    """Make pushes of `clone` land while their answer is lost, as long as the returned file exists."""
+    switch = folder / "lose"
+    switch.touch()
+    script = folder / "receive-pack"
+    script.write_text(
+        textwrap.dedent(
+            f"""\
+            #!{sys.executable}
+            import os, subprocess, sys
+            if not os.path.exists({str(switch)!r}):
+                os.execvp("git-receive-pack", ["git-receive-pack", *sys.argv[1:]])
+            child = subprocess.Popen(["git", "receive-pack", *sys.argv[1:]], stdout=subprocess.PIPE)
+            seen = b""
+            while not seen.endswith(b"0000"):  # the advertisement of refs; what follows is the answer
+                byte = child.stdout.read(1)
+                if not byte:
+                    break
+                seen += byte
+                sys.stdout.buffer.write(byte)
+                sys.stdout.buffer.flush()
+            sys.stdout.buffer.close()
+            child.stdout.read()
+            child.wait()
+            sys.exit(1)
+            """
+        )
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    git(clone, "config", "remote.origin.receivepack", str(script))
+    return switch
+
+
+def python(code: str, *arguments: str) -> "subprocess.Popen[str]":
+    """Start a Python process that can import the package and this module."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}{os.pathsep}{CHECKOUT / 'tests'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -1,0 +1,220 @@
+"""Claims: taken once, given back, taken over, and never held on a finished task."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, python
+
+from cortex_git.store import heartbeat
+from cortex_git.store.claims import Claim, backoff_s
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+
+Hosts = Callable[[int], list[Coordination]]
+
+
+def claim_refs(coordination: Coordination) -> dict[str, str]:
+    coordination.repository.refs.fetch()
+    seen = coordination.repository.refs.seen()
+    return {ref: oid for ref, oid in seen.items() if "/claims/" in ref}
+
+
+def test_a_claim_is_a_ref_with_its_record_and_a_lock(coordination: Coordination) -> None:
+    add_tasks(coordination, 2)
+    claims = claim_all(coordination, 1)
+    assert len(claims) == 1
+    claim = claims[0]
+    assert claim_refs(coordination) == {coordination.repository.claim_ref(claim.task.task): claim.oid}
+    assert coordination.claims.record(claim.oid) == claim.record
+    assert (claim.record.epoch, claim.record.attempt, claim.record.state) == (1, 1, "running")
+    assert coordination.locks.path(claim.task.task).is_dir()
+
+
+def test_what_is_claimed_is_not_claimed_again(coordination: Coordination) -> None:
+    add_tasks(coordination, 3)
+    first = claim_all(coordination, 2)
+    second = claim_all(coordination)
+    assert len(first) == 2 and len(second) == 1
+    assert claim_all(coordination) == []
+    assert len({claim.task.task for claim in first + second}) == 3
+
+
+def test_a_released_claim_can_be_had_again_as_if_never_taken(coordination: Coordination) -> None:
+    add_tasks(coordination, 1)
+    coordination.claims.release(claim_all(coordination))
+    assert claim_refs(coordination) == {}
+    again = claim_all(coordination)
+    assert [claim.record.attempt for claim in again] == [1]
+
+
+def test_a_failed_attempt_waits_and_counts(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tasks(coordination, 1)
+    coordination.claims.release(claim_all(coordination), retry_after_s=30)
+    assert claim_all(coordination) == []
+    later = claims_clock(monkeypatch, 31)
+    again = claim_all(coordination)
+    assert [claim.record.attempt for claim in again] == [2]
+    assert later
+
+
+def claims_clock(monkeypatch: pytest.MonkeyPatch, ahead_s: float) -> bool:
+    """Put this process's monotonic clock forward, as if it had waited."""
+    from cortex_git import state
+    from cortex_git.store import claims
+
+    real = state.monotonic
+    monkeypatch.setattr(claims, "monotonic", lambda: real() + ahead_s)
+    monkeypatch.setattr(heartbeat, "monotonic", lambda: real() + ahead_s)
+    return True
+
+
+def test_taking_over_raises_epoch_and_attempt_and_the_old_claim_is_worth_nothing(
+    coordination: Coordination,
+) -> None:
+    add_tasks(coordination, 1)
+    old = claim_all(coordination)[0]
+    new = coordination.claims.take_over(old)
+    assert new is not None
+    assert (new.record.epoch, new.record.attempt) == (2, 2)
+    assert coordination.claims.take_over(old) is None
+    assert list(claim_refs(coordination).values()) == [new.oid]
+
+
+def test_a_finished_task_is_dropped_by_the_look_after_the_claim(hosts: Hosts) -> None:
+    """The claim of a finished task succeeds, because publishing deleted its ref; then the pull tells."""
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    stale = two.pull()
+    tasks = [claim.task for claim in claim_all(one)]
+    finish(one, [Claim(tasks[0], oid, record) for _, oid, record in held(one)])
+    claims = two.claims.claim(tasks, stale, lambda _: "worker-test-001")
+    assert claims == []
+    assert claim_refs(two) == {}
+    assert not two.locks.path(tasks[0].task).exists()
+
+
+def held(coordination: Coordination) -> list[tuple[str, str, object]]:
+    found = []
+    for ref, oid in claim_refs(coordination).items():
+        found.append((ref, oid, coordination.claims.record(oid)))
+    return found
+
+
+def test_without_that_look_a_finished_task_would_be_claimed(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proof that the test above can fail: with the look taken out, the claim stands."""
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    stale = two.pull()
+    claims = claim_all(one)
+    finish(one, claims)
+    monkeypatch.setattr(type(two.claims), "_drop_finished", lambda self, won: won)
+    assert len(two.claims.claim([claims[0].task], stale, lambda _: "w")) == 1
+
+
+def test_a_claim_whose_acknowledgement_was_lost_is_found_to_be_ours(hosts: Hosts, tmp_path: Path) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 3)
+    one.pull()
+    lose_acknowledgements(one.repository.folder, tmp_path)
+    claims = claim_all(one)
+    assert len(claims) == 3
+    assert claim_all(two) == []
+    assert sorted(claim_refs(two).values()) == sorted(claim.oid for claim in claims)
+
+
+def test_claims_made_when_the_remote_falls_silent_are_proven_later(
+    hosts: Hosts, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = hosts(1)
+    add_tasks(one, 2)
+    view = one.pull()
+    tasks = [one_task for one_task in _tasks(one)]
+    real = one.repository.refs.transaction
+
+    def push_and_cut(updates: object, *, atomic: bool) -> object:
+        outcomes = real(updates, atomic=atomic)  # type: ignore[arg-type]
+        bare.rename(bare.with_name("away.git"))
+        return outcomes
+
+    monkeypatch.setattr(one.repository.refs, "transaction", push_and_cut)
+    from cortex_git.store.refs import RemoteUnreachable
+
+    with pytest.raises(RemoteUnreachable):
+        one.claims.claim(tasks, view, lambda _: "w")
+    monkeypatch.setattr(one.repository.refs, "transaction", real)
+    bare.with_name("away.git").rename(bare)
+    assert len(claim_all(one)) == 2
+
+
+def _tasks(coordination: Coordination) -> list:  # type: ignore[type-arg]
+    from cortex_git.store import index
+
+    return index.open_tasks(coordination.repository, Scope(batch="b1"), 10)
+
+
+def test_a_dead_process_of_this_host_is_robbed_and_a_living_one_is_not(coordination: Coordination) -> None:
+    add_tasks(coordination, 1)
+    child = python(
+        """
+        import sys, time
+        from pathlib import Path
+        from gitworld import claim_all
+        from cortex_git.store.coordination import Coordination
+        print(len(claim_all(Coordination.open(Path(sys.argv[1])))), flush=True)
+        time.sleep(60)
+        """,
+        str(coordination.repository.folder),
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline().strip() == "1"
+    assert claim_all(coordination) == []
+    child.kill()
+    child.wait()
+    taken = claim_all(coordination)
+    assert [(claim.record.epoch, claim.record.attempt) for claim in taken] == [(2, 2)]
+
+
+def test_another_host_is_robbed_only_after_a_whole_lease_of_silence(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    old = claim_all(one)[0]
+    assert claim_all(two) == []
+    claims_clock(monkeypatch, old.record.lease_s - 5)
+    assert claim_all(two) == []
+    claims_clock(monkeypatch, old.record.lease_s + 5)
+    assert [claim.record.epoch for claim in claim_all(two)] == [2]
+
+
+def test_a_heartbeat_keeps_a_host_from_being_robbed(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    old = claim_all(one)[0]
+    assert claim_all(two) == []
+    assert heartbeat.beat(one.repository, 1)
+    claims_clock(monkeypatch, old.record.lease_s + 5)
+    assert claim_all(two) == []  # a heartbeat not seen before: its clock begins now
+    claims_clock(monkeypatch, 2 * old.record.lease_s + 10)
+    assert [claim.record.epoch for claim in claim_all(two)] == [2]
+
+
+def test_a_damaged_claim_is_left_alone(hosts: Hosts) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    folder = two.repository.folder
+    git(folder, "fetch", "-q", "origin")
+    git(folder, "push", "-q", "origin", "origin/main:refs/cortex/claims/b1-t000")
+    assert claim_all(one) == []
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 5, 40])
+def test_back_off_doubles_up_to_its_limit_with_jitter(attempt: int) -> None:
+    full = min(300.0, 1.0 * 2 ** (attempt - 1))
+    for _ in range(20):
+        assert full / 2 <= backoff_s(attempt, 1.0, 300.0) <= full
