@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # root is set by the script that sources this
 # Makes this checkout's .venv on first use, and again when pyproject.toml changed. Sourced by the other
 # scripts, which set `root` to the checkout first. Needs Python 3.11 or newer, git, and a package index.
 #
@@ -43,7 +44,8 @@ make_venv() {
     fi
     say "making $venv with $(command -v "$python")"
     rm -rf -- "$venv"
-    mkdir -p -- "$venv/.cortex-git" && : >"$making" || fail "$root cannot be written to"
+    mkdir -p -- "$venv/.cortex-git" || fail "$root cannot be written to"
+    : >"$making"
     "$python" -m venv "$venv" >&2 || fail "the virtual environment could not be made: see above"
     rm -f -- "$making"
 }

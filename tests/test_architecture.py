@@ -1,0 +1,101 @@
+"""Who may import what: the single owners, and what starting the command line may cost."""
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+PACKAGE = CHECKOUT / "cortex_git"
+OWNERS = {
+    "git": ("gitio.py",),
+    "anthropic": ("llm.py",),
+    "typer": ("cli/",),
+    "click": (),
+    "rich": ("cli/",),
+    "textual": ("cli/",),
+}
+"""Who may import each package, as path prefixes below the package."""
+LIGHT_START = (
+    "anthropic",
+    "click",
+    "cvss",
+    "defusedxml",
+    "git",
+    "httpx",
+    "multiprocessing",
+    "packaging",
+    "platformdirs",
+    "psutil",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "univers",
+    "yaml",
+)
+"""What importing the command line must not load."""
+MOST_TIMES_TYPER = 2.5
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_a_package_is_imported_by_its_owner_only(package: str) -> None:
+    importers = {path for path, tree in _modules() if package in _imported(tree)}
+    assert {path for path in importers if not path.startswith(OWNERS[package])} == set()
+
+
+def test_git_is_started_by_its_owner_only() -> None:
+    starters = {
+        path
+        for path, tree in _modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.List)
+        and node.elts
+        and isinstance(node.elts[0], ast.Constant)
+        and str(node.elts[0].value).partition(" ")[0] == "git"
+    }
+    assert starters == {"gitio.py"}
+
+
+def test_the_command_line_starts_light() -> None:
+    """A fresh interpreter, because this one has imported nearly everything by now."""
+    script = "import cortex_git.cli.main, sys; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "cortex_git" in loaded
+    assert loaded.isdisjoint(LIGHT_START)
+
+
+def test_help_costs_little_more_than_typer() -> None:
+    """Side by side and interleaved, the best of several: a busy machine slows both."""
+    help_s, typer_s = [], []
+    for _ in range(7):
+        help_s.append(_seconds("-m", "cortex_git", "--help"))
+        typer_s.append(_seconds("-c", "import typer"))
+    assert min(help_s) / min(typer_s) < MOST_TIMES_TYPER
+
+
+def _seconds(*arguments: str) -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
