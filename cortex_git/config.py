@@ -117,6 +117,18 @@ def load_host_settings() -> HostSettings:
     return _validated(HostSettings, data, str(path))
 
 
+def checked_branch(name: str) -> str:
+    """`name` if it may name the branch to fold into. Raises BadInput."""
+    parts = name.split("/")
+    clean = all(p and p[0] != "." and not p.endswith((".", ".lock")) and ".." not in p for p in parts)
+    try:
+        if clean:
+            return Settings(branch=name).branch
+    except ValidationError:
+        pass
+    raise BadInput(f"--branch {name!r} is not a usable name", "use letters, digits and / . _ -")
+
+
 def _validated(model: type[Model], data: bytes, where: str) -> Model:
     try:
         values: dict[str, Any] = tomllib.loads(data.decode())

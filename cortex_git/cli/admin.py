@@ -24,14 +24,19 @@ def init(
     dry_run: DryRunOption = False,
 ) -> None:
     """Make a coordination repository, and try out what its remote can do."""
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, print_json, print_line
+    from cortex_git.config import checked_branch
+    from cortex_git.errors import BadInput
+    from cortex_git.gitio import redact
     from cortex_git.store.creation import create
 
+    checked_branch(branch)
+    if path.exists() and not path.is_dir():
+        raise BadInput(f"{path} is not a folder", "give a folder, or one that is to be made")
+    remote = _from_here(remote)
     if dry_run:
-        note(
-            f"would make {path.resolve()} a coordination repository"
-            + (f" with remote {remote}" if remote else "")
-        )
+        along = f" with remote {redact(remote)}" if remote else ""
+        announce(f"make {path.resolve()} a coordination repository{along}", as_json=output is Format.JSON)
         return
     created = create(path, remote, branch)
     can = created.capabilities
@@ -56,18 +61,23 @@ def init(
         )
 
 
+def _from_here(remote: str | None) -> str | None:
+    """A remote given as a path is meant from where the person is; git would take it from the new folder."""
+    return str(Path(remote).absolute()) if remote and Path(remote).exists() else remote
+
+
 def sync(
     repository: RepositoryOption = None, output: FormatOption = Format.TABLE, dry_run: DryRunOption = False
 ) -> None:
     """Publish what waits in the outbox, and fold the results into the branch."""
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, note, print_json, print_line
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import finish
 
     coordination = open_coordination(repository)
     waiting = coordination.outbox.count()
     if dry_run:
-        note(f"would publish {waiting} waiting documents and fold")
+        announce(f"publish {waiting} waiting documents and fold", as_json=output is Format.JSON)
         return
     report = coordination.flush()
     coordination.pull()

@@ -23,13 +23,14 @@ def update(
 ) -> None:
     """Download and import advisories in OSV form; the old database serves until the new one is whole."""
     from cortex_git.cli.advisory_progress import AdvisoryProgress
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, note, print_json, print_line
     from cortex_git.config import data_folder, load_host_settings
     from cortex_git.scan.advisories.update import update as run
 
     chosen = source or load_host_settings().advisories_url
     if dry_run:
-        note(f"would import {', '.join(ecosystem or ['everything'])} from {chosen or 'the public OSV dump'}")
+        what = f"import {', '.join(ecosystem or ['everything'])} from {chosen or 'the public OSV dump'}"
+        announce(what, as_json=output is Format.JSON)
         return
     with AdvisoryProgress() as progress:
         done = run(data_folder(), chosen, ecosystem, progress.step)

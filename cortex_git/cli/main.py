@@ -7,6 +7,7 @@ import typer
 
 from cortex_git import __version__
 from cortex_git.cli import admin, advisories, bench, reports, scan, tasks, workers
+from cortex_git.cli.streams import prepare_streams
 from cortex_git.errors import CortexError, ExitCode
 
 app = typer.Typer(
@@ -45,37 +46,49 @@ def root(
 
 def main() -> None:
     """Run the command line and exit: an error is one line on stderr, with the right code."""
+    prepare_streams()
+    code: object = ExitCode.INTERRUPTED
     try:
-        app(standalone_mode=False)
-    except Exception as error:
-        _end(error)
+        # What a command exits with is returned here, not raised.
+        code = app(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:
+        code = _end(error)
+    sys.stdout.flush()
+    sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
 
-def _end(error: Exception) -> None:
-    import click
+def _end(error: Exception) -> int:
+    """Say what went wrong in one line; the exit code for it."""
+    from cortex_git.cli.output import note
 
-    if isinstance(error, typer.Exit | click.exceptions.Exit):
-        sys.exit(error.exit_code)
-    if isinstance(error, click.exceptions.Abort | typer.Abort):
-        sys.exit(ExitCode.INTERRUPTED)
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        sys.exit(ExitCode.OK)
     if _debug:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, typer.Abort):
+        return ExitCode.INTERRUPTED
     if isinstance(error, CortexError):
-        from cortex_git.cli.output import note
-
         note(f"error: {error}")
-        sys.exit(error.exit_code)
-    if isinstance(error, click.ClickException):
-        error.show()
-        sys.exit(error.exit_code)
-    if not _debug:
-        sys.stderr.write(f"internal error: {type(error).__name__}: {error} (--debug shows where)\n")
-    sys.exit(ExitCode.INTERNAL)
+        return error.exit_code
+    if hasattr(error, "format_message"):  # typer's usage errors have no public base class
+        _show_usage(error.format_message(), getattr(error, "ctx", None))
+        return ExitCode.USAGE
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        note(f"error: {where}{error.strerror}: check that path, its permissions and the free space")
+        return ExitCode.ENVIRONMENT
+    note(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
+    return ExitCode.INTERNAL
+
+
+def _show_usage(message: str, context: typer.Context | None) -> None:
+    """A wrong use in one line. Where no command was given, the message is the help, or was printed."""
+    from cortex_git.cli.output import note
+
+    if "\n" in message.strip():
+        sys.stderr.write(message)
+    elif message.strip():
+        command = context.command_path if context else "cortex-git"
+        note(f"error: {message.strip().rstrip('.')}: see `{command} --help`")

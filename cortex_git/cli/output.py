@@ -4,17 +4,28 @@ Owns how a table and a JSON document look. JSON goes to stdout alone, and text f
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from cortex_git.errors import BadInput
 
 SCHEMA = 1
 
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON document with its schema version first."""
-    sys.stdout.write(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n")
+    write_document(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_document(text: str) -> None:
+    """A document for programs on stdout, in UTF-8 whatever the terminal's encoding is."""
+    sys.stdout.flush()
+    # What UTF-8 cannot hold, a lone surrogate, becomes the escape that JSON has for it.
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.flush()
 
 
 def print_line(text: str) -> None:
@@ -22,6 +33,19 @@ def print_line(text: str) -> None:
     from cortex_git.scan.reports.escape import terminal
 
     sys.stdout.write(terminal(text) + "\n")
+
+
+def print_lines(text: str) -> None:
+    """Text of several lines on stdout, control characters of each made visible."""
+    for line in text.split("\n"):
+        print_line(line)
+
+
+def announce(text: str, *, as_json: bool) -> None:
+    """What a dry run would do: a note for the person, and a document where one is expected."""
+    note(f"would {text}")
+    if as_json:
+        print_json({"dry_run": True, "would": text})
 
 
 def note(text: str) -> None:
@@ -54,15 +78,40 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     console.print(table)
 
 
+def check_file(path: Path) -> None:
+    """See that a report can be written there, before the work for it is done. Raises BadInput."""
+    folder = path.parent
+    if path.is_dir():
+        raise _unwritable(path, "it is a folder")
+    if not folder.is_dir():
+        raise _unwritable(path, f"there is no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise _unwritable(path, "permission denied")
+
+
 def write_file(path: Path, text: str) -> None:
-    """Write a report whole or not at all. Raises BadInput where that cannot be done."""
-    import tempfile
+    """Write a report whole or not at all, as its own file or to a pipe or device that is there already.
 
-    from cortex_git.errors import BadInput
-
+    Raises BadInput where that cannot be done.
+    """
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            file.write(text)
-        Path(file.name).replace(path)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}", "give another --output") from error
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, why: str) -> BadInput:
+    return BadInput(f"{path} cannot be written: {why}", "give another --output")

@@ -44,7 +44,7 @@ def show(
     """Show one result, with everything the worker put into it."""
     import json
 
-    from cortex_git.cli.output import print_json, print_line
+    from cortex_git.cli.output import print_json, print_lines
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
     from cortex_git.services.looking import task_detail
@@ -56,4 +56,5 @@ def show(
         print_json({"result": result})
         return
     for key, value in result.items():
-        print_line(f"{key}: " + (value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)))
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        print_lines(f"{key}: {text}")

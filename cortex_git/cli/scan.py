@@ -85,11 +85,13 @@ def multi_repo_scan(
     dry_run: DryRunOption = False,
 ) -> None:
     """Find the known-vulnerable dependencies of many repositories at once."""
-    from cortex_git.cli.output import note
+    from cortex_git.cli.output import check_file, note
     from cortex_git.cli.scan_run import exit_code, gather, show_report, watch
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
 
+    if output is not None:
+        check_file(output)
     sources, gaps = gather(repositories or [], repos_file, root, sample)
     request = ScanRequest(
         sources=sources,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cortex_git.cli.output import note, print_line, write_file
+from cortex_git.cli.output import note, print_line, write_document, write_file
 from cortex_git.cli.scan_progress import ScanProgress
 from cortex_git.cli.scan_view import render_table
 from cortex_git.config import cache_folder
@@ -85,9 +85,7 @@ def show_report(report: ScanReport, form: str, output: Path | None, *, show_all:
     else:
         text = RENDERERS[form](report)
     if output is None:
-        import sys
-
-        sys.stdout.write(text)
+        write_document(text)
         return
     write_file(output, text)
     note(f"report written to {output}")

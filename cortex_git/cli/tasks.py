@@ -49,11 +49,14 @@ def add(
     dry_run: DryRunOption = False,
 ) -> None:
     """Add one task, or many from a file. The same task again changes nothing."""
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, print_json, print_line
+    from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
     from cortex_git.services.submitting import make_task, parse_context, read_tasks
 
     if file is not None:
+        if title is not None or task_id is not None:
+            raise BadInput("--file goes with neither --title nor --id", "write them into the file's lines")
         tasks = read_tasks(file, batch)
     else:
         values = {
@@ -64,7 +67,8 @@ def add(
         tasks = [make_task(values, batch)]
     coordination = open_coordination(repository)
     if dry_run:
-        note(f"would add {len(tasks)} tasks to {coordination.repository.folder}")
+        what = f"add {len(tasks)} tasks to {coordination.repository.folder}"
+        announce(what, as_json=output is Format.JSON)
         return
     for name in dict.fromkeys(task.batch for task in tasks):
         coordination.add_tasks([task for task in tasks if task.batch == name])
@@ -108,7 +112,7 @@ def show(
     """Show one task: its description, its claim and its result."""
     import json
 
-    from cortex_git.cli.output import print_json, print_line
+    from cortex_git.cli.output import print_json, print_lines
     from cortex_git.services import open_coordination
     from cortex_git.services.looking import task_detail
 
@@ -117,4 +121,4 @@ def show(
         print_json(detail)
         return
     for section, value in detail.items():
-        print_line(f"{section}: " + (json.dumps(value, indent=2, ensure_ascii=True) if value else "none"))
+        print_lines(f"{section}: " + (json.dumps(value, indent=2, ensure_ascii=False) if value else "none"))

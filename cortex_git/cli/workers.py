@@ -46,7 +46,7 @@ def spawn_worker(
     """Start one worker for one task, and wait for its published result."""
     from cortex_git.cli.batch_progress import BatchProgress
     from cortex_git.cli.ending import end_batch
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, print_json, print_line
     from cortex_git.services import open_coordination
     from cortex_git.services.spawning import Overrides, known_task, spawn_one
     from cortex_git.services.submitting import make_task, parse_context
@@ -62,10 +62,9 @@ def spawn_worker(
         }  # fmt: skip
         new = make_task(values, "tasks")
     if dry_run:
-        note(
-            f"would start a {kind} for {task_id or 'the next open task'}"
-            + (" and add that task" if new else "")
-        )
+        addition = " and add that task" if new else ""
+        what = f"start a {kind} for {task_id or 'the next open task'}{addition}"
+        announce(what, as_json=output is Format.JSON)
         return
     with BatchProgress(1, quiet=True) as progress:
         overrides = Overrides(runner, budget, deadline)
