@@ -1,0 +1,79 @@
+"""Races with real processes: many hosts, many processes of one host, one result for each task."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gitworld import add_tasks, assert_sound, git, python, result_commits, results_on
+
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.creation import create
+
+WORKER = """
+    import sys, time
+    from pathlib import Path
+    from gitworld import claim_all, finish
+    from cortex_git.store.coordination import Coordination
+    from cortex_git.store.index import Scope
+    coordination = Coordination.open(Path(sys.argv[1]))
+    log, size = open(sys.argv[2], "a"), int(sys.argv[3])
+    while True:
+        claims = claim_all(coordination, size)
+        if not claims:
+            coordination.pull()
+            if coordination.open_count(Scope(batch="b1")) == 0:
+                break
+            time.sleep(0.05)
+            continue
+        for claim in claims:
+            log.write(claim.task.task + "\\n")
+            log.flush()
+        finish(coordination, claims)
+        for claim in claims:
+            coordination.locks.release(claim.task.task)
+    """
+
+
+def race(folders: list[Path], log: Path, size: int) -> list[str]:
+    """One process in each folder works until nothing is open; the tasks that were run, in order."""
+    children = [python(WORKER, str(folder), str(log), str(size)) for folder in folders]
+    for child in children:
+        _, errors = child.communicate(timeout=110)
+        assert child.returncode == 0, errors
+    return log.read_text().split()
+
+
+def published(repository: Path) -> list[str]:
+    refs = git(repository, "for-each-ref", "--format=%(refname)", "refs/cortex/results").split()
+    return sorted(set(results_on(repository, *refs)))
+
+
+@pytest.mark.race
+@pytest.mark.parametrize(("tasks", "size"), [(1, 1), (200, 10)])
+def test_twenty_clones_run_each_task_once(
+    clones: Callable[[int], list[Path]], bare: Path, tmp_path: Path, tasks: int, size: int
+) -> None:
+    folders = clones(20)
+    names = [task.task for task in add_tasks(Coordination.open(folders[0]), tasks)]
+    ran = race(folders, tmp_path / "log", size)
+    assert sorted(ran) == sorted(names)
+    assert published(bare) == sorted(names)
+    assert len(result_commits(bare)) == tasks
+    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
+    Coordination.open(folders[3]).fold()
+    assert sorted(results_on(bare, "main")) == sorted(names)
+    assert_sound(bare)
+
+
+@pytest.mark.race
+@pytest.mark.parametrize(("tasks", "size"), [(1, 1), (200, 10)])
+def test_twenty_processes_of_one_repository_run_each_task_once(tmp_path: Path, tasks: int, size: int) -> None:
+    folder = tmp_path / "alone"
+    create(folder, None)
+    alone = Coordination.open(folder)
+    names = [task.task for task in add_tasks(alone, tasks)]
+    ran = race([folder] * 20, tmp_path / "log", size)
+    assert sorted(ran) == sorted(names)
+    assert published(folder) == sorted(names)
+    assert len(result_commits(folder)) == tasks
+    assert_sound(folder)
