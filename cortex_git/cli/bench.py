@@ -1,5 +1,122 @@
 """Measurements: `bench queue`, `bench spawn`, `bench scan`."""
 
+from typing import Annotated
+
 import typer
 
+from cortex_git.cli.options import Format, FormatOption
+
 app = typer.Typer(help="Measure, side by side with a baseline.", no_args_is_help=True)
+
+
+@app.command()
+def queue(
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N,…", help="Numbers of workers, one row for each.")
+    ] = "1,5,10,20,40",
+    tasks: Annotated[
+        int | None,
+        typer.Option(
+            "--tasks",
+            min=1,
+            help="Tasks of each run (default: 800 of ours, what the loop begins in 15 s).",
+            show_default=False,
+        ),
+    ] = None,
+    clones: Annotated[
+        bool, typer.Option("--clones", help="Also ours with N clones, each a host with one worker.")
+    ] = False,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """No-op tasks a minute: ours against a shell loop of pull, add, commit, push, retry in N clones."""
+    from cortex_git.analysis.bench.hosts import bench_hosts
+    from cortex_git.analysis.bench.machine import busy_note, describe
+    from cortex_git.analysis.bench.queue import bench_queue, rows_to_json
+    from cortex_git.cli.output import note, print_json, print_table
+
+    counts = _counts(workers)
+    machine = describe()
+    if warning := busy_note(machine):
+        note(warning)
+    rows = rows_to_json(bench_queue(counts, tasks, note))
+    hosts = [row.to_json() for row in bench_hosts(counts, tasks, note)] if clones else None
+    if output is Format.JSON:
+        more = {"clones_rows": hosts} if hosts is not None else {}
+        print_json({"rows": rows, **more, "machine": machine})
+        return
+    headings = {
+        "workers": "Workers", "ours_tasks_per_min": "Ours, tasks/min",
+        "loop_tasks_per_min": "Loop, tasks/min", "ratio": "Ratio",
+        "ratio_to_best_loop": "Ratio to the loop's best",
+    }  # fmt: skip
+    print_table(
+        [*headings.values()], [[row[key] for key in headings] for row in rows], "nothing was measured"
+    )
+    if hosts is not None:
+        headings = {
+            "workers": "Clones", "tasks_per_min": "Ours, tasks/min", "tasks": "Tasks", "start_s": "Start, s"
+        }  # fmt: skip
+        print_table([*headings.values()], [[row[key] for key in headings] for row in hosts], "no clones")
+
+
+@app.command()
+def spawn(
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Runs of each kind.")] = 20,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Cold against warm start: from the request to a task's first instruction, anthropic imported."""
+    from cortex_git.analysis.bench.machine import busy_note, describe
+    from cortex_git.analysis.bench.spawn import bench_spawn
+    from cortex_git.cli.output import note, print_json, print_line
+
+    machine = describe()
+    if warning := busy_note(machine):
+        note(warning)
+    found = bench_spawn(runs, note).to_json()
+    if output is Format.JSON:
+        print_json({**found, "machine": machine})
+        return
+    print_line(f"Cold: {found['cold_ms_p50']} ms, warm: {found['warm_ms_p50']} ms (median of {runs})")
+    print_line(f"Ratio: {found['ratio']}")
+    print_line(f"Beside it: fork {found['fork_ms_p50']} ms, claim {found['claim_ms_p50']} ms")
+
+
+@app.command()
+def scan(
+    repositories: Annotated[
+        int, typer.Option("--repositories", min=1, max=1000, help="Repositories, made for the run.")
+    ] = 20,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Workers, and xargs' -P.")] = 20,
+    packages: Annotated[
+        int, typer.Option("--packages", min=1, max=100_000, help="Packages in each repository.")
+    ] = 500,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100, help="Runs of each mode.")] = 3,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Seconds for the same repositories: --parallel, --sequential, and xargs -P over single scans."""
+    from cortex_git.analysis.bench.machine import busy_note, describe
+    from cortex_git.analysis.bench.scan import bench_scan
+    from cortex_git.cli.output import note, print_json, print_line
+
+    machine = describe()
+    if warning := busy_note(machine):
+        note(warning)
+    found = bench_scan(repositories, workers, packages, runs, note).to_json()
+    if output is Format.JSON:
+        print_json({**found, "machine": machine})
+        return
+    print_line(
+        f"Parallel: {found['parallel_s']} s, sequential: {found['sequential_s']} s,"
+        f" xargs -P {workers}: {found['xargs_s']} s (median of {runs})"
+    )
+    print_line(f"Findings: {found['findings']}, the same in every run")
+    print_line(f"Parallel ÷ xargs: {found['parallel_to_xargs']}")
+
+
+def _counts(text: str) -> list[int]:
+    from cortex_git.errors import BadInput
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
+        raise BadInput(f"--workers {text!r} is not a list of 1 to 64", "write 1,5,10,20,40")
+    return [int(part) for part in parts]

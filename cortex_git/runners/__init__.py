@@ -59,6 +59,7 @@ RUNNERS: dict[str, str] = {
     "echo": "cortex_git.runners.echo",
     "scan": "cortex_git.runners.scan_task",
     "sleep": "cortex_git.runners.sleep",
+    "trial": "cortex_git.runners.trial",
 }
 """Our own runners, each a module with `run` and `preload`."""
 

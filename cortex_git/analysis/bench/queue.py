@@ -1,0 +1,150 @@
+"""`bench queue`: no-op tasks through one host's workers, against a plain shell loop in as many clones.
+
+Owns what is timed: ours from the start of the batch, its pool warm and its tasks published, to the last
+acknowledged result. Must never report a rate for results that are not on the remote exactly once.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cortex_git.analysis.bench.loop import Looped, run_loop
+from cortex_git.analysis.bench.workspace import (
+    Say,
+    add_no_ops,
+    new_host,
+    new_remote,
+    part_of,
+    ready_pool,
+    workspace,
+)
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import Git
+from cortex_git.models import Result
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.workers.batch import BatchRun
+from cortex_git.workers.spawning import WarmSpawner
+
+DEFAULT_TASKS = 800
+"""Tasks of one run of ours: at least ten for each of 64 workers, and several seconds of work."""
+DEFAULT_WINDOW_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What one host did: tasks published, seconds from the batch's start, pushes."""
+
+    tasks: int
+    seconds: float
+    pushes: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """Both sides at one number of workers; `ours` are the runs before and after the loop's."""
+
+    workers: int
+    ours: tuple[Ours, ...]
+    loop: Looped
+
+    @property
+    def ours_per_min(self) -> float:
+        return 60 * sum(run.tasks for run in self.ours) / sum(run.seconds for run in self.ours)
+
+    @property
+    def loop_per_min(self) -> float:
+        return 60 * self.loop.tasks / self.loop.seconds
+
+    def to_json(self, best_loop: float) -> dict[str, object]:
+        """The published row; `best_loop` is the loop's best rate at any number of workers."""
+        return {
+            "workers": self.workers,
+            "ours_tasks_per_min": round(self.ours_per_min, 1),
+            "loop_tasks_per_min": round(self.loop_per_min, 1),
+            "ratio": round(self.ours_per_min / self.loop_per_min, 2),
+            "ratio_to_best_loop": round(self.ours_per_min / best_loop, 2),
+            "ours_tasks": sum(run.tasks for run in self.ours),
+            "ours_pushes": sum(run.pushes for run in self.ours),
+            "ours_runs_s": [round(run.seconds, 3) for run in self.ours],
+            "loop_tasks": self.loop.tasks,
+            "loop_pushes": self.loop.pushes,
+            "loop_s": round(self.loop.seconds, 3),
+        }
+
+
+class _Quiet:
+    """A watcher that only passes on what is wrong."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+
+    def started(self, task: str, worker: str, repo: str | None) -> None:
+        """Nothing is shown of one task."""
+
+    def finished(self, result: Result) -> None:
+        """Nothing is shown of one result."""
+
+    def note(self, text: str) -> None:
+        self._say(text)
+
+
+def bench_queue(
+    workers: Sequence[int], tasks: int | None, say: Say, window_s: float = DEFAULT_WINDOW_S
+) -> list[QueueRow]:
+    """One row for each number of workers: ours, the loop, ours again, so that a busy moment hits both.
+
+    `tasks`: of each run on either side (default: 800 of ours, and as many of the loop's as it begins
+    within `window_s`). Raises EnvironmentProblem when results on the remote are not exactly the tasks.
+    """
+    rows: list[QueueRow] = []
+    with workspace() as folder:
+        for count in workers:
+            say(f"{count} workers: ours, the loop, ours again")
+            with part_of(folder) as place:
+                first = run_ours(place, count, tasks or DEFAULT_TASKS, say)
+            with part_of(folder) as place:
+                looped = run_loop(place, count, tasks, window_s)
+            with part_of(folder) as place:
+                again = run_ours(place, count, tasks or DEFAULT_TASKS, say)
+            rows.append(QueueRow(count, (first, again), looped))
+            say(
+                f"{count} workers: {rows[-1].ours_per_min:.0f} and {rows[-1].loop_per_min:.0f} tasks a minute"
+            )
+    return rows
+
+
+def run_ours(folder: Path, workers: int, tasks: int, say: Say) -> Ours:
+    """A batch of no-ops on one host with so many warm workers, and a bare remote below `folder`."""
+    remote = new_remote(folder / "remote.git")
+    coordination = new_host(folder / "host", remote)
+    batch = add_no_ops(coordination, tasks)
+    with ready_pool(WarmSpawner(["echo"]), workers) as pool:
+        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=_Quiet(say))
+        started = time.monotonic()
+        report = run.run()
+        took = time.monotonic() - started
+    if report.problem is not None:
+        raise report.problem
+    check_results(coordination, remote, batch, tasks)
+    return Ours(tasks, took, report.pushes)
+
+
+def check_results(coordination: Coordination, remote: Path, batch: str, tasks: int) -> None:
+    """Fold, and see that the remote's branch has one result a task, each in a commit of its own."""
+    coordination.fold()
+    git = Git(remote)
+    there = git.text("ls-tree", "-r", "--name-only", "main", f"coordination/results/{batch}/").splitlines()
+    commits = int(git.text("rev-list", "--count", "--grep=^feat(", "main"))
+    if len(there) != tasks or commits != tasks:
+        raise EnvironmentProblem(
+            f"{tasks} tasks gave {len(there)} results in {commits} commits on the remote",
+            "please report this: every task must have exactly one",
+        )
+
+
+def rows_to_json(rows: Sequence[QueueRow]) -> list[dict[str, object]]:
+    """The published rows, each also against the best that the loop did at any number of workers."""
+    best = max((row.loop_per_min for row in rows), default=1.0)
+    return [row.to_json(best) for row in rows]
