@@ -4,6 +4,7 @@ Owns their schema version and the rules for names. Must never read or write anyt
 """
 
 import json
+import math
 import re
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -82,10 +83,19 @@ class Document(BaseModel):
 
     def to_bytes(self) -> bytes:
         """The document as people and git like it: sorted keys, two spaces, a last newline."""
-        value = self.model_dump(mode="json", by_alias=True)
+        value = finite(self.model_dump(mode="json", by_alias=True))
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
             "utf-8", "replace"
         )
+
+
+def finite(value: Any) -> Any:
+    """`value` with numbers that JSON does not have (NaN, infinities) as their names."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list) else value
 
 
 def _first_reason(error: Exception) -> str:
@@ -132,7 +142,7 @@ class Task(Document):
     repo: str | None = None
     budget: int | None = Field(None, ge=0)
     """Tokens; None: the worker type's default."""
-    deadline: float | None = Field(None, gt=0)
+    deadline: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Minutes an attempt may take; None: the worker type's default."""
     scope: str | None = None
     context: dict[str, Any] = Field(default_factory=dict)

@@ -71,18 +71,19 @@ def spawn_worker(
         claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new, cold=cold)
     how = "cold" if cold else "warm"
     status = result.status if result else "released"
+    attempt = result.attempt if result else claim.record.attempt
     spawn_ms = round(result.spawn_s * 1000, 3) if result else None
     if output is Format.JSON:
         print_json(
             {
                 "task": claim.task.task, "batch": claim.task.batch, "worker": claim.record.worker,
-                "host": claim.record.host, "attempt": claim.record.attempt, "status": status, "spawn": how,
+                "host": claim.record.host, "attempt": attempt, "status": status, "spawn": how,
                 "spawn_ms": spawn_ms, "duration_s": result.duration_s if result else None,
                 "error": result.error if result else None, "output": result.output if result else None,
             }
         )  # fmt: skip
     else:
-        print_line(f"{claim.record.worker} {status} {claim.task.task} (attempt {claim.record.attempt})")
+        print_line(f"{claim.record.worker} {status} {claim.task.task} (attempt {attempt})")
         if result is not None:
             print_line(
                 f"Spawn: {how}, {spawn_ms:.1f} ms to the first instruction; run: {result.duration_s:.3f} s"

@@ -74,7 +74,7 @@ def _environment(entry: CommandEntry, task: Mapping[str, Any], context: RunConte
 
 def _outcome(answer: str) -> RunOutcome:
     try:
-        value = json.loads(answer)
+        value = json.loads(answer, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return RunOutcome("completed", {"text": answer})
     if not isinstance(value, dict):
@@ -82,3 +82,7 @@ def _outcome(answer: str) -> RunOutcome:
     tokens = value.get("tokens_used", 0)
     used = tokens if isinstance(tokens, int) and tokens >= 0 else 0
     return RunOutcome("completed", value, tokens_used=used)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

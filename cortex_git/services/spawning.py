@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cortex_git.errors import BadInput, EnvironmentProblem
-from cortex_git.models import Result, Task
+from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import load_runner, runner_name
 from cortex_git.services.batches import Ended, open_pool, run_tasks, worker_name
@@ -51,10 +51,11 @@ def spawn_one(
     released to be tried again.
     """
     name = worker_name(worker_type)(1)
+    runner = _runner_for(coordination, new, task, worker_type, overrides)
+    load_runner(runner)
+    runners = [runner]
     if new is not None:
         coordination.add_tasks([new])
-    known = overrides.runner or (new.runner if new else None)
-    runners = [known] if known else _runners_of(coordination, task, worker_type, overrides)
     with open_pool(coordination, runners, 1, worker_type, cold=cold) as pool:
         if task is not None:
             claim = coordination.claim_task(task, name)
@@ -73,14 +74,21 @@ def spawn_one(
     return claim, ended.report.results.get(claim.task.task), ended
 
 
-def _runners_of(
-    coordination: Coordination, task: str | None, worker_type: str, overrides: Overrides
-) -> list[str]:
-    coordination.pull()
-    if task is None:
-        return [runner_name(overrides.runner or "", worker_type)]
-    found = index.task_of(coordination.repository, task)
-    return [runner_name(overrides.runner or found.runner, found.type)]
+def _runner_for(
+    coordination: Coordination, new: Task | None, task: str | None, worker_type: str, overrides: Overrides
+) -> str:
+    """The runner to start a worker with. Raises BadInput where there is none, before anything changed."""
+    if worker_type not in WORKER_TYPES:
+        raise BadInput(f"no worker type {worker_type!r}", f"use one of {', '.join(WORKER_TYPES)}")
+    if overrides.runner:
+        return overrides.runner
+    if new is None and task is None:
+        return runner_name("", worker_type)
+    found = new or index.task_of(coordination.repository, task or "")
+    name = runner_name(found.runner, found.type)
+    if name == "scan" and new is not None and new.repo is None:
+        raise BadInput(f"no task {new.task!r}, and a new one has nothing to scan", "give --repo or --runner")
+    return name
 
 
 def spawn_many(

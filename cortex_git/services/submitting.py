@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cortex_git.errors import BadInput
-from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
+from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, finite, valid_name
 from cortex_git.runners import runner_name
 from cortex_git.state import now
 from cortex_git.store.tasks import new_id
@@ -31,10 +31,14 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
     if kind not in WORKER_TYPES:
         raise BadInput(f"no worker type {kind!r}", f"use one of {', '.join(WORKER_TYPES)}")
     priority = given.get("priority", "medium")
-    if priority not in PRIORITIES:
+    if not isinstance(priority, str) or priority not in PRIORITIES:
         raise BadInput(f"no priority {priority!r}", f"use one of {', '.join(PRIORITIES)}")
     context = given.get("context", {})
+    if not isinstance(context, dict) or finite(context) != context:
+        raise BadInput("context: not a JSON object of plain values", 'write {"key": "value"}')
     repo = given.get("repo")
+    if repo is None and not given.get("title"):
+        raise BadInput("a task needs a title", "give it one, or a repository to scan")
     if repo is not None and (given.get("runner") or runner_name("", kind)) == "scan":
         repo, context = _scan_source(str(repo), context)
     name = given.get("id")
@@ -102,11 +106,16 @@ def read_tasks(path: str, batch: str) -> list[Task]:
     import sys
 
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}", "give a file of one JSON object a line") from error
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}", "give a file of one JSON object a line"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8: {error}", "give a file of one JSON object a line") from error
     tasks: list[Task] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    seen: dict[str, Task] = {}
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -116,7 +125,9 @@ def read_tasks(path: str, batch: str) -> list[Task]:
             unknown = sorted(set(value) - set(KEYS))
             if unknown:
                 raise BadInput(f"unknown key {unknown[0]!r}", f"use {', '.join(KEYS)}")
-            tasks.append(make_task(value, batch))
+            task = make_task(value, batch)
+            _refuse_another(seen.setdefault(task.task, task), task)
+            tasks.append(task)
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path}:{number}: not valid JSON: {error}", "write one object a line") from error
         except BadInput as error:
@@ -124,3 +135,8 @@ def read_tasks(path: str, batch: str) -> list[Task]:
     if not tasks:
         raise BadInput(f"{path} has no tasks", "write one JSON object a line")
     return tasks
+
+
+def _refuse_another(first: Task, task: Task) -> None:
+    if first.model_copy(update={"created_at": task.created_at}) != task:
+        raise BadInput(f"task {task.task!r} has another content in a line before", "choose another id")
