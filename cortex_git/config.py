@@ -66,6 +66,8 @@ class Settings(Section):
     """The shared settings of one coordination repository."""
 
     schema_version: int = Field(1, alias="schema")
+    enabled: bool = True
+    """False in a checkout that only shows how the folder looks; `init` makes it a real one."""
     namespace: str = Field("refs/cortex", pattern=r"^refs/[a-z0-9/_-]+$")
     branch: str = Field("main", pattern=r"^[A-Za-z0-9][A-Za-z0-9/._-]*$")
     """The branch that results are folded into."""

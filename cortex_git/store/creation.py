@@ -12,6 +12,7 @@ from cortex_git.gitio import Git
 from cortex_git.store import layout
 from cortex_git.store.probing import Capabilities, probe
 from cortex_git.store.refs import Outcome, RemoteRefs
+from cortex_git.store.repository import is_enabled
 
 README = """\
 # coordination
@@ -53,11 +54,11 @@ def create(folder: Path, remote_url: str | None, branch: str = "main") -> Create
     if not (folder / ".git").exists():
         git.run("init", "--quiet", f"--initial-branch={branch}")
     remote = _remote(git, remote_url)
-    found = (folder / layout.CONFIG).is_file()
+    found = is_enabled(folder)
     capabilities = None
     if remote is not None and not found:
         _adopt(git, remote, branch)
-        found = (folder / layout.CONFIG).is_file()
+        found = is_enabled(folder)
     if remote is not None:
         capabilities = probe(git, remote, branch)
     if not found:

@@ -75,9 +75,15 @@ class Repository:
 def find_repository(start: Path) -> Path | None:
     """The nearest folder at or above `start` that holds `coordination/config.toml` in a git repository."""
     for folder in (start, *start.parents):
-        if (folder / layout.CONFIG).is_file() and (folder / ".git").exists():
+        if (folder / ".git").exists() and is_enabled(folder):
             return folder
     return None
+
+
+def is_enabled(folder: Path) -> bool:
+    """Whether `folder` has the settings of a coordination repository, and they do not say otherwise."""
+    config = folder / layout.CONFIG
+    return config.is_file() and load_settings(config.read_bytes(), str(config)).enabled
 
 
 def open_repository(folder: Path) -> Repository:
@@ -92,6 +98,10 @@ def open_repository(folder: Path) -> Repository:
             f"{folder} is not a coordination repository", "run `cortex-git init` there, or give --repository"
         )
     settings = load_settings(config.read_bytes(), str(config))
+    if not settings.enabled:
+        raise EnvironmentProblem(
+            f"{config} says that this is not a coordination repository", "run `cortex-git init` there"
+        )
     git = Git(folder)
     try:
         git_dir = Path(git.text("rev-parse", "--path-format=absolute", "--git-common-dir"))

@@ -46,7 +46,7 @@ class BatchReport:
     results: dict[str, Result] = field(default_factory=dict)
     """Results this run made, by task; whether published is in the outbox."""
     wall_s: float = 0.0
-    """From the first dispatch to the last acknowledged result."""
+    """From the start, or from when the pool was warm, to the last acknowledged result."""
     scan_wall_s: float = 0.0
     """From the first dispatch to the last report of a worker: the phase in which workers worked."""
     workers_used: int = 0
@@ -101,6 +101,7 @@ class BatchRun:
         self._used: set[str] = set()
         self._trouble_since: float | None = None
         self._heart = Heart(coordination.repository, lambda: len(pool.slots))
+        self._began = 0.0
         self._first_dispatch: float | None = None
         self._last_published = 0.0
         self._last_report = 0.0
@@ -115,6 +116,7 @@ class BatchRun:
 
     def run(self) -> BatchReport:
         """Run until every task in scope has a result, or it was drained; then say what was done."""
+        self._began = time.monotonic()
         self._committer.start()
         self._claimer.start()
         self._heart.start()
@@ -251,7 +253,7 @@ class BatchRun:
         with self._guard:
             self._unpublished |= {claim.record.nonce: claim for claim, _, _ in outcomes}
         self._coordination.record(outcomes)
-        self._committer.notify()
+        self._committer.notify(gather=bool(self._pool.busy()))
         for claim, result, _ in outcomes:
             self.report.results[claim.task.task] = result
             self._watcher.finished(result)
@@ -340,7 +342,8 @@ class BatchRun:
         self.report.waiting = self._coordination.outbox.count()
         self.report.workers_used = len(self._used)
         if self._first_dispatch is not None:
-            self.report.wall_s = max(self._last_published - self._first_dispatch, 0.0)
+            warm = min(self._first_dispatch, max(self._began, self._pool.ready_at))
+            self.report.wall_s = max(self._last_published - warm, 0.0)
             self.report.scan_wall_s = max(self._last_report - self._first_dispatch, 0.0)
         os.close(self._wake_read)
         os.close(self._wake_write)

@@ -14,6 +14,8 @@ from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.store.coordination import Coordination
 
 _MOST_PAUSE_S = 10.0
+_GATHER_S = 0.015
+"""Workers that started together end together: this short a wait lets one push carry them all."""
 
 
 class Committer:
@@ -24,6 +26,7 @@ class Committer:
         self._published = published
         self._condition = threading.Condition()
         self._waiting = False
+        self._urgent = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self.crash: BaseException | None = None
@@ -35,10 +38,11 @@ class Committer:
     def start(self) -> None:
         self._thread.start()
 
-    def notify(self) -> None:
-        """Something waits in the outbox."""
+    def notify(self, *, gather: bool = False) -> None:
+        """Something waits in the outbox; with `gather`, more is likely to follow within moments."""
         with self._condition:
             self._waiting = True
+            self._urgent = self._urgent or not gather
             self._condition.notify()
 
     def stop(self) -> None:
@@ -64,7 +68,9 @@ class Committer:
             with self._condition:
                 if not self._waiting and not self._stopping:
                     self._condition.wait(timeout=max(0.0, fold_at - time.monotonic()))
-                waiting, self._waiting = self._waiting, False
+                if self._waiting and not self._urgent and not self._stopping:
+                    self._condition.wait_for(lambda: self._urgent or self._stopping, timeout=_GATHER_S)
+                waiting, self._waiting, self._urgent = self._waiting, False, False
                 stopping = self._stopping
             if waiting:
                 pause = 0.1 if self._push() else min(pause * 2, _MOST_PAUSE_S)

@@ -67,6 +67,8 @@ class Pool:
         self._spawner = spawner
         self._grace_s = grace_s
         self._bad_starts = 0
+        self.ready_at = 0.0
+        """`time.monotonic` when a worker last became ready."""
 
     @property
     def warm(self) -> bool:
@@ -127,6 +129,7 @@ class Pool:
             return self._lost(slot)
         if kind == "ready":
             slot.ready = True
+            self.ready_at = time.monotonic()
             self._bad_starts = 0
             return None
         assignment, slot.assignment = slot.assignment, None
