@@ -85,7 +85,7 @@ def multi_repo_scan(
     dry_run: DryRunOption = False,
 ) -> None:
     """Find the known-vulnerable dependencies of many repositories at once."""
-    from cortex_git.cli.output import check_file, note
+    from cortex_git.cli.output import announce, check_file, note
     from cortex_git.cli.scan_run import exit_code, gather, show_report, watch
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
@@ -107,7 +107,9 @@ def multi_repo_scan(
     if dry_run:
         for source in sources:
             note(f"would scan {source.repo}" + (f" at {source.ref}" if source.ref else ""))
-        note(f"{len(sources)} repositories, {min(workers, max(len(sources), 1)) if parallel else 1} workers")
+        count = min(workers, max(len(sources), 1)) if parallel else 1
+        as_json = report_format is ReportFormat.JSON
+        announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json)
         return
     coordination = open_or_embedded(repository)
     prepared = prepare_batch(coordination, request)

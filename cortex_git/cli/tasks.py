@@ -90,10 +90,13 @@ def list_tasks(
 ) -> None:
     """List tasks with their status, worker, host and attempt."""
     from cortex_git.cli.output import print_json, print_table
+    from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
-    from cortex_git.services.looking import task_rows
+    from cortex_git.services.looking import STATUSES, task_rows
     from cortex_git.store.index import Scope
 
+    if status is not None and status not in STATUSES:
+        raise BadInput(f"no status {status!r}", f"use one of {', '.join(STATUSES)}")
     rows = task_rows(open_coordination(repository), Scope(batch=batch, glob=tasks))
     rows = [row for row in rows if status is None or row["status"] == status]
     if output is Format.JSON:

@@ -1,10 +1,13 @@
 """Commands about workers: `spawn-worker`, `spawn-workers`, `activation`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+
+if TYPE_CHECKING:
+    from cortex_git.workers.batch import BatchReport
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +41,9 @@ def spawn_worker(
         typer.Option("--context", "-c", help="Context of a new task: JSON object, or key=value,…."),
     ] = None,
     runner: Annotated[str | None, typer.Option("--runner", help="Runner, instead of the type's own.")] = None,
-    cold: Annotated[bool, typer.Option("--cold", help="Start a fresh interpreter.")] = False,
+    _cold: Annotated[
+        bool, typer.Option("--cold", help="Start a fresh interpreter (always so while no pool is kept).")
+    ] = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
     dry_run: DryRunOption = False,
@@ -68,8 +73,8 @@ def spawn_worker(
         return
     with BatchProgress(1, quiet=True) as progress:
         overrides = Overrides(runner, budget, deadline)
-        claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new, cold=cold)
-    how = "cold" if cold else "warm"
+        claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new)
+    how = "cold"
     status = result.status if result else "released"
     attempt = result.attempt if result else claim.record.attempt
     spawn_ms = round(result.spawn_s * 1000, 3) if result else None
@@ -115,24 +120,37 @@ def spawn_workers(
     """Run all open tasks in scope in parallel, until each has a published result."""
     from cortex_git.cli.batch_progress import BatchProgress
     from cortex_git.cli.ending import end_batch
-    from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.cli.output import announce, note
     from cortex_git.services import open_coordination
-    from cortex_git.services.spawning import sized, spawn_many
+    from cortex_git.services.spawning import check_scope, sized, spawn_many
     from cortex_git.store.index import Scope
+    from cortex_git.workers.batch import BatchReport
 
     coordination = open_coordination(repository)
     coordination.pull()
     wanted = Scope(batch=batch, glob=tasks, type=kind)
+    check_scope(coordination, wanted)
     queue = coordination.open_count(Scope(batch=batch, glob=tasks, type=kind, merges=False))
     target = sized(queue, policy, count, coordination.repository.settings.pool.max)
-    note(f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}")
-    if dry_run or queue == 0:
-        if output is Format.JSON:
-            print_json({"tasks": queue, "workers": target.target, "completed": 0, "failed": 0})
+    if dry_run:
+        what = f"run {queue} open tasks on {target.target} workers: {'; '.join(target.reasons)}"
+        announce(what, as_json=output is Format.JSON)
         return
+    if queue == 0:
+        note("no open task")
+        _show_run(BatchReport(), 0, output, cold=cold)
+        return
+    note(f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}")
     with BatchProgress(queue) as progress:
         ended = spawn_many(coordination, wanted, target.target, progress, runner=runner, cold=cold)
-    report = ended.report
+    failed = _show_run(ended.report, queue, output, cold=cold)
+    end_batch(ended, failed=failed > 0)
+
+
+def _show_run(report: "BatchReport", queue: int, output: Format, *, cold: bool) -> int:
+    """Print what a run of `queue` tasks did; how many of them failed."""
+    from cortex_git.cli.output import print_json, print_line
+
     failed = sum(result.status != "completed" for result in report.results.values())
     done = len(report.results)
     spawn_ms = 1000 * sum(r.spawn_s for r in report.results.values()) / max(done, 1)
@@ -145,13 +163,11 @@ def spawn_workers(
                 "spawn": "cold" if cold else "warm", "spawn_ms_avg": round(spawn_ms, 3),
             }
         )  # fmt: skip
-    else:
-        print_line(
-            f"Tasks: {done}, completed: {done - failed}, failed: {failed}, workers: {report.workers_used}"
-        )
-        print_line(f"Published: {report.published} in {report.pushes} pushes, waiting: {report.waiting}")
-        print_line(f"Real time: {report.wall_s:.2f} s, worker spawn overhead: {spawn_ms:.1f} ms avg")
-    end_batch(ended, failed=failed > 0)
+        return failed
+    print_line(f"Tasks: {done}, completed: {done - failed}, failed: {failed}, workers: {report.workers_used}")
+    print_line(f"Published: {report.published} in {report.pushes} pushes, waiting: {report.waiting}")
+    print_line(f"Real time: {report.wall_s:.2f} s, worker spawn overhead: {spawn_ms:.1f} ms avg")
+    return failed
 
 
 def activation(
@@ -163,8 +179,11 @@ def activation(
 ) -> None:
     """Show how many workers a queue deserves."""
     from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.errors import BadInput
     from cortex_git.workers.activation import checked_policy, target
 
+    if policy not in ("activation", "tree"):
+        raise BadInput(f"no policy {policy!r} answers that", "use activation or tree")
     answer = target(queue, policy=checked_policy(policy), capacity=capacity)
     if output is Format.JSON:
         print_json(

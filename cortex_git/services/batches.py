@@ -78,7 +78,8 @@ def run_tasks(
 def finish(coordination: Coordination) -> Iterator[str]:
     """Fold and fast-forward the checkout; yields what a person should know about it."""
     try:
-        coordination.fold()
+        if coordination.fold() is not None:
+            coordination.pull()
         note = coordination.follow()
     except CortexError as error:
         yield f"results are published, not yet folded: {error}"

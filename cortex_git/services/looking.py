@@ -3,20 +3,23 @@
 Owns the row that `task list` and `results list` share. Changes nothing.
 """
 
-from typing import Any
+from typing import Any, get_args
 
-from cortex_git.models import ClaimRecord, Result, Task
+from cortex_git.models import ClaimRecord, ClaimState, Result, ResultStatus, Task
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
+STATUSES: tuple[str, ...] = tuple(dict.fromkeys(("open", *get_args(ClaimState), *get_args(ResultStatus))))
+"""What a task's row can say: open, its claim's state, or its result's status."""
+
 
 def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
     """One row for each task in scope, oldest first.
 
-    The keys are those of `results list`; `status` is open, running, released, or the result's.
+    The keys are those of `results list`; `status` is one of `STATUSES`.
     """
     view = coordination.pull()
     tasks = listed(coordination.repository, scope)

@@ -84,6 +84,10 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
 
     Raises BadInput where there is nothing to scan or nothing to resume.
     """
+    if request.batch == LAST:
+        raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
+    if request.resume is not None and request.batch is not None:
+        raise BadInput("--resume names the batch already", "leave --batch out")
     if request.resume is not None:
         coordination.flush()
         coordination.pull()

@@ -43,7 +43,6 @@ def spawn_one(
     watcher: Watcher,
     *,
     new: Task | None = None,
-    cold: bool = False,
 ) -> tuple[Claim, Result | None, Ended]:
     """Run one task in one worker: the given one (added first when `new` describes it), else the next open.
 
@@ -56,7 +55,7 @@ def spawn_one(
     runners = [runner]
     if new is not None:
         coordination.add_tasks([new])
-    with open_pool(coordination, runners, 1, worker_type, cold=cold) as pool:
+    with open_pool(coordination, runners, 1, worker_type, cold=True) as pool:
         if task is not None:
             claim = coordination.claim_task(task, name)
         else:
@@ -137,7 +136,18 @@ def sized(queue: int, policy: str, count: int | None, most: int) -> Target:
     """How many workers to start for `queue` open tasks: the number given, else the policy's answer."""
     if count is not None:
         return target(queue, policy="fixed", fixed=count, most=max(count, 1))
-    return target(queue, policy=checked_policy(policy), least=1, most=most)
+    chosen = checked_policy(policy)
+    if chosen == "fixed":
+        raise BadInput("policy fixed needs a number of workers", "give --count")
+    return target(queue, policy=chosen, least=1, most=most)
+
+
+def check_scope(coordination: Coordination, scope: Scope) -> None:
+    """Raises BadInput where a scope that was narrowed by hand holds no task at all, open or finished."""
+    if scope.type is not None and scope.type not in WORKER_TYPES:
+        raise BadInput(f"no worker type {scope.type!r}", f"use one of {', '.join(WORKER_TYPES)}")
+    if (scope.batch is not None or scope.glob != "*") and not listed(coordination.repository, scope):
+        raise BadInput("no task has that batch, id and type", "see `cortex-git task list`")
 
 
 def known_task(coordination: Coordination, task: str) -> bool:
