@@ -36,7 +36,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
                 if layout.is_plain(path):
                     files.setdefault(path, oid)
         mark = " [skip ci]" if repository.settings.skip_ci else ""
-        draft = Draft(f"chore(cortex): fold {len(files)} documents of {len(others)} hosts{mark}", files)
+        draft = Draft(f"chore(cortex): fold {_many(len(files), 'document')}{mark}", files)
         author = repository.identity.author
         commit = merge(repository.git, author, [base, *others], draft)
         outcome = repository.refs.move_trunk(commit, current.trunk[0])
@@ -48,6 +48,10 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
                 "set `branch` in coordination/config.toml to one that may be pushed to",
             )
     return None
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _parents(repository: Repository, view: View) -> tuple[str, list[str]]:

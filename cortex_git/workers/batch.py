@@ -145,8 +145,10 @@ class BatchRun:
             return True
         if self._unpublished:
             return False
-        if self._draining or not self._retrying:
+        if self._draining:
             return True
+        if not self._retrying:
+            return self._claimer.held == 0
         return self._claimer.looked and self._coordination.open_count(self._scope) == 0
 
     def _remote_lost(self) -> bool:
@@ -217,7 +219,7 @@ class BatchRun:
             attempt=claim.record.attempt,
             path=self._coordination.result_path(task),
             repository=str(self._coordination.repository.folder),
-            dispatched=monotonic(),
+            dispatched=monotonic() - self._pool.overhead_s(slot),
             deadline_s=(task.deadline or limits.minutes) * 60,
             budget=limits.tokens if task.budget is None else task.budget,
             options=self._options,

@@ -30,6 +30,8 @@ class ClaimSource(Protocol):
     crash: BaseException | None
     """An error that ended the thread; whoever runs the loop raises it."""
 
+    @property
+    def held(self) -> int: ...
     def start(self) -> None: ...
     def take(self) -> Claim | None: ...
     def put_back(self, claim: Claim) -> None: ...
@@ -46,6 +48,10 @@ class GivenClaims:
         self.looked = True
         self.problem: CortexError | None = None
         self.crash: BaseException | None = None
+
+    @property
+    def held(self) -> int:
+        return len(self._ready)
 
     def start(self) -> None:
         """Nothing to start."""
@@ -87,6 +93,11 @@ class Claimer:
         """Why nothing could be claimed just now; None when the last try went through."""
         self.looked = False
         """Whether the remote was seen at least once."""
+
+    @property
+    def held(self) -> int:
+        """Claims in hand that no worker has yet."""
+        return len(self._ready)
 
     def start(self) -> None:
         self._thread.start()

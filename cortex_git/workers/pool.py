@@ -33,6 +33,10 @@ class Slot:
     assignment: Assignment | None = None
     ends_at: float = 0.0
     """`time.monotonic` when the attempt has used up its time."""
+    asked_at: float = 0.0
+    """`time.monotonic` when the process was asked for."""
+    startup_s: float = 0.0
+    """What a cold start took, until an assignment has accounted for it."""
     told: bool = False
     """SIGTERM was sent because the time is up."""
 
@@ -80,9 +84,15 @@ class Pool:
             self._fill(slot)
 
     def _fill(self, slot: Slot) -> None:
+        slot.asked_at = time.monotonic()
         spawned = self._spawner.spawn()
         slot.pid, slot.connection = spawned.pid, spawned.connection
         slot.ready, slot.assignment, slot.told = False, None, False
+
+    def overhead_s(self, slot: Slot) -> float:
+        """Seconds of start-up that the next assignment of `slot` has to account for; 0 for a warm worker."""
+        startup, slot.startup_s = slot.startup_s, 0.0
+        return startup
 
     def idle(self) -> list[Slot]:
         """Slots whose worker waits for work."""
@@ -130,6 +140,8 @@ class Pool:
         if kind == "ready":
             slot.ready = True
             self.ready_at = time.monotonic()
+            if not self._spawner.warm:
+                slot.startup_s = self.ready_at - slot.asked_at
             self._bad_starts = 0
             return None
         assignment, slot.assignment = slot.assignment, None
