@@ -42,6 +42,9 @@ REPOSITORY_VARIABLES = (
 for _name in REPOSITORY_VARIABLES:
     os.environ.pop(_name, None)
 
+# Without git, GitPython would raise where it is imported; `Git.start` says it better.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 ENVIRONMENT: Mapping[str, str] = {
     "GIT_TERMINAL_PROMPT": "0",
     "GCM_INTERACTIVE": "never",
