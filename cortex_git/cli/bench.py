@@ -19,7 +19,7 @@ def queue(
         typer.Option(
             "--tasks",
             min=1,
-            help="Tasks of each run (default: 800 of ours, what the loop begins in 15 s).",
+            help="Tasks of each run (default: 640 of ours, what the loop begins in 12 s).",
             show_default=False,
         ),
     ] = None,

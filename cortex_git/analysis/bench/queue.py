@@ -27,9 +27,9 @@ from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.spawning import WarmSpawner
 
-DEFAULT_TASKS = 800
-"""Tasks of one run of ours: at least ten for each of 64 workers, and several seconds of work."""
-DEFAULT_WINDOW_S = 15.0
+DEFAULT_TASKS = 640
+"""Tasks of one run of ours: ten for each of 64 workers, which is several seconds of work."""
+DEFAULT_WINDOW_S = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def bench_queue(
 ) -> list[QueueRow]:
     """One row for each number of workers: ours, the loop, ours again, so that a busy moment hits both.
 
-    `tasks`: of each run on either side (default: 800 of ours, and as many of the loop's as it begins
+    `tasks`: of each run on either side (default: 640 of ours, and as many of the loop's as it begins
     within `window_s`). Raises EnvironmentProblem when results on the remote are not exactly the tasks.
     """
     rows: list[QueueRow] = []
