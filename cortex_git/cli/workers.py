@@ -7,7 +7,7 @@ import typer
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
 
 if TYPE_CHECKING:
-    from cortex_git.workers.batch import BatchReport
+    from cortex_git.workers.attempts import BatchReport
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +124,7 @@ def spawn_workers(
     from cortex_git.services import open_coordination
     from cortex_git.services.spawning import check_scope, sized, spawn_many
     from cortex_git.store.index import Scope
-    from cortex_git.workers.batch import BatchReport
+    from cortex_git.workers.attempts import BatchReport
 
     coordination = open_coordination(repository)
     coordination.pull()

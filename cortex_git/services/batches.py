@@ -14,7 +14,8 @@ from cortex_git.errors import CortexError
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.workers.batch import BatchReport, BatchRun, Merger, Watcher
+from cortex_git.workers.attempts import BatchReport, Watcher
+from cortex_git.workers.batch import BatchRun, Merger
 from cortex_git.workers.pool import Pool
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 

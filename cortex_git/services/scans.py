@@ -21,7 +21,7 @@ from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
-from cortex_git.workers.batch import Watcher
+from cortex_git.workers.attempts import Watcher
 
 STARTER_GAP = NotScanned(
     "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"

@@ -19,7 +19,8 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed
 from cortex_git.workers.activation import Target, checked_policy, target
-from cortex_git.workers.batch import Merger, Watcher
+from cortex_git.workers.attempts import Watcher
+from cortex_git.workers.batch import Merger
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from cortex_git.services.batches import open_pool
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
-from cortex_git.workers.batch import BatchReport, BatchRun
+from cortex_git.workers.attempts import BatchReport
+from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.pool import Pool
 
 
@@ -148,8 +150,9 @@ def test_workers_killed_at_random_cost_no_result(
             while not over.wait(0.08):
                 victims = [slot.pid for slot in pool.slots if slot.connection is not None and slot.ready]
                 if victims and kills < 25:
-                    os.kill(chance.choice(victims), signal.SIGKILL)
-                    kills += 1
+                    with suppress(ProcessLookupError):
+                        os.kill(chance.choice(victims), signal.SIGKILL)
+                        kills += 1
 
         killer = threading.Thread(target=kill)
         killer.start()
