@@ -57,7 +57,7 @@ class Runner(Protocol):
 RUNNERS: dict[str, str] = {
     "command": "cortex_git.runners.command",
     "echo": "cortex_git.runners.echo",
-    "scan": "cortex_git.runners.scan_task",
+    "scan": "cortex_git.runners.scan",
     "sleep": "cortex_git.runners.sleep",
     "trial": "cortex_git.runners.trial",
 }

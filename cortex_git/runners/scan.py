@@ -1,7 +1,7 @@
 """The `scan` runner: one repository a task, on state that a warm worker keeps between tasks.
 
 Owns this process's open database and cache. Must never take a credentials program from the task's own
-document: whoever calls `run` adds it from host-local settings.
+document: it comes with the context's options, from host-local settings.
 """
 
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.runners import RunContext, RunOutcome
 
 if TYPE_CHECKING:
     from cortex_git.scan.advisories.database import AdvisoryDatabase
@@ -28,7 +29,20 @@ class _State(NamedTuple):
 _state: _State | None = None
 
 
-def run(payload: Mapping[str, Any]) -> dict[str, Any]:
+def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
+    """Scan the task's repository. One that cannot be read fails its own row, and trying again is no use."""
+    asked = task.get("context") or {}
+    payload = {**context.options, "repo": task.get("repo"), "url": asked.get("url"), "ref": asked.get("ref")}
+    try:
+        row = scan_row(payload)
+    except BadInput as error:
+        return RunOutcome("failed", error=str(error))
+    if row["status"] == "failed":
+        return RunOutcome("failed", row, error=row["error"])
+    return RunOutcome("completed", row)
+
+
+def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Scan one repository; the row as `RepositoryScan.to_json` gives it.
 
     `payload`: `repo` (as shown), `url` (as parsed), optionally `ref`, `database` (a path, `starter`, or
@@ -59,7 +73,6 @@ def preload() -> None:
         "git.exc",
         "yaml",
         "packaging.version",
-        "univers.versions",
         "cortex_git.scan.scanner",
     ):
         import_module(name)

@@ -28,7 +28,7 @@ MEGABYTE = 1_000_000
 SCAN_AND_MEASURE = """
 import json, resource, sys
 from cortex_git.runners import scan
-rows = [scan.run(payload) for payload in json.load(sys.stdin)]
+rows = [scan.scan_row(payload) for payload in json.load(sys.stdin)]
 peaks = [resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(json.dumps({"rows": rows, "peak": sum(peaks)}))
 """

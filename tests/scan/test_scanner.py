@@ -235,13 +235,13 @@ def test_the_runner_keeps_its_state_and_notices_an_update(make_repository, datab
         "limits": {"time_s": 60},
     }
     runner.preload()
-    row = json.loads(json.dumps(runner.run(payload)))
+    row = json.loads(json.dumps(runner.scan_row(payload)))
     state = runner._state
     assert RepositoryScan.from_json(row).findings[0].package == "jinja2"
-    runner.run(payload)
+    runner.scan_row(payload)
     assert runner._state is state
     database.path.touch()
-    runner.run(payload)
+    runner.scan_row(payload)
     assert runner._state is not state
 
 
@@ -250,5 +250,5 @@ def test_the_runner_refuses_a_task_that_would_start_a_program(database, tmp_path
 
     payload = {"repo": "r", "url": f"ext::touch {tmp_path}/x", "database": str(database.path)}
     with pytest.raises(BadInput):
-        runner.run(payload)
+        runner.scan_row(payload)
     assert not (tmp_path / "x").exists()

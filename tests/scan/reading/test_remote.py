@@ -229,7 +229,7 @@ def test_a_download_is_bounded_on_disk(server, database, make_repository):
 SCAN_OVER_SSH = """
 import json, resource, sys
 from cortex_git.runners import scan
-row = scan.run(json.load(sys.stdin))
+row = scan.scan_row(json.load(sys.stdin))
 print(json.dumps([row, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
 """
 
