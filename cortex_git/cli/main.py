@@ -75,6 +75,9 @@ def _end(error: Exception) -> int:
     if hasattr(error, "format_message"):  # typer's usage errors have no public base class
         _show_usage(error.format_message(), getattr(error, "ctx", None))
         return ExitCode.USAGE
+    if isinstance(error, UnicodeEncodeError):  # bytes that are no text come in as lone surrogates
+        note(f"error: {error.object!a} is not valid {error.encoding}: give plain text")
+        return ExitCode.USAGE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         note(f"error: {where}{error.strerror}: check that path, its permissions and the free space")

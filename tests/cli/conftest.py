@@ -24,7 +24,7 @@ def cortex(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     def run(*arguments: str | Path, stdin: str = "") -> Done:
         capfd.readouterr()
         monkeypatch.setattr(sys, "argv", ["cortex-git", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8"))
         before = sys.stdout, sys.stderr
         try:
             main()
