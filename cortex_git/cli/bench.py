@@ -19,7 +19,7 @@ def queue(
         typer.Option(
             "--tasks",
             min=1,
-            help="Tasks of each run (default: 640 of ours, what the loop begins in 12 s).",
+            help="Tasks of each run (default: 500 of ours, what the loop begins in 10 s).",
             show_default=False,
         ),
     ] = None,

@@ -24,7 +24,7 @@ said: list[str] = []
 def test_both_sides_do_every_task() -> None:
     (row,) = bench_queue([2], 6, said.append)
     assert row.workers == 2
-    assert [run.tasks for run in row.ours] == [6, 6]
+    assert [run.tasks for run in row.ours] == [6, 6, 6]
     assert row.loop.tasks == 6
     assert all(run.pushes >= 1 and run.seconds > 0 for run in row.ours)
 
@@ -47,14 +47,14 @@ def test_a_missing_result_is_no_measurement(tmp_path: Path) -> None:
 
 def test_rates_and_ratios() -> None:
     rows = [
-        QueueRow(1, (Ours(100, 4.0, 1), Ours(100, 6.0, 1)), Looped(20, 10.0, 20)),
-        QueueRow(20, (Ours(200, 5.0, 3), Ours(200, 5.0, 4)), Looped(10, 20.0, 99)),
+        QueueRow(1, (Ours(100, 4.0, 1), Ours(100, 5.0, 1), Ours(100, 50.0, 1)), Looped(20, 10.0, 20)),
+        QueueRow(20, (Ours(200, 5.0, 3), Ours(200, 5.0, 4), Ours(200, 2.0, 1)), Looped(10, 20.0, 99)),
     ]
     one, twenty = rows_to_json(rows)
     assert (one["ours_tasks_per_min"], one["loop_tasks_per_min"], one["ratio"]) == (1200.0, 120.0, 10.0)
     assert (twenty["ours_tasks_per_min"], twenty["ratio"]) == (2400.0, 80.0)
     assert twenty["ratio_to_best_loop"] == 20.0
-    assert (twenty["ours_tasks"], twenty["ours_pushes"], twenty["loop_pushes"]) == (400, 7, 99)
+    assert (twenty["ours_tasks"], twenty["ours_pushes"], twenty["loop_pushes"]) == (600, 8, 99)
 
 
 def test_many_hosts_share_the_tasks() -> None:

@@ -10,6 +10,7 @@ from cortex_git.analysis.bench.spawn import bench_spawn
 from cortex_git.errors import EnvironmentProblem, ExitCode
 from cortex_git.runners import load_runner
 from cortex_git.workers.messages import Report
+from cortex_git.workers.spawning import ColdSpawner
 
 said: list[str] = []
 needs_anthropic = pytest.mark.skipif(
@@ -32,7 +33,7 @@ def test_warm_is_faster_than_cold() -> None:
 def test_a_worker_without_the_import_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool is asked to preload another runner, so the trial begins without its import."""
 
-    class Unprepared(spawn.ColdSpawner):
+    class Unprepared(ColdSpawner):
         def __init__(self, _runners: object) -> None:
             super().__init__(["echo"])
 

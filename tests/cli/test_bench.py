@@ -40,7 +40,7 @@ def test_queue(tmp_path: Path) -> None:
     found = _json(tmp_path / "t", "queue", "--workers", "2", "--tasks", "6", "--clones")
     (row,) = found["rows"]
     assert row["workers"] == 2
-    assert row["ours_tasks"] == 12
+    assert row["ours_tasks"] == 18
     assert row["loop_tasks"] == 6
     assert row["ratio"] == pytest.approx(row["ours_tasks_per_min"] / row["loop_tasks_per_min"], abs=0.02)
     (clones,) = found["clones_rows"]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from cortex_git.analysis.bench.loop import Looped, run_loop
 from cortex_git.analysis.bench.workspace import (
@@ -27,9 +28,9 @@ from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.spawning import WarmSpawner
 
-DEFAULT_TASKS = 640
-"""Tasks of one run of ours: ten for each of 64 workers, which is several seconds of work."""
-DEFAULT_WINDOW_S = 12.0
+DEFAULT_TASKS = 500
+"""Tasks of one run of ours: over ten for each of 40 workers, a few seconds of work."""
+DEFAULT_WINDOW_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """Both sides at one number of workers; `ours` are the runs before and after the loop's."""
+    """Both sides at one number of workers; `ours` are its three runs."""
 
     workers: int
     ours: tuple[Ours, ...]
@@ -51,7 +52,7 @@ class QueueRow:
 
     @property
     def ours_per_min(self) -> float:
-        return 60 * sum(run.tasks for run in self.ours) / sum(run.seconds for run in self.ours)
+        return 60 * median(run.tasks / run.seconds for run in self.ours)
 
     @property
     def loop_per_min(self) -> float:
@@ -93,26 +94,30 @@ class _Quiet:
 def bench_queue(
     workers: Sequence[int], tasks: int | None, say: Say, window_s: float = DEFAULT_WINDOW_S
 ) -> list[QueueRow]:
-    """One row for each number of workers: ours, the loop, ours again, so that a busy moment hits both.
+    """One row for each number of workers: ours, the loop, ours again; then ours once more, in reverse order.
 
-    `tasks`: of each run on either side (default: 640 of ours, and as many of the loop's as it begins
+    So a busy moment of the machine hits both sides, and a slow drift all numbers of workers alike.
+    `tasks`: of each run on either side (default: 500 of ours, and as many of the loop's as it begins
     within `window_s`). Raises EnvironmentProblem when results on the remote are not exactly the tasks.
     """
-    rows: list[QueueRow] = []
+    ours: dict[int, list[Ours]] = {count: [] for count in workers}
+    loops: dict[int, Looped] = {}
     with workspace() as folder:
-        for count in workers:
+
+        def run(count: int) -> None:
+            with part_of(folder) as place:
+                ours[count].append(run_ours(place, count, tasks or DEFAULT_TASKS, say))
+
+        for count in ours:
             say(f"{count} workers: ours, the loop, ours again")
+            run(count)
             with part_of(folder) as place:
-                first = run_ours(place, count, tasks or DEFAULT_TASKS, say)
-            with part_of(folder) as place:
-                looped = run_loop(place, count, tasks, window_s)
-            with part_of(folder) as place:
-                again = run_ours(place, count, tasks or DEFAULT_TASKS, say)
-            rows.append(QueueRow(count, (first, again), looped))
-            say(
-                f"{count} workers: {rows[-1].ours_per_min:.0f} and {rows[-1].loop_per_min:.0f} tasks a minute"
-            )
-    return rows
+                loops[count] = run_loop(place, count, tasks, window_s)
+            run(count)
+        for count in reversed(ours):
+            say(f"{count} workers: ours once more")
+            run(count)
+    return [QueueRow(count, tuple(runs), loops[count]) for count, runs in ours.items()]
 
 
 def run_ours(folder: Path, workers: int, tasks: int, say: Say) -> Ours:
