@@ -84,7 +84,7 @@ def spawn_worker(
                 "task": claim.task.task, "batch": claim.task.batch, "worker": claim.record.worker,
                 "host": claim.record.host, "attempt": attempt, "status": status, "spawn": how,
                 "spawn_ms": spawn_ms, "duration_s": result.duration_s if result else None,
-                "error": result.error if result else None, "output": result.output if result else None,
+                "error": result.error if result else None, "output": result.model_dump(mode="json")["output"] if result else None,
             }
         )  # fmt: skip
     else:
@@ -122,9 +122,9 @@ def spawn_workers(
     from cortex_git.cli.ending import end_batch
     from cortex_git.cli.output import announce, note
     from cortex_git.services import open_coordination
+    from cortex_git.services.batches import settle
     from cortex_git.services.spawning import check_scope, sized, spawn_many
     from cortex_git.store.index import Scope
-    from cortex_git.workers.attempts import BatchReport
 
     coordination = open_coordination(repository)
     coordination.pull()
@@ -138,7 +138,9 @@ def spawn_workers(
         return
     if queue == 0:
         note("no open task")
-        _show_run(BatchReport(), 0, output, cold=cold)
+        ended = settle(coordination)
+        _show_run(ended.report, 0, output, cold=cold)
+        end_batch(ended, failed=False)
         return
     note(f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}")
     with BatchProgress(queue) as progress:

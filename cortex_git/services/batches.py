@@ -76,6 +76,18 @@ def run_tasks(
     return Ended(report, tuple(finish(coordination)))
 
 
+def settle(coordination: Coordination) -> Ended:
+    """Nothing to run: publish what an earlier command left, fold, and follow with the checkout."""
+    report = BatchReport()
+    try:
+        published = coordination.flush()
+        report.published, report.fenced = len(published.done), len(published.fenced)
+    except CortexError as error:
+        report.problem = error
+    report.waiting = coordination.outbox.count()
+    return Ended(report, tuple(finish(coordination)))
+
+
 def finish(coordination: Coordination) -> Iterator[str]:
     """Fold and fast-forward the checkout; yields what a person should know about it."""
     try:

@@ -55,7 +55,7 @@ class Publisher:
         with file_lock(self._repository.private / "publish.lock"):
             self._settle_intents(report)
             refusals = 0
-            while entries := self._outbox.waiting(limit=MOST_AT_ONCE):
+            while entries := newest_of_each_task(self._outbox.waiting(limit=MOST_AT_ONCE)):
                 if self._publish(entries, report):
                     refusals = 0
                     continue
@@ -177,6 +177,15 @@ class Publisher:
         ]
         self._outbox.settle(kept, "fenced")
         report.fenced += kept
+
+
+def newest_of_each_task(entries: Sequence[Entry]) -> list[Entry]:
+    """One entry for each task, because git refuses a push that names a claim twice; the rest wait a turn.
+
+    A task has two when a worker saved its result after its pool had died, and the task was taken over
+    and run again meanwhile. The later one has the claim that stands; the earlier is fenced after it.
+    """
+    return list({entry.task if entry.claim else entry.nonce: entry for entry in entries}.values())
 
 
 def result_entry(result: Result, claim: str, path: str, extra: dict[str, bytes] | None = None) -> Entry:

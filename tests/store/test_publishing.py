@@ -127,6 +127,20 @@ def test_a_superseded_result_is_fenced_and_kept_and_the_others_go_through(hosts:
     assert len(result_commits(bare)) == 3
 
 
+def test_two_results_of_one_task_are_one_published_and_one_fenced(coordination: Coordination) -> None:
+    """A worker that outlived its pool saves its result while the task is taken over and run again."""
+    add_tasks(coordination, 2)
+    claims = claim_all(coordination)
+    again = coordination.claims.take_over(claims[0])
+    assert again is not None
+    both = [*claims, again]
+    coordination.record([(claim, result_for(coordination, claim), {}) for claim in both])
+    report = coordination.flush()
+    assert sorted(report.done) == sorted([claims[1].record.nonce, again.record.nonce])
+    assert report.fenced == [claims[0].record.nonce]
+    assert coordination.outbox.count() == 0
+
+
 def test_a_dead_remote_loses_nothing(hosts: Hosts, bare: Path) -> None:
     (one,) = hosts(1)
     add_tasks(one, 2)
