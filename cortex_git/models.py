@@ -4,7 +4,6 @@ Owns their schema version and the rules for names. Must never read or write anyt
 """
 
 import json
-import math
 import re
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -82,20 +81,14 @@ class Document(BaseModel):
             raise BadInput(f"{where}: not a valid {cls.kind}", _first_reason(error)) from error
 
     def to_bytes(self) -> bytes:
-        """The document as people and git like it: sorted keys, two spaces, a last newline."""
-        value = finite(self.model_dump(mode="json", by_alias=True))
+        """The document as people and git like it: sorted keys, two spaces, a last newline.
+
+        Numbers that JSON does not have (NaN, infinities) become null.
+        """
+        value = self.model_dump(mode="json", by_alias=True)
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
             "utf-8", "replace"
         )
-
-
-def finite(value: Any) -> Any:
-    """`value` with numbers that JSON does not have (NaN, infinities) as their names."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    return [finite(item) for item in value] if isinstance(value, list) else value
 
 
 def _first_reason(error: Exception) -> str:

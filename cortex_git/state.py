@@ -68,7 +68,10 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
         if version < VERSION:
             connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:
-        raise EnvironmentProblem(f"{path} cannot be used: {error}", "run cortex-git doctor") from error
+        raise EnvironmentProblem(
+            f"{path} cannot be used: {error}",
+            "check the disk; moved aside, all of it but the outbox is made anew",
+        ) from error
     return connection
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cortex_git.errors import BadInput
-from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, finite, valid_name
+from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
 from cortex_git.runners import runner_name
 from cortex_git.state import now
 from cortex_git.store.tasks import new_id
@@ -34,7 +34,7 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
     if not isinstance(priority, str) or priority not in PRIORITIES:
         raise BadInput(f"no priority {priority!r}", f"use one of {', '.join(PRIORITIES)}")
     context = given.get("context", {})
-    if not isinstance(context, dict) or finite(context) != context:
+    if not isinstance(context, dict) or not _plain_json(context):
         raise BadInput("context: not a JSON object of plain values", 'write {"key": "value"}')
     repo = given.get("repo")
     if repo is None and not given.get("title"):
@@ -62,6 +62,14 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "correct that value") from error
+
+
+def _plain_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _scan_source(repo: str, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
