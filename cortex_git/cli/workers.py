@@ -84,7 +84,8 @@ def spawn_worker(
                 "task": claim.task.task, "batch": claim.task.batch, "worker": claim.record.worker,
                 "host": claim.record.host, "attempt": attempt, "status": status, "spawn": how,
                 "spawn_ms": spawn_ms, "duration_s": result.duration_s if result else None,
-                "error": result.error if result else None, "output": result.model_dump(mode="json")["output"] if result else None,
+                "error": result.error if result else None,
+                "output": result.model_dump(mode="json")["output"] if result else None,
             }
         )  # fmt: skip
     else:

@@ -80,7 +80,7 @@ def _outcome(answer: str) -> RunOutcome:
     if not isinstance(value, dict):
         return RunOutcome("completed", {"value": value})
     tokens = value.get("tokens_used", 0)
-    used = tokens if isinstance(tokens, int) and tokens >= 0 else 0
+    used = tokens if type(tokens) is int and tokens >= 0 else 0
     return RunOutcome("completed", value, tokens_used=used)
 
 
