@@ -192,3 +192,7 @@ def test_a_working_environment_made_by_hand_is_kept(checkout: Checkout) -> None:
     checkout.run("spawn-worker.sh", cwd=checkout.root)
     assert checkout.noted() == ["pip .", f"run in {checkout.root}"]
     assert (checkout.root / ".venv" / "mine").exists()
+
+
+def test_the_whole_suite_runs_on_all_cores(checkout: Checkout, tmp_path: Path) -> None:
+    assert checkout.run("test.sh", cwd=tmp_path)[1] == "<-m><pytest><--numprocesses><auto>"
