@@ -5,6 +5,9 @@ Owns the translation from result documents to the rows of a report.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
 
 from cortex_git.models import Batch, Result
 from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
@@ -33,13 +36,21 @@ def rows_of(coordination: Coordination, batch: Batch, results: Sequence[Result])
     return rows
 
 
+@cache
+def _rows() -> "TypeAdapter[RepositoryScan]":
+    """Checks every field: whoever can push can write a row, and a bad one must cost no other."""
+    return TypeAdapter(RepositoryScan)
+
+
 def row_of(result: Result, repo: str) -> RepositoryScan:
-    """The row in a result; where the attempt ended without one, a failed row with its error."""
+    """The row in a result; where the attempt ended without a usable one, a failed row with its error."""
     if result.output.get("repo"):
         try:
-            return RepositoryScan.from_json(result.output)
-        except (TypeError, ValueError, KeyError) as error:
-            return RepositoryScan(repo, "failed", error=f"its result cannot be read: {error}")
+            return _rows().validate_python(result.output)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            return RepositoryScan(repo, "failed", error=f"its result cannot be read: {where}: {first['msg']}")
     return RepositoryScan(repo, "failed", error=result.error or result.status, duration_s=result.duration_s)
 
 
