@@ -23,7 +23,6 @@ def test_every_task_lands_in_a_commit_of_its_own(tmp_path: Path) -> None:
 def test_no_task_is_begun_after_the_window(tmp_path: Path) -> None:
     done = loop.run_loop(tmp_path, clones=2, tasks=None, window_s=1)
     assert 0 < done.tasks < 1000
-    assert done.seconds < 30
 
 
 def test_a_loop_that_does_not_push_is_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,9 +140,7 @@ def test_columns_fit_and_ids_stay_readable(natural: list[int], width: int) -> No
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < deadline
         time.sleep(0.005)
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +37,6 @@ class Measured(NamedTuple):
     rows: list[RepositoryScan]
     peak_bytes: int
     """Of the scanning process and its largest child together."""
-    seconds: float
 
 
 @pytest.fixture
@@ -48,7 +46,6 @@ def measure(database, tmp_path):
     def run(*urls: str | Path, **limits: Any) -> Measured:
         common = {"database": str(database.path), "cache_dir": str(tmp_path / "cache"), "limits": limits}
         payloads = [{"repo": str(url), "url": str(url), **common} for url in urls]
-        started = time.monotonic()
         out = subprocess.run(
             [sys.executable, "-c", SCAN_AND_MEASURE],
             input=json.dumps(payloads),
@@ -60,7 +57,7 @@ def measure(database, tmp_path):
         assert out.returncode == 0, out.stderr
         value = json.loads(out.stdout)
         rows = [RepositoryScan.from_json(row) for row in value["rows"]]
-        return Measured(rows, value["peak"], time.monotonic() - started)
+        return Measured(rows, value["peak"])
 
     return run
 
@@ -161,7 +158,6 @@ def test_a_hundred_thousand_files(tmp_path, git, measure):
     measured = measure(repo)
     [row] = measured.rows
     assert (row.status, row.error, len(row.findings)) == ("scanned", None, 1)
-    assert row.duration_s < 8
     assert measured.peak_bytes < 500 * MEGABYTE
 
 
@@ -172,7 +168,6 @@ def test_a_tree_that_repeats_itself_without_end(make_repository, measure):
     [row] = measured.rows
     assert row.status == "incomplete"
     assert reasons(row)["the files beyond a limit"] == "the repository has more than 200,000 files"
-    assert row.duration_s < 15
     assert measured.peak_bytes < 500 * MEGABYTE
 
 
@@ -207,7 +202,6 @@ def test_contents_that_explode_when_parsed(make_repository, measure):
     seen = {what.split(":")[0] for what in reasons(row)}
     assert files.keys() - {"l/requirements.txt"} <= seen
     assert measured.peak_bytes < 500 * MEGABYTE
-    assert row.duration_s < 100
 
 
 def test_one_lockfile_that_takes_too_long_costs_only_itself(make_repository, database, monkeypatch, tmp_path):
@@ -310,7 +304,6 @@ def test_a_pipe_in_place_of_a_file_hangs_nothing(make_repository, database, name
     (repo / ".git" / name).unlink(missing_ok=True)
     os.mkfifo(repo / ".git" / name)
     row = scan_repository(Source("r", str(repo)), database=database, limits=Limits(time_s=2))
-    assert row.duration_s < 20
     assert row.status == "failed" or (name == "packed-refs" and row.findings)
 
 

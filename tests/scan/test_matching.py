@@ -237,14 +237,16 @@ def test_twenty_repositories_match_exactly_as_the_reference_does(tmp_path: Path)
         begun = time.process_time()
         results = [match(database, packages) for packages in repositories]
         spent_s = time.process_time() - begun
-        total = 0
+        total, reference_s = 0, 0.0
         for packages, result in zip(repositories, results, strict=True):
             expected = set()
             for package in packages:
                 name = normalise(package.ecosystem, package.name)
                 # The records that name the package are all that its loop could find anything in.
                 reference.records = by_name.get((package.ecosystem, name), [])
+                begun = time.process_time()
                 expected |= reference.find(package.ecosystem, package.name, package.version)
+                reference_s += time.process_time() - begun
             found = [
                 (f.ecosystem, normalise(f.ecosystem, f.package), frozenset({f.id, *f.aliases}))
                 for f in result.findings
@@ -253,7 +255,8 @@ def test_twenty_repositories_match_exactly_as_the_reference_does(tmp_path: Path)
             assert set(found) == expected
             total += len(found)
     assert total > 1000
-    assert spent_s < 2, f"matching 10,000 packages took {spent_s:.2f} s"
+    print(f"10,000 packages: {spent_s:.2f} s, by the reference {reference_s:.2f} s")
+    assert spent_s < 3 * reference_s
 
 
 def _random_repositories(reference: ReferenceMatcher, source: random.Random) -> list[list[Package]]:

@@ -208,6 +208,7 @@ def test_draining_publishes_what_runs_and_gives_back_the_rest(one_host: Coordina
     assert list((one_host.repository.folder / "coordination/locks").glob("*.lock")) == []
 
 
+@pytest.mark.timeout(50)  # under the minute that a task takes
 def test_a_second_interrupt_ends_what_runs_and_gives_it_back(one_host: Coordination, seen: Seen) -> None:
     import threading
 
@@ -216,10 +217,8 @@ def test_a_second_interrupt_ends_what_runs_and_gives_it_back(one_host: Coordinat
         batch = BatchRun(one_host, pool, Scope(batch="b1"), watcher=seen)
         for delay in (1.0, 1.3):
             threading.Timer(delay, batch.interrupt).start()
-        began = time.monotonic()
         report = batch.run()
     assert report.interrupted and report.published == 0
-    assert time.monotonic() - began < 40  # far under the minute that a task takes
     assert one_host.pull().claims == {}
 
 

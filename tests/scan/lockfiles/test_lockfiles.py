@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -60,11 +61,11 @@ def test_kind_of(path: str, kind: str | None) -> None:
     assert kind is None or kind in FORMATS
 
 
-def test_kind_of_a_hundred_thousand_paths_is_quick() -> None:
+def test_kind_of_a_path_costs_little_more_than_splitting_it() -> None:
     paths = [f"src/deep/folder/of/module{number}/file{number}.txt" for number in range(100_000)]
-    start = time.perf_counter()
     assert not any(map(kind_of, paths))
-    assert time.perf_counter() - start < 1.0
+    ours_s, plain_s = best_of(lambda: any(map(kind_of, paths)), lambda: [path.split("/") for path in paths])
+    assert ours_s < 10 * plain_s
 
 
 def test_importing_the_package_loads_no_parser() -> None:
@@ -126,25 +127,33 @@ def test_very_many_packages_are_cut_off_aloud(read: Read) -> None:
     assert gaps(content) == {"requirements.txt": "more than 100,000 packages, the rest was left out"}
 
 
-def best_of(read: Read, path: str, data: str, size: int) -> float:
-    best = 60.0
+def best_of(ours: Callable[[], object], plain: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of both, side by side, the best of several: a busy machine slows both."""
+    times: tuple[list[float], list[float]] = ([], [])
     for _ in range(5):
-        start = time.perf_counter()
-        assert len(pairs(read(path, data))) == size
-        best = min(best, time.perf_counter() - start)
-    return best
+        for run, spent in zip((ours, plain), times, strict=True):
+            start = time.perf_counter()
+            run()
+            spent.append(time.perf_counter() - start)
+    return min(times[0]), min(times[1])
 
 
-def test_a_package_lock_of_500_packages_takes_under_20_ms(read: Read) -> None:
+def test_a_package_lock_costs_little_more_than_its_json(read: Read) -> None:
     entry = {"version": "1.0.0", "resolved": "https://example.org/p.tgz", "integrity": "sha512-" + "a" * 88}
     packages = {f"node_modules/p{number}": {**entry, "engines": {"node": ">=10"}} for number in range(500)}
     text = json.dumps({"lockfileVersion": 3, "packages": packages}, indent=2)
-    assert best_of(read, "package-lock.json", text, 500) < 0.020
+    assert len(pairs(read("package-lock.json", text))) == 500
+    ours_s, plain_s = best_of(lambda: read("package-lock.json", text), lambda: json.loads(text))
+    assert ours_s < 50 * plain_s
 
 
-def test_a_pnpm_lock_of_a_megabyte_takes_under_3_s(read: Read) -> None:
+def test_a_pnpm_lock_costs_no_more_than_its_yaml(read: Read) -> None:
+    import yaml
+
     resolution = f"resolution: {{integrity: sha512-{'a' * 88}}}\n    engines: {{node: '>=10'}}"
-    body = "".join(f"\n  '@a/p{n}@1.0.{n}':\n    {resolution}\n" for n in range(6_500))
+    body = "".join(f"\n  '@a/p{n}@1.0.{n}':\n    {resolution}\n" for n in range(1_500))
     text = f"lockfileVersion: '9.0'\npackages:\n{body}"
-    assert len(text) > 1_000_000
-    assert best_of(read, "pnpm-lock.yaml", text, 6_500) < 3.0
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    assert len(pairs(read("pnpm-lock.yaml", text))) == 1_500
+    ours_s, plain_s = best_of(lambda: read("pnpm-lock.yaml", text), lambda: yaml.load(text, Loader=loader))
+    assert ours_s < 3 * plain_s
