@@ -10,8 +10,8 @@ from cortex_git.cli.options import DryRunOption, Format, FormatOption, Repositor
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command()(init)
-    app.command()(sync)
+    app.command(short_help="Make a coordination repository; try out its remote.")(init)
+    app.command(short_help="Publish what waits, and fold it into the branch.")(sync)
 
 
 def init(

@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Run 1 to 64 workers in parallel with nothing but a git remote between them.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -30,7 +30,9 @@ class Severity(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command("multi-repo-scan")(multi_repo_scan)
+    app.command("multi-repo-scan", short_help="Find the known-vulnerable dependencies of repositories.")(
+        multi_repo_scan
+    )
 
 
 def multi_repo_scan(

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command("spawn-worker")(spawn_worker)
-    app.command("spawn-workers")(spawn_workers)
+    app.command("spawn-worker", short_help="Run one task in one worker.")(spawn_worker)
+    app.command("spawn-workers", short_help="Run all open tasks in scope in parallel.")(spawn_workers)
     app.command("parallel_spawn_workers", hidden=True)(spawn_workers)
     app.command()(activation)
 
