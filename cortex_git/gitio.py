@@ -157,6 +157,9 @@ class Git:
         import git
         import git.exc
 
+        if not (self.directory.is_dir() and os.access(self.directory, os.X_OK)):
+            # GitPython would run git in the folder that this process is in.
+            raise GitFailed(f"{self.directory} is not a folder", "give an existing one")
         command = ["git", *self._config, *args]
         try:
             wrapper = git.Git(self.directory).execute(
@@ -167,8 +170,6 @@ class Git:
                 process_group=0,
             )
         except git.exc.GitCommandNotFound as error:
-            if not self.directory.is_dir():
-                raise GitFailed(f"{self.directory} is not a folder", "give an existing one") from error
             raise EnvironmentProblem("git was not found", "install git 2.30 or newer") from error
         interruptible = wrapper
         popen = cast("subprocess.Popen[bytes]", interruptible.proc)
