@@ -130,7 +130,13 @@ def process_alive(pid: int, started: float, boot: str) -> bool:
 
 def own_process() -> tuple[int, float, str]:
     """(pid, start, boot id) of this process, as locks and claims record it."""
-    return os.getpid(), process_started(os.getpid()), boot_id()
+    return _own_process(os.getpid())
+
+
+@cache
+def _own_process(pid: int) -> tuple[int, float, str]:
+    """By pid, because a fork inherits what is cached."""
+    return pid, process_started(pid), boot_id()
 
 
 def monotonic() -> float:

@@ -1,6 +1,7 @@
 """What tests of coordination share: git as a person runs it, batches of trial tasks, remotes that fail."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -126,10 +127,11 @@ def lose_acknowledgements(clone: Path, folder: Path) -> Path:
     switch = folder / "lose"
     switch.touch()
     script = folder / "receive-pack"
-    script.write_text(
+    program = folder / "lose_acknowledgement.py"
+    script.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} \"$@\"\n")
+    program.write_text(
         textwrap.dedent(
             f"""\
-            #!{sys.executable}
             import os, subprocess, sys
             if not os.path.exists({str(switch)!r}):
                 os.execvp("git-receive-pack", ["git-receive-pack", *sys.argv[1:]])
@@ -150,7 +152,7 @@ def lose_acknowledgements(clone: Path, folder: Path) -> Path:
         )
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    git(clone, "config", "remote.origin.receivepack", str(script))
+    git(clone, "config", "remote.origin.receivepack", shlex.quote(str(script)))
     return switch
 
 

@@ -4,7 +4,6 @@ Owns the choice of database and batch. The scanning itself is a worker's; everyt
 back from the coordination repository, so a resumed batch reports on all of it.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -137,7 +136,6 @@ def run_scan(
     todo = coordination.open_count(Scope(batch=batch.batch, merges=False))
     size = 1 if request.mode == "sequential" else max(1, min(request.workers, todo))
     with open_pool(coordination, ["scan"], size, "scan-worker") as pool:
-        started = time.monotonic()
         ended = run_tasks(
             coordination,
             pool,
@@ -146,9 +144,8 @@ def run_scan(
             options=options_for(database, request),
             merger=lambda claim: merge_scan(coordination, claim, database.line),
         )
-        elapsed = time.monotonic() - started
     results = coordination.results(Scope(batch=batch.batch, merges=False))
-    timing = _timing(ended, elapsed, request)
+    timing = _timing(ended, request)
     coverage = [*request.not_looked_into]
     if database.starter and not sample:
         coverage.append(STARTER_GAP)
@@ -160,14 +157,14 @@ def run_scan(
     return report, ended
 
 
-def _timing(ended: Ended, elapsed: float, request: ScanRequest) -> BatchTiming:
+def _timing(ended: Ended, request: ScanRequest) -> BatchTiming:
     own: list[Result] = [r for r in ended.report.results.values() if r.type == "scan-worker"]
     scanning = sum(result.duration_s for result in own)
     used = max(ended.report.workers_used, 1)
     wall = ended.report.scan_wall_s
     count = max(len(own), 1)
     return BatchTiming(
-        real_time_s=elapsed,
+        real_time_s=ended.report.real_s,
         spawn_overhead_s_avg=sum(result.spawn_s for result in own) / count,
         scan_time_s_avg=scanning / count,
         parallel_efficiency=min(1.0, scanning / (used * wall)) if wall > 0 else 0.0,

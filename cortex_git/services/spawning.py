@@ -108,6 +108,7 @@ def spawn_many(
     for name in runners:
         load_runner(name)
     kind = scope.type or tasks[0].type
+    coordination.flush()  # what an earlier command left is not to be run again
     with open_pool(coordination, runners, min(count, max(len(tasks), 1)), kind, cold=cold) as pool:
         return run_tasks(
             coordination,

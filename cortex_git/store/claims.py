@@ -152,7 +152,14 @@ class Claims:
             claim_age = self._seen_for(task, oid)
             heartbeat = silent_for(self._repository, record.host, view.hosts.get(record.host, ""))
             return True if min(claim_age, heartbeat) > record.lease_s else None
-        return None if process_alive(record.pid, record.pid_started, record.boot_id) else True
+        if process_alive(record.pid, record.pid_started, record.boot_id):
+            return None
+        return None if self._has_result_waiting(oid) else True
+
+    def _has_result_waiting(self, oid: str) -> bool:
+        """Whether a result under this very claim waits in the outbox: its process died, its work did not."""
+        query = "SELECT 1 FROM outbox WHERE claim = ? AND state = 'queued'"
+        return self._repository.state.execute(query, (oid,)).fetchone() is not None
 
     def _seen_for(self, task: str, oid: str) -> float:
         """Seconds since this host first saw this very claim object, by its own clock."""

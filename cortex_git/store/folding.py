@@ -11,7 +11,7 @@ from cortex_git.gitio import GitFailed
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.index import View
-from cortex_git.store.pulling import pull
+from cortex_git.store.pulling import file_lock, pull
 from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
 
@@ -86,8 +86,13 @@ def _not_in(repository: Repository, base: str, tips: Sequence[str]) -> list[str]
 def follow(repository: Repository) -> str | None:
     """Fast-forward the user's checkout to the branch if it stands clean on it; else what to say to them.
 
-    Called when the work is over, never while others work in this clone.
+    Called when the work is over. Commands of one clone that end together take turns.
     """
+    with file_lock(repository.private / "follow.lock"):
+        return _follow(repository)
+
+
+def _follow(repository: Repository) -> str | None:
     git = repository.git
     trunk = repository.refs.trunk()
     branch = repository.settings.branch

@@ -28,6 +28,8 @@ class Locks:
         self._folder = folder
         self._clearing = private / "locks.lock"
         self._aside = private / "dead-locks"
+        self._held: dict[str, int] = {}
+        """Inode of each lock folder taken, by which it is known again."""
 
     def path(self, task: str) -> Path:
         return self._folder / f"{task}.lock"
@@ -54,13 +56,13 @@ class Locks:
         return False
 
     def release(self, task: str) -> None:
-        """Free a lock this process holds; one that somebody else took meanwhile stays."""
+        """Free a lock this object took; one that somebody else took meanwhile stays."""
         path = self.path(task)
-        owner = _owner(path)
-        if owner is not None and (owner.get("pid"), owner.get("started")) == own_process()[:2]:
-            for name in ("owner.json", "pid"):
-                (path / name).unlink(missing_ok=True)
-            with suppress(OSError):
+        inode = self._held.pop(task, None)
+        with suppress(OSError):
+            if inode == path.stat().st_ino:
+                for name in ("owner.json", "pid"):
+                    (path / name).unlink(missing_ok=True)
                 path.rmdir()
 
     def _sign(self, task: str, worker: str, nonce: str) -> bool:
@@ -69,6 +71,7 @@ class Locks:
         try:
             (self.path(task) / "owner.json").write_text(json.dumps(owner))
             (self.path(task) / "pid").write_text(f"{pid}\n")
+            self._held[task] = self.path(task).stat().st_ino
         except FileNotFoundError:
             return False  # cleared as dead while we stood still: it is somebody else's now
         return True

@@ -15,6 +15,9 @@ from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, telling_line
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
 _TRUNK = f"{TRACKING}trunk"
+_FETCHES = 4
+_REF_GONE = "not our ref"
+"""A claim was deleted between the server's list of refs and our asking for it: ask again."""
 
 
 class _Mark(Enum):
@@ -120,6 +123,8 @@ class RemoteRefs:
         except GitFailed:
             return [Outcome.UNKNOWN] * len(updates)
         lines = {line.ref: line for line in parse_push(done.text)}
+        if done.status and not lines:
+            self.refusal = telling_line(done.stderr)
         for line in lines.values():
             if line.flag == "!" and not line.stale and not line.bystander:
                 self.refusal = f"{line.ref}: {line.summary}"
@@ -138,9 +143,13 @@ class RemoteRefs:
             "--no-write-fetch-head",
             "--no-recurse-submodules",
         ]
-        done = self.git.run(*arguments, self.remote, *specs, check=False)
-        if done.status:
-            raise unreachable(self.remote, done.stderr)
+        for _ in range(_FETCHES):
+            done = self.git.run(*arguments, self.remote, *specs, check=False)
+            if not done.status:
+                return
+            if _REF_GONE not in done.stderr:
+                break
+        raise unreachable(self.remote, done.stderr)
 
     def seen(self) -> dict[str, str]:
         refs = self.git.refs(TRACKING)

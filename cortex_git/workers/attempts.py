@@ -34,8 +34,10 @@ class BatchReport:
 
     results: dict[str, Result] = field(default_factory=dict)
     """Results this run made, by task; whether published is in the outbox."""
+    real_s: float = 0.0
+    """From the start to the last acknowledged result, the summary's own not counted."""
     wall_s: float = 0.0
-    """From the start, or from when the pool was warm, to the last acknowledged result."""
+    """The same, from when the pool was warm."""
     scan_wall_s: float = 0.0
     """From the first dispatch to the last report of a worker: the phase in which workers worked."""
     workers_used: int = 0
@@ -175,7 +177,7 @@ class Attempts:
         settled = {nonce: state for nonce, state in states.items() if state in ("done", "fenced")}
         for nonce in settled:
             self._coordination.locks.release(waiting[nonce].task.task)
-        if settled:
+        if any(not waiting[nonce].task.is_merge for nonce in settled):
             self.last_published = time.monotonic()
         fenced = sum(state == "fenced" for state in settled.values())
         self.report.fenced += fenced

@@ -232,10 +232,11 @@ class BatchRun:
             self.report.problem = error
         report = self.report
         report.pushes = self._committer.pushes
-        report.waiting = self._coordination.outbox.count()
+        report.waiting = self._attempts.unpublished
         report.workers_used = len(self._used)
         if self._first_dispatch is not None:
             warm = min(self._first_dispatch, max(self._began, self._pool.ready_at))
+            report.real_s = max(self._attempts.last_published - self._began, 0.0)
             report.wall_s = max(self._attempts.last_published - warm, 0.0)
             report.scan_wall_s = max(self._attempts.last_report - self._first_dispatch, 0.0)
         os.close(self._wake_read)

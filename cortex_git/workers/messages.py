@@ -5,7 +5,7 @@ Owns the form of the messages and how an attempt's outcome becomes a result docu
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -53,7 +53,8 @@ class Report:
 
 def send(connection: "Connection[bytes, bytes]", kind: str, body: Assignment | Report | str = "") -> None:
     """Send one message. Raises OSError when the other side is gone."""
-    value = body if isinstance(body, str) else asdict(body)
+    # Not `asdict`: it copies the task deeply, which was a third of the pool's own time.
+    value = body if isinstance(body, str) else {name: getattr(body, name) for name in body.__slots__}
     connection.send_bytes(json.dumps([kind, value]).encode())
 
 

@@ -19,6 +19,9 @@ from typing import Protocol
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.workers.processes import signal_session
 
+PYTHON = (sys.executable, "-P")
+"""Without the current folder on the module path: it is the person's, and may hold anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
@@ -64,7 +67,7 @@ class WarmSpawner:
     def _start(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         module = "cortex_git.workers.forkserver"
-        command = [sys.executable, "-m", module, str(theirs.fileno()), *self._runners]
+        command = [*PYTHON, "-m", module, str(theirs.fileno()), *self._runners]
         with theirs:
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
@@ -133,7 +136,7 @@ class ColdSpawner:
 
     def spawn(self) -> Spawned:
         connection, theirs = _pair()
-        command = [sys.executable, "-m", "cortex_git.workers.worker", str(theirs.fileno()), *self._runners]
+        command = [*PYTHON, "-m", "cortex_git.workers.worker", str(theirs.fileno()), *self._runners]
         with theirs:
             process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
