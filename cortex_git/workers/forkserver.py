@@ -22,7 +22,7 @@ GRACE_S = 2.0
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m cortex_git.workers.forkserver FD RUNNER…`: serve fork requests on a socket.
+    """With arguments FD RUNNER…: serve fork requests on a socket.
 
     A request is one byte with a socket attached; the answer is `{"pid": N}`, and `{"exit": N,
     "status": S}` when that worker has ended (negative: by that signal).
@@ -123,7 +123,3 @@ def _end_all(children: set[int]) -> None:
         for pid in in_session(leader):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

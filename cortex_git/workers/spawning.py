@@ -14,13 +14,25 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.workers.processes import signal_session
 
-PYTHON = (sys.executable, "-P")
-"""Without the current folder on the module path: it is the person's, and may hold anything."""
+_START = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from importlib import import_module; "
+    "import_module(sys.argv.pop(1)).main(sys.argv[1:])"
+)
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs `main` of one of our modules in a fresh interpreter.
+
+    The current folder is kept off the module path (-P): it is the person's, and may hold anything.
+    Where this package lies is named instead, because it need not be installed.
+    """
+    return [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2]), module, *arguments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,7 @@ class WarmSpawner:
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        module = "cortex_git.workers.forkserver"
-        command = [*PYTHON, "-m", module, str(theirs.fileno()), *self._runners]
+        command = python_command("cortex_git.workers.forkserver", str(theirs.fileno()), *self._runners)
         with theirs:
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
@@ -136,7 +147,7 @@ class ColdSpawner:
 
     def spawn(self) -> Spawned:
         connection, theirs = _pair()
-        command = [*PYTHON, "-m", "cortex_git.workers.worker", str(theirs.fileno()), *self._runners]
+        command = python_command("cortex_git.workers.worker", str(theirs.fileno()), *self._runners)
         with theirs:
             process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True

@@ -7,7 +7,6 @@ holds into the outbox itself, ends everything it started, and leaves. Must never
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -139,11 +138,7 @@ def serve(descriptor: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """`python -m cortex_git.workers.worker FD RUNNER…`: a cold worker, its runners' imports included."""
+    """With arguments FD RUNNER…: be a cold worker, its runners' imports included."""
     for name in arguments[1:]:
         load_runner(name).preload()
     serve(int(arguments[0]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
