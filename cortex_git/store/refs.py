@@ -142,6 +142,7 @@ class RemoteRefs:
             "--no-tags",
             "--no-write-fetch-head",
             "--no-recurse-submodules",
+            "--refmap=",  # leave the person's own tracking refs alone; a push of ours may be moving them
         ]
         for _ in range(_FETCHES):
             done = self.git.run(*arguments, self.remote, *specs, check=False)

@@ -129,6 +129,19 @@ def test_a_hook_that_refuses_is_told_apart_from_a_lost_race(tmp_path: Path, bare
     assert "hook declined" in refs.refusal
 
 
+def test_fetching_leaves_the_person_s_own_tracking_refs_alone(tmp_path: Path, bare: Path) -> None:
+    from gitworld import git
+
+    subprocess.run(["git", "init", "-q", str(tmp_path / "c")], check=True)
+    git(tmp_path / "c", "remote", "add", "origin", str(bare))
+    refs = RemoteRefs(Git(tmp_path / "c"), "origin", "refs/cortex", "main")
+    refs.move_trunk(commits(refs, 1)[0], None)
+    git(tmp_path / "c", "update-ref", "-d", "refs/remotes/origin/main")
+    refs.fetch()
+    assert refs.trunk() != []
+    assert git(tmp_path / "c", "for-each-ref", "refs/remotes") == ""
+
+
 def test_porcelain_lines() -> None:
     lines = parse_push(
         "To /r.git\n*\tabc:refs/x\t[new reference]\n-\t:refs/y\t[deleted]\n"
