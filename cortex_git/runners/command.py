@@ -17,6 +17,9 @@ from cortex_git.runners import RunContext, RunOutcome
 MOST_OUTPUT = 256 * 1024
 """Bytes of a program's output kept in the result."""
 
+MOST_DEPTH = 100
+"""Levels of an answer that is kept as JSON: a result can be written and read again at 200, not at 900."""
+
 
 def preload() -> None:
     """Nothing to import."""
@@ -77,11 +80,18 @@ def _outcome(answer: str) -> RunOutcome:
         value = json.loads(answer, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return RunOutcome("completed", {"text": answer})
+    if _deeper_than(MOST_DEPTH, value):
+        return RunOutcome("completed", {"text": answer})
     if not isinstance(value, dict):
         return RunOutcome("completed", {"value": value})
     tokens = value.get("tokens_used", 0)
     used = tokens if type(tokens) is int and tokens >= 0 else 0
     return RunOutcome("completed", value, tokens_used=used)
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper_than(levels - 1, item) for item in inner)
 
 
 def _no_number(name: str) -> float:

@@ -68,6 +68,7 @@ def test_or_in_a_folder_of_its_own(tmp_path: Path) -> None:
         ('{"tokens_used": true}', {"tokens_used": True}, 0),
         ("[1, 2]", {"value": [1, 2]}, 0),
         ("NaN", {"text": "NaN"}, 0),
+        ("[" * 900 + "]" * 900, {"text": "[" * 900 + "]" * 900}, 0),
         ("[" * 50_000, {"text": "[" * 50_000}, 0),
     ],
 )
