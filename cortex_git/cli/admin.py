@@ -19,7 +19,9 @@ def init(
     remote: Annotated[
         str | None, typer.Option("--remote", metavar="URL", help="Git remote that the hosts share.")
     ] = None,
-    branch: Annotated[str, typer.Option("--branch", help="Branch that results are folded into.")] = "main",
+    branch: Annotated[
+        str | None, typer.Option("--branch", help="Branch that results are folded into (default: main).")
+    ] = None,
     output: FormatOption = Format.TABLE,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -30,7 +32,8 @@ def init(
     from cortex_git.gitio import redact
     from cortex_git.store.creation import create
 
-    checked_branch(branch)
+    if branch is not None:
+        checked_branch(branch)
     if path.exists() and not path.is_dir():
         raise BadInput(f"{path} is not a folder", "give a folder, or one that is to be made")
     remote = _from_here(remote)

@@ -3,10 +3,11 @@
 Owns `init`. Running it again on what is there changes nothing.
 """
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cortex_git.config import DEFAULT_CONFIG
+from cortex_git.config import DEFAULT_CONFIG, load_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git
 from cortex_git.store import layout
@@ -42,42 +43,73 @@ class Created:
     changed: bool
 
 
-def create(folder: Path, remote_url: str | None, branch: str = "main") -> Created:
+def create(folder: Path, remote_url: str | None, branch: str | None = None) -> Created:
     """Make `folder` a coordination repository, with `remote_url` as its remote when given.
 
-    The remote is tried out before anything is written. Raises BadInput where the folder already has
-    another remote, EnvironmentProblem where the remote cannot coordinate.
+    The remote is tried out before anything is written. `branch` None: the settings' own, the one that
+    is checked out, or main. Raises BadInput where the folder has another remote or another branch in
+    its settings, EnvironmentProblem where the remote cannot coordinate.
     """
+    folder = folder.absolute()
+    chosen = _chosen_branch(folder, branch)
+    capabilities = _tried_out(folder, remote_url, chosen)
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     git = Git(folder)
     if not (folder / ".git").exists():
-        git.run("init", "--quiet", f"--initial-branch={branch}")
-    remote = _remote(git, remote_url)
+        git.run("init", "--quiet", f"--initial-branch={chosen}")
+    if remote_url is not None and _address(git, remote_url) != "origin":
+        git.run("remote", "add", "origin", remote_url)
+    remote = _address(git, None)
     found = is_enabled(folder)
-    capabilities = None
     if remote is not None and not found:
-        _adopt(git, remote, branch)
+        _adopt(git, remote, chosen)
         found = is_enabled(folder)
-    if remote is not None:
-        capabilities = probe(git, remote, branch)
     if not found:
         namespace = capabilities.namespace if capabilities else "refs/cortex"
-        _first_commit(git, folder, DEFAULT_CONFIG.format(namespace=namespace, branch=branch))
+        _first_commit(git, folder, DEFAULT_CONFIG.format(namespace=namespace, branch=chosen))
     if remote is not None:
-        _publish_branch(git, remote, branch)
-    return Created(folder, branch, remote, capabilities, not found)
+        _publish_branch(git, remote, chosen)
+    return Created(folder, chosen, remote, capabilities, not found)
 
 
-def _remote(git: Git, url: str | None) -> str | None:
+def _chosen_branch(folder: Path, given: str | None) -> str:
+    if is_enabled(folder):
+        path = folder / layout.CONFIG
+        own = load_settings(path.read_bytes(), str(path)).branch
+        if given is not None and given != own:
+            raise BadInput(f"{path} says branch {own}, not {given}", "change it there, or leave --branch out")
+        return own
+    if given is None and (folder / ".git").exists():
+        head = Git(folder).run("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+        return head.text.strip() or "main"
+    return given or "main"
+
+
+def _tried_out(folder: Path, url: str | None, branch: str) -> Capabilities | None:
+    """What the remote can do, found out from the folder's own repository or from a passing one."""
+    if (folder / ".git").exists():
+        git = Git(folder)
+        address = _address(git, url)
+        return None if address is None else probe(git, address, branch)
+    if url is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="cortex-init-") as scratch:
+        git = Git(Path(scratch))
+        git.run("init", "--quiet", "--bare")
+        return probe(git, url, branch)
+
+
+def _address(git: Git, url: str | None) -> str | None:
+    """The remote's name where the repository has it, else the URL it is to get; None for no remote."""
     names = git.text("remote").splitlines()
     if url is None:
         return "origin" if "origin" in names else (names[0] if len(names) == 1 else None)
     if url.startswith("-"):
         raise BadInput(f"--remote {url!r} is not an address", "give a URL or a path")
     if "origin" not in names:
-        git.run("remote", "add", "origin", url)
-    elif git.text("remote", "get-url", "origin") != url:
+        return url
+    if git.text("remote", "get-url", "origin") != url:
         raise BadInput(
             f"{git.directory} has another remote origin", "use another folder, or change that remote"
         )

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.gitio import Git
+from cortex_git.gitio import Git, redact
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.refs import ABSENT, Outcome, RemoteRefs, Update
 
@@ -36,7 +36,7 @@ def probe(git: Git, remote: str, branch: str) -> Capabilities:
             return Capabilities(namespace, atomic=True, deletes=True)
         reasons.append(f"{namespace}: {problem}")
     raise EnvironmentProblem(
-        f"remote {remote} cannot coordinate ({'; '.join(reasons)})",
+        f"remote {redact(remote)} cannot coordinate ({'; '.join(reasons)})",
         "it must let you create, replace and delete refs, with atomic pushes",
     )
 

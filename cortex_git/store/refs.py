@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Final, Literal, Protocol
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, telling_line
+from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, redact, telling_line
 
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
@@ -175,8 +175,8 @@ class RemoteRefs:
 def unreachable(remote: str, stderr: str) -> RemoteUnreachable:
     """The error for a remote that did not answer, with git's own reason."""
     return RemoteUnreachable(
-        f"remote {remote}: {telling_line(stderr)}",
-        "check the address and your access; what waits is kept and goes out with `cortex-git sync`",
+        f"remote {redact(remote)}: {telling_line(stderr)}",
+        "check the address and your access, then try again",
     )
 
 

@@ -173,6 +173,7 @@ class Pool:
         now = time.monotonic()
         for slot in self.busy():
             if now >= slot.ends_at + self._grace_s:
+                slot.told = True
                 signal_session(slot.pid, signal.SIGKILL)
             elif now >= slot.ends_at and not slot.told:
                 slot.told = True

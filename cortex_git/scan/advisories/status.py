@@ -16,7 +16,7 @@ class EcosystemStatus:
     ecosystem: str
     records: int
     newest: str
-    """When its newest record was modified, as the record says (RFC 3339)."""
+    """When its newest record was modified, as the record says (RFC 3339); empty where none says."""
     source: str
     """Where it was imported from, without user info."""
     imported_at: str
@@ -62,7 +62,8 @@ def status(data_dir: Path) -> DatabaseStatus:
 def _rows(path: Path) -> list[EcosystemStatus]:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
     query = (
-        "SELECT c.ecosystem, c.records, c.newest, s.origin, s.imported_at, s.etag, s.unreadable, s.withdrawn"
+        "SELECT c.ecosystem, c.records, iif(c.newest LIKE '0001%', '', c.newest),"
+        " s.origin, s.imported_at, s.etag, s.unreadable, s.withdrawn"
         " FROM content c JOIN source s ON s.ecosystem = c.ecosystem ORDER BY c.ecosystem"
     )
     try:
