@@ -100,7 +100,7 @@ def watched(real: Callable[..., None], calls: list[tuple[list[str], str]]) -> Ca
     return settle
 
 
-def overlap(work: Callable[[], None], inside: list[int], most: list[int]) -> Callable[..., object]:
+def overlap(work: Callable[..., object], inside: list[int], most: list[int]) -> Callable[..., object]:
     """`work` made slow, noting in `most` how many were inside at once."""
 
     def slow(*arguments: object, **options: object) -> object:

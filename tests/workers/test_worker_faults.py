@@ -291,3 +291,30 @@ def test_what_a_killed_worker_started_is_ended_without_its_fork_server_too(
         when_busy(pool, kill_both)
         run_for(batch, 20)
     assert not alive(int((tmp_path / "pids").read_text().split()[0]))
+
+
+@fault("claims held ahead are started unseen: a host that stood still runs what others have finished")
+def test_a_claim_held_ahead_is_not_started_when_its_result_is_known(one_host: Coordination) -> None:
+    add_tasks(one_host, 2, runner="sleep", context={"seconds": 2.0}, max_attempts=9)
+    seen = Seen()
+    taken: list[str] = []
+
+    def finish_the_other() -> None:
+        other = Coordination.open(one_host.repository.folder)
+        while len(claims := other.pull().claims) < 2:
+            time.sleep(0.05)
+        (task,) = set(claims) - {task for task, _ in seen.starts}
+        record = other.claims.record(claims[task])
+        assert record is not None
+        new = other.claims.take_over(Claim(index.task_of(other.repository, task), claims[task], record))
+        assert new is not None
+        finish(other, [new])
+        other.pull()
+        taken.append(task)
+
+    with open_pool(one_host, ["sleep"], 1, "scan-worker") as pool:
+        batch = BatchRun(one_host, pool, Scope(batch="b1"), watcher=seen)
+        when_busy(pool, finish_the_other)
+        run_for(batch, 15)
+    assert len(taken) == 1
+    assert taken[0] not in [task for task, _ in seen.starts]
