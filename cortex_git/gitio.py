@@ -7,7 +7,6 @@ prompt, or let a URL's user name and password reach an error text.
 import hashlib
 import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.processes import TookTooLong, bound, finished, kill_group
 
 REPOSITORY_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -66,6 +66,7 @@ PLUMBING = (
 """Settings of every call on a coordination repository; the user's hooks are not ours to run."""
 
 DEFAULT_TIMEOUT_S = 120.0
+_TALKS_TO_REMOTES = frozenset({"fetch", "ls-remote", "push"})
 _USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'\"]+@")
 
 
@@ -134,6 +135,8 @@ class Git:
     """git in one repository (or none yet), always with the same settings and a time limit.
 
     `environment` is added to every call; `config` are `key=value` settings put before the command.
+    `bounded`: calls to a remote end when this process is killed. A worker's need not, since its whole
+    session is ended with it.
     """
 
     def __init__(
@@ -142,17 +145,22 @@ class Git:
         *,
         environment: Mapping[str, str] | None = None,
         config: Sequence[str] = PLUMBING,
+        bounded: bool = True,
     ) -> None:
         self.directory = directory
         self.environment = {**ENVIRONMENT, **(environment or {})}
+        self._bounded = bounded
         self.object_format: str | None = None
         """`sha1` or `sha256` once somebody has asked."""
         self._config = [part for setting in config for part in ("-c", setting)]
 
-    def start(self, *args: str, stdin: int | BinaryIO | None = None) -> "subprocess.Popen[bytes]":
+    def start(
+        self, *args: str, stdin: int | BinaryIO | None = None, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> "subprocess.Popen[bytes]":
         """Start git in a process group of its own, so that a Ctrl-C ends nothing half-way.
 
-        Standard output and error are pipes. The caller waits for it; `run` and `streaming` do.
+        Standard output and error are pipes. The caller waits for it; `run` and `streaming` do. What
+        talks to a remote ends with us, and a little after `timeout` at the latest.
         """
         import git
         import git.exc
@@ -161,6 +169,8 @@ class Git:
             # GitPython would run git in the folder that this process is in.
             raise GitFailed(f"{self.directory} is not a folder", "give an existing one")
         command = ["git", *self._config, *args]
+        if self._bounded and args[0] in _TALKS_TO_REMOTES:
+            command = bound(command, timeout + 10)
         try:
             wrapper = git.Git(self.directory).execute(
                 command,
@@ -187,15 +197,13 @@ class Git:
 
         With `check`, a status other than 0 raises `GitFailed`.
         """
-        with self.start(*args, stdin=subprocess.PIPE if stdin is not None else None) as process:
+        with self.start(
+            *args, stdin=subprocess.PIPE if stdin is not None else None, timeout=timeout
+        ) as process:
             try:
-                out, err = process.communicate(stdin, timeout=timeout)
-            except subprocess.TimeoutExpired:
-                kill_group(process)
+                out, err = finished(process, stdin, timeout)
+            except TookTooLong:
                 raise GitTimedOut(f"git {args[0]} took over {timeout:g} s", "is the remote slow?") from None
-            except BaseException:
-                kill_group(process)
-                raise
         done = Completed(process.returncode, out, redact(err.decode("utf-8", "replace").strip()))
         if check and done.status:
             raise GitFailed(telling_line(done.stderr), f"from: git {args[0]}", done.status)
@@ -256,14 +264,6 @@ def blob_id(content: bytes, like: str) -> str:
     header = f"blob {len(content)}\0".encode()
     algorithm = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return algorithm(header + content).hexdigest()
-
-
-def kill_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and everything it started, and reap it. Does nothing to one that has ended."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def telling_line(stderr: str) -> str:

@@ -27,12 +27,17 @@ CREATE TABLE IF NOT EXISTS outbox (
     state TEXT NOT NULL DEFAULT 'queued'
 );
 CREATE INDEX IF NOT EXISTS outbox_state ON outbox (state) WHERE state != 'done';
-CREATE TABLE IF NOT EXISTS intents (tip TEXT PRIMARY KEY, host TEXT NOT NULL, entries TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS intents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, tip TEXT NOT NULL UNIQUE, host TEXT NOT NULL, entries TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open'
+);
 CREATE TABLE IF NOT EXISTS indexed (ref TEXT PRIMARY KEY, tip TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS batches (batch TEXT PRIMARY KEY, path TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    batch TEXT PRIMARY KEY, path TEXT NOT NULL, body BLOB NOT NULL, oid TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS tasks (
     task TEXT PRIMARY KEY, batch TEXT NOT NULL, rank INTEGER NOT NULL, type TEXT NOT NULL,
-    created_at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL
+    created_at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, oid TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tasks_batch ON tasks (batch);
 CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, path TEXT, oid TEXT NOT NULL);
@@ -89,9 +94,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 @cache
 def boot_id() -> str:
-    """Changes whenever the machine starts anew; empty where the system gives none."""
+    """Changes whenever the machine starts anew, and differs between namespaces of process ids."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         import psutil
 
@@ -142,6 +148,11 @@ def _own_process(pid: int) -> tuple[int, float, str]:
 def monotonic() -> float:
     """Seconds on a clock that all processes of this boot share and that never goes back."""
     return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def uptime() -> float:
+    """Seconds on a clock like `monotonic`'s that goes on while the machine is suspended."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def now() -> str:

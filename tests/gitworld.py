@@ -100,14 +100,16 @@ def results_on(repository: Path, *revisions: str) -> list[str]:
     """Tasks that have a result in any of the revisions, one entry for each revision it is in."""
     found: list[str] = []
     for revision in revisions:
-        listing = git(repository, "ls-tree", "-r", "--name-only", revision, "coordination/results", check=False)
+        arguments = ("ls-tree", "-r", "--name-only", revision, "coordination/results")
+        listing = git(repository, *arguments, check=False)
         found += [Path(line).stem for line in listing.splitlines()]
     return found
 
 
 def result_commits(repository: Path) -> list[str]:
     """The subjects of all result commits reachable from any result ref or branch, each commit once."""
-    log = git(repository, "log", "--format=%s", "--glob=refs/cortex/results", "--branches", "--glob=refs/cortex/main")
+    refs = ("--glob=refs/cortex/results", "--branches", "--glob=refs/cortex/main")
+    log = git(repository, "log", "--format=%s", *refs)
     return [line for line in log.splitlines() if line.startswith("feat(")]
 
 
@@ -128,7 +130,7 @@ def lose_acknowledgements(clone: Path, folder: Path) -> Path:
     switch.touch()
     script = folder / "receive-pack"
     program = folder / "lose_acknowledgement.py"
-    script.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} \"$@\"\n")
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(program))} "$@"\n')
     program.write_text(
         textwrap.dedent(
             f"""\

@@ -83,6 +83,9 @@ def _end(error: Exception) -> int:
         where = f"{error.filename}: " if error.filename else ""
         note(f"error: {where}{error.strerror}: check that path, its permissions and the free space")
         return ExitCode.ENVIRONMENT
+    if type(error).__module__ == "sqlite3":  # named, not imported: most commands have no database open
+        note(f"error: a database of this host cannot be used: {error}: see docs/coordination.md, state.db")
+        return ExitCode.ENVIRONMENT
     note(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
     return ExitCode.INTERNAL
 

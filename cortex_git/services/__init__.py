@@ -46,10 +46,12 @@ def open_or_embedded(explicit: Path | None) -> "Coordination":
     from cortex_git.store import layout
     from cortex_git.store.coordination import Coordination
     from cortex_git.store.creation import create
+    from cortex_git.store.pulling import file_lock
 
     folder = located(explicit)
     if folder is None:
         folder = data_folder() / "embedded"
-        if not (folder / layout.CONFIG).is_file():
-            create(folder, None)
+        with file_lock(folder.with_name("embedded.lock")):
+            if not (folder / layout.CONFIG).is_file():
+                create(folder, None)
     return Coordination.open(folder)

@@ -73,7 +73,7 @@ def run_tasks(
     )
     with _draining(run, watcher):
         report = run.run()
-    return Ended(report, tuple(finish(coordination)))
+    return Ended(report, () if report.killed else tuple(finish(coordination)))
 
 
 def settle(coordination: Coordination) -> Ended:

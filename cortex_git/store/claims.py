@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import ClaimRecord, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive
 from cortex_git.store import index, layout
@@ -19,7 +19,7 @@ from cortex_git.store.heartbeat import silent_for
 from cortex_git.store.index import View
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
-from cortex_git.store.refs import ABSENT, Outcome, RemoteUnreachable, Update
+from cortex_git.store.refs import ABSENT, Outcome, Update
 from cortex_git.store.repository import Repository
 
 MOST_AT_ONCE = 256
@@ -65,6 +65,10 @@ class Claims:
         locked = [bid for bid in bids if self._locks.acquire(bid.task.task, nonce=bid.record.nonce)]
         return self._place(locked)
 
+    def started(self, claim: Claim) -> None:
+        """An attempt under this claim begins: whoever takes it over counts that attempt."""
+        self._locks.mark_started(claim.task.task)
+
     def claim_locked(self, task: Task, view: View, worker: str) -> Claim | None:
         """Claim one task whose lock this process holds already; the lock is freed when that fails."""
         bids = self._bids([task], view, lambda _: worker)
@@ -73,9 +77,24 @@ class Claims:
         return next(iter(self._place(bids)), None)
 
     def take_over(self, claim: Claim) -> Claim | None:
-        """Replace our own claim, whose worker died, with the next epoch and attempt; None if it is lost."""
+        """Replace our own claim, whose worker died, with the next epoch and attempt; None if it is lost.
+
+        Raises EnvironmentProblem where that did not arrive and the claim is ours as it was: try again.
+        """
         record = self._next(claim.task, claim.record, claim.record.worker, takeover=True)
-        return next(iter(self._place([_Bid(claim.task, record, claim.oid)])), None)
+        taken = self._place([_Bid(claim.task, record, claim.oid)])
+        for new in taken:
+            if new.task.task == claim.task.task:
+                return new
+        ref = self._ref(claim.task)
+        if self._repository.refs.read_back([ref]).get(ref) == claim.oid:
+            raise EnvironmentProblem(f"task {claim.task.task} could not be taken over", "it is tried again")
+        return None
+
+    def still_ours(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those of the claims that the remote still holds as we made them. Raises RemoteUnreachable."""
+        found = self._repository.refs.read_back([self._ref(claim.task) for claim in claims]) if claims else {}
+        return [claim for claim in claims if found.get(self._ref(claim.task)) == claim.oid]
 
     def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
         """Give claims back: as if never taken (None), or after a failed attempt, to be retried.
@@ -147,11 +166,15 @@ class Claims:
             return None
         if record.state == "released":
             return False if self._seen_for(task, oid) >= record.retry_after_s else None
-        if record.host != self._repository.host:
+        repository = self._repository
+        if record.host not in (repository.host, *repository.former_hosts):
             # Both are looked at, so that both clocks run from the first sight on.
             claim_age = self._seen_for(task, oid)
             heartbeat = silent_for(self._repository, record.host, view.hosts.get(record.host, ""))
             return True if min(claim_age, heartbeat) > record.lease_s else None
+        if record.boot_id != boot_id():
+            # The machine was started anew, or an image or a container shares our id: only silence tells.
+            return True if self._seen_for(task, oid) > record.lease_s else None
         if process_alive(record.pid, record.pid_started, record.boot_id):
             return None
         return None if self._has_result_waiting(oid) else True
@@ -187,10 +210,11 @@ class Claims:
         )
 
     def _next(self, task: Task, old: ClaimRecord, worker: str, *, takeover: bool) -> ClaimRecord:
-        step = 1 if takeover else 0
-        return self._fresh(task, worker).model_copy(
-            update={"epoch": old.epoch + step, "attempt": old.attempt + step}
-        )
+        """The record after `old`. A claim ahead that no worker was on yet has used up no attempt."""
+        here = old.host == self._repository.host and old.boot_id == boot_id()
+        used = takeover and (not here or self._locks.was_started(task.task))
+        changes = {"epoch": old.epoch + int(takeover), "attempt": old.attempt + int(used)}
+        return self._fresh(task, worker).model_copy(update=changes)
 
     def _ref(self, task: Task) -> str:
         return self._repository.claim_ref(task.task)
@@ -215,7 +239,12 @@ class Claims:
             self._release([])
         if not bids and not self._unproven:
             return []
-        oids = self._write([bid.record for bid in bids]) if bids else []
+        try:
+            oids = self._write([bid.record for bid in bids]) if bids else []
+        except BaseException:
+            for bid in bids:
+                self._locks.release(bid.task.task)
+            raise
         claims = [Claim(bid.task, oid, bid.record) for bid, oid in zip(bids, oids, strict=True)]
         self._records |= {claim.oid: claim.record for claim in claims}
         updates = [
@@ -233,7 +262,7 @@ class Claims:
         unproven += [claim for claim, outcome in by_outcome if outcome is Outcome.UNKNOWN]
         try:
             return self._drop_finished([*won, *self._prove(unproven)])
-        except RemoteUnreachable:
+        except BaseException:
             with self._guard:
                 self._unproven += [*won, *unproven]
             raise
@@ -243,10 +272,7 @@ class Claims:
 
         Each claim is an object of its own (its nonce is inside), so finding it proves that it is ours.
         """
-        if not unproven:
-            return []
-        found = self._repository.refs.read_back([self._ref(claim.task) for claim in unproven])
-        proven = [claim for claim in unproven if found.get(self._ref(claim.task)) == claim.oid]
+        proven = self.still_ours(unproven)
         for claim in unproven:
             if claim not in proven:
                 self._locks.release(claim.task.task)

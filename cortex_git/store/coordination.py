@@ -67,6 +67,10 @@ class Coordination:
             )
         return claim
 
+    def is_finished(self, task: str) -> bool:
+        """Whether the task has a published result, as far as this clone has pulled."""
+        return bool(index.with_result(self.repository, [task]))
+
     def open_count(self, scope: Scope) -> int:
         """Tasks in scope without a result, as of the last pull."""
         return index.count_open(self.repository, scope)
@@ -79,8 +83,8 @@ class Coordination:
         )
 
     def result_path(self, task: Task) -> str:
-        batch = index.batch_of(self.repository, task.batch)
-        return layout.result_path(task.batch, task.task, sharded=batch.sharded)
+        """Where the task's result belongs: beside the task, as its batch was laid out."""
+        return layout.result_beside(index.path_of(self.repository, task.task))
 
     def flush(self) -> Published:
         """Publish whatever waits. Raises when the remote does not take it; then it waits on."""

@@ -34,7 +34,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
         for tip in others:
             for path, oid in index.added(repository.git, base, tip, only_new=True):
                 if layout.is_plain(path):
-                    files.setdefault(path, oid)
+                    files[path] = min(oid, str(files.get(path, oid)))  # the same choice as the index makes
         mark = " [skip ci]" if repository.settings.skip_ci else ""
         draft = Draft(f"chore(cortex): fold {_many(len(files), 'document')}{mark}", files)
         author = repository.identity.author

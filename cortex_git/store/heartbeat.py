@@ -6,6 +6,7 @@ own clock, from when it first saw the current heartbeat; clocks are never compar
 
 import json
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -19,21 +20,30 @@ from cortex_git.store.repository import Repository
 
 
 def beat(repository: Repository, workers: int) -> bool:
-    """Push one heartbeat, unless another process of this clone just did. False where it did not arrive.
+    """Push a heartbeat, unless another process of this clone just did. False where it did not arrive.
+
+    After a change of id the old one beats on as well, for the claims that were made under it.
+    """
+    beaten = [_beat(repository, host, workers) for host in (repository.host, *repository.former_hosts)]
+    return all(beaten)
+
+
+def _beat(repository: Repository, host: str, workers: int) -> bool:
+    """One heartbeat of `host`.
 
     A refused lease means that another process of this clone, or a copy of it, was there first: the
     value found is the one to replace next time.
     """
     with file_lock(repository.private / "heartbeat.lock"):
         every = repository.settings.leases.heartbeat_s
-        key = f"heartbeat {repository.host}"
+        key = f"heartbeat {host}"
         row = repository.state.execute("SELECT value FROM own WHERE key = ?", (key,)).fetchone()
         oid, at, boot = row[0].split(" ") if row else ("", "0", "")
         if boot == boot_id() and monotonic() - float(at) < every / 2:
             return True
         record = {
             "schema": 1,
-            "host": repository.host,
+            "host": host,
             "boot_id": boot_id(),
             "pid": os.getpid(),
             "workers": workers,
@@ -41,9 +51,9 @@ def beat(repository: Repository, workers: int) -> bool:
             "monotonic": monotonic(),
         }
         body = (json.dumps(record, indent=2, sort_keys=True) + "\n").encode()
-        draft = Draft(f"heartbeat of {repository.host}", {layout.HOST_FILE: body})
+        draft = Draft(f"heartbeat of {host}", {layout.HOST_FILE: body})
         new = singles(repository.git, repository.identity.author, [draft])[0]
-        ref = f"{repository.refs.namespace}/hosts/{repository.host}"
+        ref = f"{repository.refs.namespace}/hosts/{host}"
         outcome = repository.refs.transaction([Update(ref, new, oid or ABSENT)], atomic=True)[0]
         if outcome is Outcome.STALE:
             new = repository.refs.read_back([ref]).get(ref, "")
@@ -87,5 +97,5 @@ class Heart:
         while not self._stopped.wait(self._repository.settings.leases.heartbeat_s):
             try:
                 beat(self._repository, self._workers())
-            except CortexError:
-                continue  # an unreachable remote: the next beat is in a moment
+            except (CortexError, OSError, sqlite3.Error):
+                continue  # an unreachable remote, a full disk: the next beat is in a moment

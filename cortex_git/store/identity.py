@@ -28,8 +28,8 @@ class Identity:
         return f"cortex-git {self.host} <{self.host}@cortex-git.invalid>"
 
 
-def load_identity(folder: Path) -> tuple[Identity, bool]:
-    """This clone's identity, kept in `folder` (`.git/cortex`), and whether it was made just now.
+def load_identity(folder: Path) -> Identity:
+    """This clone's identity, kept in `folder` (`.git/cortex`).
 
     A new one is made when there is none, or when the kept one belongs to another machine or folder.
     """
@@ -40,10 +40,10 @@ def load_identity(folder: Path) -> tuple[Identity, bool]:
     try:
         kept = Identity(**json.loads(path.read_text()))
         if (kept.machine, kept.device, kept.inode) == (machine, marks.st_dev, marks.st_ino):
-            return kept, False
+            return kept
     except (OSError, ValueError, TypeError):
         kept = None
-    return _make(path, Identity(new_host_id(), machine, marks.st_dev, marks.st_ino), kept), True
+    return _make(path, Identity(new_host_id(), machine, marks.st_dev, marks.st_ino), kept)
 
 
 def renew_identity(folder: Path) -> Identity:

@@ -15,6 +15,8 @@ from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.repository import Repository
 
+_FILES = ("100644", "100755")
+"""Modes of what can be a document; a link or a submodule in its place is none."""
 _AGE_LEVELS_PER_DAY = 48
 """A waiting task gains one priority level each half hour, so that nothing starves."""
 
@@ -98,10 +100,12 @@ def added(git: Git, old: str | None, new: str, *, only_new: bool = False) -> lis
         done = git.run(*arguments, "--", layout.ROOT, check=False)
         if done.status == 0:
             fields = done.text.split("\0")
-            return [(path, head.split(" ")[3]) for head, path in zip(fields[::2], fields[1::2], strict=False)]
+            heads = ((head.split(" "), path) for head, path in zip(fields[::2], fields[1::2], strict=False))
+            return [(path, head[3]) for head, path in heads if head[1] in _FILES]
     fields = git.text("ls-tree", "-r", "-z", "--full-tree", new, "--", layout.ROOT).split("\0")
     entries = (field.partition("\t") for field in fields if field)
-    return [(path, head.split(" ")[2]) for head, _, path in entries]
+    heads = ((head.split(" "), path) for head, _, path in entries)
+    return [(path, head[2]) for head, path in heads if head[0] in _FILES]
 
 
 def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dict[str, str]) -> None:
@@ -113,23 +117,23 @@ def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dic
             results.append((place.task, place.batch, path, oid))
         elif place is not None:
             documents.append((path, oid))
-    known = _known_paths(repository.state, [path for path, _ in documents])
-    wanted = [(path, oid) for path, oid in documents if path not in known]
+    known = _known(repository.state, [path for path, _ in documents])
+    wanted = [(path, oid) for path, oid in documents if (path, oid) not in known]
     blobs = repository.git.blobs(oid for _, oid in wanted)
     with transaction(repository.state) as state:
         state.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", results)
         for path, oid in wanted:
-            add_document(state, path, blobs[oid])
+            add_document(state, path, blobs[oid], oid)
         state.executemany("INSERT OR REPLACE INTO indexed VALUES (?, ?)", list(tips.items()))
 
 
-def _known_paths(state: sqlite3.Connection, paths: Sequence[str]) -> set[str]:
-    found: set[str] = set()
+def _known(state: sqlite3.Connection, paths: Sequence[str]) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
     for part in chunks(paths):
         marks = ",".join("?" * len(part))
         for table in ("tasks", "batches"):
-            rows = state.execute(f"SELECT path FROM {table} WHERE path IN ({marks})", part)  # noqa: S608
-            found |= {path for (path,) in rows}
+            query = f"SELECT path, oid FROM {table} WHERE path IN ({marks})"  # noqa: S608
+            found |= set(state.execute(query, part))
     return found
 
 
@@ -138,8 +142,11 @@ def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
     return (values[start : start + 500] for start in range(0, len(values), 500))
 
 
-def add_document(state: sqlite3.Connection, path: str, body: bytes) -> None:
+def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) -> None:
     """Enter a batch or a task. One that is not valid, or not where its name says, is left out.
+
+    Where two hosts added different documents under one id at the same moment, the one with the smaller
+    blob id stays, on every host, whichever it saw first.
 
     Whoever can push can write such a file, and it must not stop everybody else's work; `doctor`
     reads the branch itself and names them.
@@ -149,7 +156,7 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes) -> None:
         if place is not None and place.kind == "batches":
             batch = Batch.parse(body, path)
             if batch.batch == place.batch:
-                state.execute("INSERT OR IGNORE INTO batches VALUES (?, ?, ?)", (batch.batch, path, body))
+                _put(state, "batches", "batch", (batch.batch, path, body, oid))
         elif place is not None and place.kind == "tasks":
             task = Task.parse(body, path)
             if (task.task, task.batch) == (place.task, place.batch):
@@ -161,10 +168,19 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes) -> None:
                     task.created_at,
                     path,
                     body,
+                    oid,
                 )
-                state.execute("INSERT OR IGNORE INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                _put(state, "tasks", "task", row)
     except BadInput:
         return
+
+
+def _put(state: sqlite3.Connection, table: str, key: str, row: tuple[object, ...]) -> None:
+    query = f"SELECT oid FROM {table} WHERE {key} = ?"  # noqa: S608
+    found = state.execute(query, row[:1]).fetchone()
+    if found is None or str(row[-1]) < found[0]:
+        marks = ",".join("?" * len(row))
+        state.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
 
 
 def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[str] = ()) -> list[Task]:
@@ -205,14 +221,17 @@ def _rotated(levels: dict[int, list[str]], host: str) -> Iterable[str]:
 
 
 def _mergeable(state: sqlite3.Connection, task: str) -> bool:
+    """Whether every other task of the sealed batch has a result, also those another host added to it."""
     name = task.removesuffix(MERGE_SUFFIX)
     body = state.execute("SELECT body FROM batches WHERE batch = ?", (name,)).fetchone()
     if body is None or not (batch := Batch.parse(body[0], name)).sealed:
         return False
-    done = state.execute(
-        "SELECT count(*) FROM results WHERE batch = ? AND task != ?", (name, task)
-    ).fetchone()
-    return bool(done[0] >= batch.tasks)
+    query = (
+        "SELECT count(r.task), count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"
+        " WHERE t.batch = ? AND t.task != ?"
+    )
+    done, known = state.execute(query, (name, task)).fetchone()
+    return bool(done == known >= batch.tasks)
 
 
 def task_of(repository: Repository, task: str) -> Task:
@@ -221,6 +240,14 @@ def task_of(repository: Repository, task: str) -> Task:
     if body is None:
         raise BadInput(f"no task {task!r} in {repository.folder}", "see `cortex-git task list`")
     return Task.parse(body[0], task)
+
+
+def path_of(repository: Repository, task: str) -> str:
+    """Where the task's document lies. Raises BadInput when this clone knows of none."""
+    row = repository.state.execute("SELECT path FROM tasks WHERE task = ?", (task,)).fetchone()
+    if row is None:
+        raise BadInput(f"no task {task!r} in {repository.folder}", "see `cortex-git task list`")
+    return str(row[0])
 
 
 def batch_of(repository: Repository, batch: str) -> Batch:

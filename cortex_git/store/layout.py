@@ -40,8 +40,9 @@ def task_path(batch: str, task: str, *, sharded: bool) -> str:
     return _path("tasks", batch, task, sharded)
 
 
-def result_path(batch: str, task: str, *, sharded: bool) -> str:
-    return _path("results", batch, task, sharded)
+def result_beside(path: str) -> str:
+    """The result's path for the task at `path`."""
+    return path.replace(f"{ROOT}/tasks/", f"{ROOT}/results/", 1)
 
 
 def summary_path(batch: str, name: str) -> str:

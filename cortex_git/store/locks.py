@@ -15,6 +15,7 @@ from pathlib import Path
 from cortex_git.state import own_process, process_alive
 from cortex_git.store.pulling import file_lock
 
+_STARTED = "started"
 TRIES = 30
 PAUSE_S = 0.1
 _UNSIGNED_S = 5.0
@@ -46,6 +47,17 @@ class Locks:
             return self._sign(task, worker, nonce)
         return False
 
+    def mark_started(self, task: str) -> None:
+        """Note in a lock this object holds that a worker is on the task."""
+        if task in self._held:
+            with suppress(OSError):
+                (self.path(task) / _STARTED).touch()
+
+    def was_started(self, task: str) -> bool:
+        """Whether a worker was on the task under its present lock; True where there is no lock to tell."""
+        path = self.path(task)
+        return not path.exists() or (path / _STARTED).exists()
+
     def wait(self, task: str, sleep: Callable[[float], None] = time.sleep) -> bool:
         """Take the lock of one given task, tried 30 times at 0.1 s."""
         for attempt in range(TRIES):
@@ -61,7 +73,7 @@ class Locks:
         inode = self._held.pop(task, None)
         with suppress(OSError):
             if inode == path.stat().st_ino:
-                for name in ("owner.json", "pid"):
+                for name in ("owner.json", "pid", _STARTED):
                     (path / name).unlink(missing_ok=True)
                 path.rmdir()
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from cortex_git.state import transaction
 from cortex_git.store.repository import Repository
 
+_REMEMBERED = 50
+"""Pushes given up that are remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -95,14 +98,14 @@ class Outbox:
 
     def intend(self, intent: Intent) -> None:
         """Record, before a push, what it would make true; on disk when this returns."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?)",
-            (intent.tip, intent.host, json.dumps(intent.nonces)),
-        )
+        columns = "intents (tip, host, entries)"
+        row = (intent.tip, intent.host, json.dumps(intent.nonces))
+        self._connection.execute(f"INSERT OR REPLACE INTO {columns} VALUES (?, ?, ?)", row)  # noqa: S608
 
-    def intents(self) -> list[Intent]:
-        """Pushes whose outcome nobody has recorded yet."""
-        rows = self._connection.execute("SELECT tip, host, entries FROM intents")
+    def intents(self, state: str = "open") -> list[Intent]:
+        """Pushes whose outcome nobody has recorded yet, or those that were `given up`, newest first."""
+        query = "SELECT tip, host, entries FROM intents WHERE state = ? ORDER BY id DESC"
+        rows = self._connection.execute(query, (state,))
         return [Intent(tip, host, tuple(json.loads(entries))) for tip, host, entries in rows]
 
     def acknowledge(self, intent: Intent) -> None:
@@ -115,9 +118,15 @@ class Outbox:
             connection.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (f"tip {intent.host}", intent.tip))
             connection.execute("DELETE FROM intents WHERE tip = ?", (intent.tip,))
 
-    def forget(self, intent: Intent) -> None:
-        """The push of `intent` did not take place: its entries are still queued."""
-        self._connection.execute("DELETE FROM intents WHERE tip = ?", (intent.tip,))
+    def give_up(self, intent: Intent) -> None:
+        """The push of `intent` did not take place as far as we can see: its entries are still queued.
+
+        It is remembered for a while, because it may land late and is to be known as ours then.
+        """
+        with transaction(self._connection) as connection:
+            connection.execute("UPDATE intents SET state = 'given up' WHERE tip = ?", (intent.tip,))
+            newest = f"SELECT id FROM intents ORDER BY id DESC LIMIT {_REMEMBERED}"  # noqa: S608
+            connection.execute(f"DELETE FROM intents WHERE state != 'open' AND id NOT IN ({newest})")  # noqa: S608
 
     def own_tip(self, host: str) -> str | None:
         """Where this host's result ref stands after its last acknowledged push."""

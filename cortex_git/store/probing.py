@@ -58,6 +58,8 @@ def _try(refs: RemoteRefs) -> str | None:
         ("delete refs", [Update(first, None, two), Update(second, None, one)], [Outcome.APPLIED] * 2),
     )
     for what, updates, expected in steps:
+        if updates[-1].new is None and set(refs.read_back([first, second])) != {first, second}:
+            return "it hides refs that were pushed"
         if refs.transaction(updates, atomic=len(updates) > 1) != expected:
             return f"it does not {what}" + (f" ({refs.refusal})" if refs.refusal else "")
     return None

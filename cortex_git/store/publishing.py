@@ -15,7 +15,6 @@ from cortex_git.models import Result
 from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, chain, singles
-from cortex_git.store.identity import renew_identity
 from cortex_git.store.index import add_document
 from cortex_git.store.outbox import Entry, Intent, Outbox
 from cortex_git.store.pulling import file_lock, pull
@@ -88,9 +87,10 @@ class Publisher:
         if applied or (unsure and self._landed(intent)):
             self._acknowledged(intent, entries, base, report)
             return True
-        self._outbox.forget(intent)
+        self._outbox.give_up(intent)
         if outcomes[0] is Outcome.STALE:
-            self._leave_identity(entries, report)
+            if not self._landed_late(report):
+                self._leave_identity(entries, report)
             return True
         stale = [e for e, o in zip(claims, outcomes[1:], strict=True) if o is Outcome.STALE]
         return self._sort_out(stale, report)
@@ -115,7 +115,7 @@ class Publisher:
                     row = (place.task, place.batch, path, blob_id(content, intent.tip))
                     state.execute("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", row)
                 elif place is not None:
-                    add_document(state, path, content)
+                    add_document(state, path, content, blob_id(content, intent.tip))
             # The index may jump to the new tip only if it had all that lies below it.
             state.execute(
                 "UPDATE indexed SET tip = ? WHERE ref = ? AND tip = ?",
@@ -129,7 +129,18 @@ class Publisher:
                 self._outbox.acknowledge(intent)
                 report.done += intent.nonces
             else:
-                self._outbox.forget(intent)
+                self._outbox.give_up(intent)
+
+    def _landed_late(self, report: Published) -> bool:
+        """Whether our ref stands where a push would have put it that we had given up: then it is done."""
+        refs = self._repository.refs
+        for intent in self._outbox.intents("given up"):
+            ref = f"{refs.namespace}/results/{intent.host}"
+            if intent.host == self._repository.host and refs.read_back([ref]).get(ref) == intent.tip:
+                self._outbox.acknowledge(intent)
+                report.done += intent.nonces
+                return True
+        return False
 
     def _sort_out(self, stale: Sequence[Entry], report: Published) -> bool:
         """Results whose claim is no longer ours: published already if their nonce is found, else fenced."""
@@ -156,7 +167,7 @@ class Publisher:
         published = self._published(entries)
         self._outbox.settle(published, "done")
         report.done += published
-        self._repository.identity = renew_identity(self._repository.private)
+        self._repository.take_new_identity()
 
     def _keep_fenced(self, report: Published) -> None:
         """Keep superseded results on refs of their own, where people can find them."""
@@ -177,6 +188,11 @@ class Publisher:
         ]
         self._outbox.settle(kept, "fenced")
         report.fenced += kept
+        if len(kept) < len(entries):
+            raise EnvironmentProblem(
+                f"{len(entries) - len(kept)} superseded results could not be kept: {repository.refs.refusal}",
+                "they are in the outbox; run `cortex-git sync`",
+            )
 
 
 def newest_of_each_task(entries: Sequence[Entry]) -> list[Entry]:

@@ -4,9 +4,11 @@ Owns the translation between updates with leases and git's own words. Must never
 update by itself: whoever asked decides what a refusal means.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from cortex_git.errors import EnvironmentProblem
@@ -148,9 +150,19 @@ class RemoteRefs:
             done = self.git.run(*arguments, self.remote, *specs, check=False)
             if not done.status:
                 return
-            if _REF_GONE not in done.stderr:
+            if not self._clear_dead_locks(done.stderr) and _REF_GONE not in done.stderr:
                 break
         raise unreachable(self.remote, done.stderr)
+
+    def _clear_dead_locks(self, stderr: str) -> bool:
+        """Remove lock files that a killed git left on our tracking refs; True where there were any.
+
+        Fetches of a clone take turns and end with their process, so nobody holds them.
+        """
+        found = re.findall(rf"'([^'\n]*/{re.escape(TRACKING)}[^'\n]*\.lock)': File exists", stderr)
+        for path in found:
+            Path(path).unlink(missing_ok=True)
+        return bool(found)
 
     def seen(self) -> dict[str, str]:
         refs = self.git.refs(TRACKING)
@@ -215,7 +227,7 @@ class LocalRefs:
                 return [Outcome.BYSTANDER if o is Outcome.REFUSED else o for o in outcomes]
             if not pending:
                 return outcomes
-            if self._apply(list(pending.values())):
+            if self._apply(list(pending.values())) or self._is_done(list(pending.values())):
                 for index in pending:
                     outcomes[index] = Outcome.APPLIED
                 return outcomes
@@ -226,6 +238,16 @@ class LocalRefs:
         done = self.git.run("update-ref", "--stdin", stdin=script.encode(), check=False)
         self.refusal = telling_line(done.stderr) if done.status else self.refusal
         return done.status == 0
+
+    def _is_done(self, updates: Sequence[Update]) -> bool:
+        """Whether the updates stand although git did not say so: it was killed after its commit.
+
+        They are applied all or none, and each object to put somewhere is one that only we have.
+        """
+        now = self.read_back([update.ref for update in updates])
+        return any(update.new for update in updates) and all(
+            now.get(update.ref) == update.new for update in updates
+        )
 
     def _stale(self, updates: Sequence[Update]) -> set[str]:
         now = self.read_back([update.ref for update in updates])

@@ -13,7 +13,7 @@ from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.state import connect
 from cortex_git.store import layout
-from cortex_git.store.identity import Identity, load_identity
+from cortex_git.store.identity import Identity, load_identity, renew_identity
 from cortex_git.store.refs import LocalRefs, RefStore, RemoteRefs
 
 
@@ -30,8 +30,14 @@ class Repository:
     """Name of the remote that arbitrates, None when the repository is on its own."""
     identity: Identity
     refs: RefStore
-    new_identity: bool = False
+    former_hosts: set[str] = field(default_factory=set)
+    """Ids this process gave up while it held claims under them; those claims are its own still."""
     _local: threading.local = field(default_factory=threading.local)
+
+    def take_new_identity(self) -> None:
+        """Go on under a new id; the claims made under the old one stay ours."""
+        self.former_hosts.add(self.host)
+        self.identity = renew_identity(self.private)
 
     @property
     def private(self) -> Path:
@@ -107,14 +113,14 @@ def open_repository(folder: Path) -> Repository:
         git_dir = Path(git.text("rev-parse", "--path-format=absolute", "--git-common-dir"))
     except GitFailed as error:
         raise EnvironmentProblem(f"{folder}: {error.message}", "run `cortex-git init` there") from error
-    identity, new = load_identity(git_dir / "cortex")
+    identity = load_identity(git_dir / "cortex")
     remote = _remote(git)
     refs: RefStore = (
         RemoteRefs(git, remote, settings.namespace, settings.branch)
         if remote
         else LocalRefs(git, settings.branch, settings.namespace)
     )
-    return Repository(folder, git, git_dir, settings, remote, identity, refs, new)
+    return Repository(folder, git, git_dir, settings, remote, identity, refs)
 
 
 def _remote(git: Git) -> str | None:

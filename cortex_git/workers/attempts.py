@@ -47,6 +47,8 @@ class BatchReport:
     waiting: int = 0
     """Results that the remote has not acknowledged."""
     interrupted: bool = False
+    killed: bool = False
+    """Interrupted twice: what ran was ended, and nothing more is to be waited for."""
     problem: CortexError | None = None
     """What kept results from being published."""
 
@@ -76,6 +78,8 @@ class Attempts:
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
         self._unpublished: dict[str, Claim] = {}
+        self.orphans: list[Claim] = []
+        """Claims whose worker died and that were not taken over yet."""
         self.report = BatchReport()
         self.last_report = self.last_published = 0.0
         """`time.monotonic` of the last report of a worker, and of the last acknowledged result."""
@@ -112,6 +116,7 @@ class Attempts:
 
     def started(self, claim: Claim, worker: str) -> None:
         self._running[claim.record.nonce] = claim
+        self._coordination.claims.started(claim)
         self._watcher.started(claim.task.task, worker, claim.task.repo)
 
     def finished(self, event: Finished) -> Outcome | None:
@@ -131,14 +136,22 @@ class Attempts:
         """The claim of an attempt whose worker died."""
         return self._running.pop(nonce)
 
-    def take_over(self, claim: Claim) -> Claim | None:
-        """The next epoch of our own claim, for another worker; None where it is lost or not proven yet."""
-        try:
-            return self._coordination.claims.take_over(claim)
-        except CortexError as error:
-            # The new claim is kept as unproven, and the claimer's next round proves or drops it.
-            self._watcher.note(f"{claim.task.task}: {error}")
-            return None
+    def take_over_orphans(self) -> list[Claim]:
+        """The next epoch of claims whose worker died, for another worker; those lost are dropped.
+
+        What does not arrive is tried again at the next call, unless another round proves it meanwhile.
+        """
+        orphans, self.orphans = self.orphans, []
+        taken: list[Claim] = []
+        for claim in orphans:
+            try:
+                again = self._coordination.claims.take_over(claim)
+            except CortexError as error:
+                self._watcher.note(f"{claim.task.task}: {error}")
+                self.orphans.append(claim)
+            else:
+                taken += [again] if again is not None else []
+        return taken
 
     def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed") -> None:
         """End a task without (another) attempt."""

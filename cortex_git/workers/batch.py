@@ -12,6 +12,7 @@ from typing import Any
 
 from cortex_git.errors import CortexError
 from cortex_git.models import Result
+from cortex_git.processes import hurry
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
@@ -22,6 +23,8 @@ from cortex_git.workers.committer import Committer
 from cortex_git.workers.pool import Died, Finished, Pool, Slot
 
 _TICK_S = 0.5
+_HURRY_S = 5.0
+"""Seconds that git calls may take in all after the second interrupt."""
 
 Merger = Callable[[Claim], tuple[Result, dict[str, bytes]]]
 """Carries out a batch's last task in this process: its result and the further files to publish with it."""
@@ -78,7 +81,9 @@ class BatchRun:
 
     def interrupt(self) -> None:
         """Drain: start nothing more. A second call ends what runs. Safe in a signal handler."""
-        self._killing = self._draining
+        if self._draining:
+            self._killing = self.report.killed = True
+            hurry(_HURRY_S)
         self._draining = True
         self.report.interrupted = True
         self._wake()
@@ -117,7 +122,7 @@ class BatchRun:
         for crash in (self._claimer.crash, self._committer.crash):
             if crash is not None:
                 raise crash
-        if self._pool.busy():
+        if self._pool.busy() or (self._attempts.orphans and not self._draining):
             return False
         if self._remote_lost():
             return True
@@ -161,6 +166,8 @@ class BatchRun:
             else:
                 self._released(event)
         self._drain_wakes()
+        for claim in self._attempts.take_over_orphans():
+            self._claimer.put_back(claim)
         if not self._draining:
             self._dispatch()
         if finished:
@@ -215,8 +222,8 @@ class BatchRun:
                 self._attempts.give_up(claim, reason, "timed_out")
             elif self._draining:
                 self._coordination.claims.release([claim])
-            elif (again := self._attempts.take_over(claim)) is not None:
-                self._claimer.put_back(again)
+            else:
+                self._attempts.orphans.append(claim)
         if not self._draining:
             self._pool.refill(event.slot)
 
@@ -241,3 +248,4 @@ class BatchRun:
             report.scan_wall_s = max(self._attempts.last_report - self._first_dispatch, 0.0)
         os.close(self._wake_read)
         os.close(self._wake_write)
+        hurry(None)

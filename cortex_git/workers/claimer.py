@@ -3,15 +3,16 @@
 Owns the claims that are held but not started. It gives them back when the work is drained.
 """
 
+import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.models import Task
-from cortex_git.state import monotonic
+from cortex_git.state import monotonic, uptime
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -87,6 +88,8 @@ class Claimer:
         self._changed = False
         self._taken_at: deque[float] = deque(maxlen=64)
         self._cycle_s = 0.2
+        self._proven_at = uptime()
+        """`state.uptime` when the oldest claim in hand was last known to be ours."""
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self.crash: BaseException | None = None
         self.problem: CortexError | None = None
@@ -103,13 +106,43 @@ class Claimer:
         self._thread.start()
 
     def take(self) -> Claim | None:
-        """The next claim to run, if one is in hand."""
+        """The next claim to run, if one is in hand.
+
+        Claims held for long are looked at first: while this host stood still (suspended, stopped) its
+        silence may have outlasted their lease, and others may have them now.
+        """
         with self._condition:
+            if not self._ready:
+                return None
+            lease_s = self._coordination.repository.settings.leases.lease_s
+            if uptime() - self._proven_at > lease_s / 2 and not self._prove_held():
+                return None
+            self._drop_finished()
             if not self._ready:
                 return None
             self._taken_at.append(time.monotonic())
             self._condition.notify()
             return self._ready.popleft()
+
+    def _drop_finished(self) -> None:
+        """Let go of the next claims while their task is known to be finished, by another host."""
+        while self._ready and self._coordination.is_finished(self._ready[0].task.task):
+            self._coordination.locks.release(self._ready.popleft().task.task)
+
+    def _prove_held(self) -> bool:
+        """Keep those claims in hand that are still ours; False where nothing can be started now."""
+        held = list(self._ready)
+        try:
+            ours = self._coordination.claims.still_ours(held)
+        except CortexError as error:
+            self.problem = error
+            return False
+        self._proven_at = uptime()
+        self._ready = deque(ours)
+        for claim in held:
+            if claim not in ours:
+                self._coordination.locks.release(claim.task.task)
+        return bool(ours)
 
     def put_back(self, claim: Claim) -> None:
         """Hold a claim again that was taken and could not be started, first in line."""
@@ -177,14 +210,19 @@ class Claimer:
         try:
             view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
             claims = self._coordination.claim(self._scope, count, self._worker, view)
-            self.looked, self.problem = True, None
+            self.looked, self.problem = True, None  # a problem is the last try's
         except CortexError as error:
             self.problem = error
+        except (OSError, sqlite3.Error) as error:
+            self.problem = EnvironmentProblem(f"{type(error).__name__}: {error}", "is the disk full?")
+        if self.problem is not None:
             self._wake()
             return False
         if claims:
             self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
         with self._condition:
+            if not self._ready:
+                self._proven_at = uptime()
             self._ready.extend(claims)
         self._wake()
         return bool(claims)

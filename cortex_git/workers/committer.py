@@ -14,6 +14,8 @@ from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.store.coordination import Coordination
 
 _MOST_PAUSE_S = 10.0
+_LOOK_S = 1.0
+"""How often the outbox is looked at although nobody said that something waits."""
 _GATHER_S = 0.015
 """Workers that started together end together: this short a wait lets one push carry them all."""
 
@@ -67,11 +69,13 @@ class Committer:
         while True:
             with self._condition:
                 if not self._waiting and not self._stopping:
-                    self._condition.wait(timeout=max(0.0, fold_at - time.monotonic()))
+                    self._condition.wait(timeout=max(0.0, min(_LOOK_S, fold_at - time.monotonic())))
                 if self._waiting and not self._urgent and not self._stopping:
                     self._condition.wait_for(lambda: self._urgent or self._stopping, timeout=_GATHER_S)
                 waiting, self._waiting, self._urgent = self._waiting, False, False
                 stopping = self._stopping
+            # An orphan of a command that died may save its result at any moment.
+            waiting = waiting or self._coordination.outbox.count() > 0
             if waiting:
                 pause = 0.1 if self._push() else min(pause * 2, _MOST_PAUSE_S)
             if stopping:

@@ -14,8 +14,8 @@ import socket
 import sys
 from contextlib import suppress
 
+from cortex_git.processes import in_session, signal_session
 from cortex_git.runners import load_runner
-from cortex_git.workers.processes import in_session, signal_session
 
 GRACE_S = 2.0
 """Seconds that workers get to save their results after the pool is gone."""

@@ -14,9 +14,10 @@ from multiprocessing.connection import Connection, wait
 from typing import cast
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.processes import signal_session
 from cortex_git.workers.messages import Assignment, Report, receive, send
-from cortex_git.workers.processes import signal_session
 from cortex_git.workers.spawning import Spawner
+from cortex_git.workers.worker import OUT_OF_TIME
 
 _BAD_STARTS = 3
 """Workers in a row that end before they are ready, before the pool gives up."""
@@ -152,6 +153,7 @@ class Pool:
         if slot.connection is not None:
             slot.connection.close()
         slot.connection = None
+        signal_session(slot.pid, signal.SIGKILL)  # what it started, should nobody else be left to do it
         status = self._spawner.status_of(slot.pid)
         died = Died(slot, slot.assignment, status, out_of_time=slot.told)
         if not slot.ready:
@@ -177,8 +179,9 @@ class Pool:
                 signal_session(slot.pid, signal.SIGKILL)
             elif now >= slot.ends_at and not slot.told:
                 slot.told = True
+                signal_session(slot.pid, signal.SIGTERM, but=slot.pid)
                 with suppress(ProcessLookupError):
-                    os.kill(slot.pid, signal.SIGTERM)
+                    os.kill(slot.pid, OUT_OF_TIME)
 
     def kill(self) -> None:
         """End every worker at once, with everything it started."""

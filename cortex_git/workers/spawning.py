@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.workers.processes import signal_session
+from cortex_git.processes import signal_session
 
 _START = (
     "import sys; sys.path.append(sys.argv.pop(1)); from importlib import import_module; "

@@ -13,17 +13,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
+from cortex_git.processes import signal_session
 from cortex_git.runners import RunContext, RunOutcome, load_runner
 from cortex_git.state import monotonic, now
 from cortex_git.workers.messages import Assignment, Report, receive, send, to_result
-from cortex_git.workers.processes import signal_session
 
 MOST_ERROR = 2000
 """Characters of an exception's text kept in a result."""
 
 
+OUT_OF_TIME = signal.SIGUSR1
+"""How the pool says that an attempt's time is up; SIGTERM, which anyone may send, only ends the worker."""
+
+
 class _OutOfTime(BaseException):
-    """The pool asked this attempt to end (SIGTERM). Not an Exception, so that no runner swallows it."""
+    """The pool asked this attempt to end. Not an Exception, so that no runner swallows it."""
 
 
 class Worker:
@@ -37,6 +41,7 @@ class Worker:
 
     def serve(self) -> None:
         """Work until told to exit, or until the pool is gone."""
+        signal.signal(OUT_OF_TIME, self._on_out_of_time)
         signal.signal(signal.SIGTERM, self._on_term)
         reader = threading.Thread(target=self._read, daemon=True)
         reader.start()
@@ -72,10 +77,13 @@ class Worker:
                 signal_session(os.getpid(), signal.SIGKILL)
             os._exit(1)
 
-    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_out_of_time(self, _number: int, _frame: FrameType | None) -> None:
         if self._busy:
             self._busy = False
             raise _OutOfTime
+
+    def _on_term(self, _number: int, _frame: FrameType | None) -> None:
+        """Finish what runs, then leave: a service manager signals every process, not only the pool."""
         self._inbox.put(None)
 
     def _attempt(self, assignment: Assignment) -> Report:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from gitworld import python
 
 from cortex_git.state import own_process
 from cortex_git.store.locks import Locks

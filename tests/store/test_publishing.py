@@ -49,7 +49,9 @@ def test_flushing_again_changes_nothing(coordination: Coordination) -> None:
     assert coordination.pull().results == before
 
 
-def test_a_lost_acknowledgement_is_noticed_and_published_once(hosts: Hosts, tmp_path: Path, bare: Path) -> None:
+def test_a_lost_acknowledgement_is_noticed_and_published_once(
+    hosts: Hosts, tmp_path: Path, bare: Path
+) -> None:
     one, two = hosts(2)
     add_tasks(one, 4)
     claims = claim_all(one)
@@ -119,7 +121,11 @@ def test_a_superseded_result_is_fenced_and_kept_and_the_others_go_through(hosts:
     assert report.fenced == [lost.record.nonce]
     fenced = f"refs/cortex/fenced/{lost.task.task}/{lost.record.nonce}"
     assert lost.record.nonce in git(bare, "show", f"{fenced}:coordination/results/b1/{lost.task.task}.json")
-    assert sorted(set(results_on(bare, *git(bare, "for-each-ref", "--format=%(refname)", "refs/cortex/results").split()))) == [
+    assert sorted(
+        set(
+            results_on(bare, *git(bare, "for-each-ref", "--format=%(refname)", "refs/cortex/results").split())
+        )
+    ) == [
         "b1-t000",
         "b1-t001",
         "b1-t002",
@@ -183,7 +189,6 @@ def test_a_copied_clone_takes_an_id_of_its_own(hosts: Hosts, tmp_path: Path, bar
     shutil.copytree(one.repository.folder, tmp_path / "copy", symlinks=True)
     copy = Coordination.open(tmp_path / "copy")
     assert copy.repository.host != one.repository.host
-    assert copy.repository.new_identity
     one.flush()
     copied = copy.flush()  # it inherited the outbox rows, and finds them published by nonce
     assert (sorted(copied.done), copied.fenced) == (sorted(c.record.nonce for c in first), [])

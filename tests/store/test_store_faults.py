@@ -24,7 +24,6 @@ from cortex_git.store import claims as claims_module
 from cortex_git.store import heartbeat, index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
-from cortex_git.store.identity import renew_identity
 from cortex_git.store.index import Scope
 from cortex_git.store.refs import Outcome
 from cortex_git.store.tasks import new_batch
@@ -32,11 +31,6 @@ from cortex_git.store.tasks import new_batch
 Hosts = Callable[[int], list[Coordination]]
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-@fault("GitTimedOut is no RemoteUnreachable: the claims just won are forgotten while their process lives")
 def test_claims_outlive_a_look_that_timed_out(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     (one,) = hosts(1)
     add_tasks(one, 1)
@@ -54,7 +48,6 @@ def test_claims_outlive_a_look_that_timed_out(hosts: Hosts, monkeypatch: pytest.
     assert [len(claim_all(one)) for _ in range(3)].count(1) == 1
 
 
-@fault("the lock folders of bids stay taken when the claims cannot be written")
 def test_a_claim_that_could_not_be_written_frees_its_lock(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,9 +66,6 @@ def test_a_claim_that_could_not_be_written_frees_its_lock(
     assert len(claim_all(coordination)) == 1
 
 
-@fault(
-    "a claim with our host id and another boot id counts as dead at once, so machine images rob each other"
-)
 def test_a_twin_with_our_id_is_not_robbed_at_once(
     tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +88,6 @@ def test_a_twin_with_our_id_is_not_robbed_at_once(
     assert claim_all(one) == []
 
 
-@fault("liveness is looked up in our own pid namespace: containers that share a clone rob each other")
 def test_a_process_in_another_pid_namespace_is_not_robbed_at_once(coordination: Coordination) -> None:
     apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
@@ -124,7 +113,6 @@ def test_a_process_in_another_pid_namespace_is_not_robbed_at_once(coordination: 
             child.stdin.close()
 
 
-@fault("a push that lands after it was given up is taken for a twin's, and the host gets a new id")
 def test_a_push_that_lands_late_is_known_as_our_own(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     (one,) = hosts(1)
     add_tasks(one, 2)
@@ -148,7 +136,6 @@ def test_a_push_that_lands_late_is_known_as_our_own(hosts: Hosts, monkeypatch: p
     assert one.repository.host == host
 
 
-@fault("after a new id nobody beats for the claims held under the old one: they run twice after a lease")
 def test_claims_of_a_host_that_took_a_new_id_stay_its_own(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,14 +143,13 @@ def test_claims_of_a_host_that_took_a_new_id_stay_its_own(
     add_tasks(one, 1)
     lease = claim_all(one)[0].record.lease_s
     assert claim_all(two) == []
-    one.repository.identity = renew_identity(one.repository.private)
+    one.repository.take_new_identity()
     assert heartbeat.beat(one.repository, 1)
     for module in (claims_module, heartbeat):
         monkeypatch.setattr(module, "monotonic", lambda: monotonic() + lease + 5)
     assert claim_all(two) == []
 
 
-@fault("a lock file that a killed git left on a tracking ref fails every pull for ever")
 def test_a_dead_git_s_lock_on_a_tracking_ref_is_cleared(hosts: Hosts) -> None:
     (one,) = hosts(1)
     add_tasks(one, 1)
@@ -176,7 +162,6 @@ def test_a_dead_git_s_lock_on_a_tracking_ref_is_cleared(hosts: Hosts) -> None:
     one.pull()
 
 
-@fault("an orphaned fetch does not hold the fetch lock, and moves the tracking refs back when it ends")
 def test_a_fetch_that_outlived_its_process_moves_nothing_back(hosts: Hosts, tmp_path: Path) -> None:
     one, two = hosts(2)
     add_tasks(two, 2)
@@ -209,7 +194,6 @@ def test_a_fetch_that_outlived_its_process_moves_nothing_back(hosts: Hosts, tmp_
     assert one.repository.refs.seen() == before
 
 
-@fault("Git.run answers a Ctrl-C with SIGKILL: a fast-forward is cut in the middle and index.lock stays")
 def test_ctrl_c_leaves_the_checkout_usable(hosts: Hosts) -> None:
     (one,) = hosts(1)
     folder = one.repository.folder
@@ -226,7 +210,6 @@ def test_ctrl_c_leaves_the_checkout_usable(hosts: Hosts) -> None:
     assert not (folder / ".git" / "index.lock").exists()
 
 
-@fault("a child of git that keeps stderr open (ssh with ControlPersist) is waited for, not git alone")
 def test_git_has_ended_when_git_has_ended(hosts: Hosts, bare: Path, tmp_path: Path) -> None:
     (one,) = hosts(1)
     ssh = tmp_path / "ssh"
@@ -239,7 +222,6 @@ def test_git_has_ended_when_git_has_ended(hosts: Hosts, bare: Path, tmp_path: Pa
     assert time.monotonic() - began < 3
 
 
-@fault("blobs[oid] raises KeyError for a path that is a submodule, in every pull of every host")
 def test_a_submodule_where_a_document_should_be_stops_nobody(hosts: Hosts) -> None:
     (one,) = hosts(1)
     add_tasks(one, 1)
@@ -257,7 +239,6 @@ def trial(name: str, batch: str, title: str = "trial") -> Task:
     return Task(task=name, batch=batch, title=title, runner="echo", created_at=now())
 
 
-@fault("two hosts may add one batch at once; the summary then runs before the batch is finished")
 def test_a_batch_added_by_two_hosts_at_once_is_not_summarised_early(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,7 +258,6 @@ def test_a_batch_added_by_two_hosts_at_once_is_not_summarised_early(
     assert len(still) < 2 or "n.merge" not in still
 
 
-@fault("the first document seen under an id stays for ever: hosts disagree about what a task is")
 def test_all_hosts_end_up_with_the_same_document_under_one_id(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,7 +277,6 @@ def test_all_hosts_end_up_with_the_same_document_under_one_id(
     assert index.task_of(one.repository, "same") == index.task_of(two.repository, "same")
 
 
-@fault("the heart's thread catches CortexError only, and ends without a word at a full disk")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_heart_goes_on_after_an_error_of_the_database(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
@@ -320,9 +299,6 @@ def test_a_heart_goes_on_after_an_error_of_the_database(
     assert len(beats) > 2
 
 
-@fault(
-    "without a remote there is no read-back: a claim whose git was killed after its commit is held by nobody"
-)
 def test_a_local_claim_is_ours_though_git_was_killed_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,7 +318,6 @@ def test_a_local_claim_is_ours_though_git_was_killed_after_it(
     assert [len(claim_all(alone)) for _ in range(3)].count(1) == 1
 
 
-@fault("the probe never reads a ref back, so a remote that hides our refs from fetches passes")
 def test_a_remote_that_hides_what_was_pushed_is_refused(tmp_path: Path, bare: Path) -> None:
     for namespace in ("refs/cortex", "refs/heads/cortex"):
         git(bare, "config", "--add", "uploadpack.hideRefs", namespace)
@@ -350,7 +325,6 @@ def test_a_remote_that_hides_what_was_pushed_is_refused(tmp_path: Path, bare: Pa
         create(tmp_path / "a", str(bare))
 
 
-@fault("sqlite3 errors after opening reach the person as an internal error, exit status 70")
 def test_a_damaged_database_is_said_so(hosts: Hosts) -> None:
     (one,) = hosts(1)
     add_tasks(one, 200)

@@ -194,13 +194,19 @@ def test_losing_the_process_that_forks_workers_costs_nothing(one_host: Coordinat
     assert report.published == 12
 
 
+def when_started(seen: Seen, count: int) -> None:
+    """Wait until so many attempts have begun."""
+    while len(seen.starts) < count:
+        time.sleep(0.01)
+
+
 def test_draining_publishes_what_runs_and_gives_back_the_rest(one_host: Coordination, seen: Seen) -> None:
     import threading
 
     add_tasks(one_host, 20, runner="sleep", context={"seconds": 0.6})
     with open_pool(one_host, ["sleep"], 2, "scan-worker") as pool:
         batch = BatchRun(one_host, pool, Scope(batch="b1"), watcher=seen)
-        threading.Timer(1.0, batch.interrupt).start()
+        threading.Thread(target=lambda: (when_started(seen, 2), batch.interrupt())).start()
         report = batch.run()
     assert report.interrupted
     assert 2 <= report.published == len(report.results) < 20
@@ -215,8 +221,14 @@ def test_a_second_interrupt_ends_what_runs_and_gives_it_back(one_host: Coordinat
     add_tasks(one_host, 4, runner="sleep", context={"seconds": 60})
     with open_pool(one_host, ["sleep"], 2, "scan-worker") as pool:
         batch = BatchRun(one_host, pool, Scope(batch="b1"), watcher=seen)
-        for delay in (1.0, 1.3):
-            threading.Timer(delay, batch.interrupt).start()
+
+        def twice() -> None:
+            when_started(seen, 2)
+            batch.interrupt()
+            time.sleep(0.3)
+            batch.interrupt()
+
+        threading.Thread(target=twice).start()
         report = batch.run()
     assert report.interrupted and report.published == 0
     assert one_host.pull().claims == {}

@@ -99,7 +99,9 @@ def test_the_first_signal_drains_and_the_exit_code_says_interrupted(tmp_path: Pa
     create(tmp_path / "host", str(bare))
     host = Coordination.open(tmp_path / "host")
     add_tasks(host, 30, runner="sleep", context={"seconds": 0.5})
-    child = start_cortex("spawn-workers", "--batch", "b1", "--count", "3", "--runner", "sleep", cwd=tmp_path / "host")
+    child = start_cortex(
+        "spawn-workers", "--batch", "b1", "--count", "3", "--runner", "sleep", cwd=tmp_path / "host"
+    )
     time.sleep(1.6)
     os.kill(child.pid, signal.SIGINT)
     _, errors = child.communicate(timeout=60)

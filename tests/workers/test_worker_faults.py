@@ -28,10 +28,6 @@ from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.pool import Pool
 
 
-def fault(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 @pytest.fixture
 def one_host(tmp_path: Path, bare: Path) -> Coordination:
     create(tmp_path / "host-0", str(bare))
@@ -82,9 +78,6 @@ def lose_once(
     monkeypatch.setattr(refs, "transaction", unsure)
 
 
-@fault(
-    "a takeover that did not arrive leaves our own old claim, which a living process never replaces: it hangs"
-)
 def test_a_lost_takeover_of_a_dead_worker_s_task_is_made_again(
     one_host: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +94,6 @@ def test_a_lost_takeover_of_a_dead_worker_s_task_is_made_again(
     assert (report.interrupted, report.published) == (False, 1)
 
 
-@fault("a fenced result whose push fails once is never pushed again, and the batch waits for it for ever")
 def test_a_fenced_result_that_could_not_be_kept_is_tried_again(
     one_host: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,9 +116,6 @@ def test_a_fenced_result_that_could_not_be_kept_is_tried_again(
     assert (report.interrupted, report.published, report.fenced) == (False, 1, 1)
 
 
-@fault(
-    "the outbox is looked at when this command enters something only: a late orphan's result waits for ever"
-)
 def test_a_result_saved_by_a_dead_command_s_worker_meanwhile_is_published(one_host: Coordination) -> None:
     add_tasks(one_host, 1)
     child = python(
@@ -151,7 +140,6 @@ def test_a_result_saved_by_a_dead_command_s_worker_meanwhile_is_published(one_ho
     assert not report.interrupted
 
 
-@fault("give_up needs the batch's document too: a task without one ends every run with an error")
 def test_a_task_whose_batch_is_unknown_costs_only_itself(one_host: Coordination) -> None:
     add_tasks(one_host, 1)
     folder = one_host.repository.folder
@@ -169,7 +157,6 @@ def test_a_task_whose_batch_is_unknown_costs_only_itself(one_host: Coordination)
     assert "b1-t000" in report.results
 
 
-@fault("any SIGTERM counts as the end of the time: a stopped service publishes 'timed_out' for what it ran")
 def test_a_worker_told_to_end_by_somebody_else_has_not_used_up_its_time(one_host: Coordination) -> None:
     add_tasks(one_host, 1, runner="sleep", context={"seconds": 1})
     with open_pool(one_host, ["sleep"], 1, "scan-worker") as pool:
@@ -179,7 +166,6 @@ def test_a_worker_told_to_end_by_somebody_else_has_not_used_up_its_time(one_host
     assert [result.status for result in report.results.values()] == ["completed"]
 
 
-@fault("an sqlite3 error in the claimer's thread ends the whole run, in the committer's it is tried again")
 def test_a_busy_database_does_not_end_the_claiming(
     one_host: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +184,6 @@ def test_a_busy_database_does_not_end_the_claiming(
     assert report.published == 4
 
 
-@fault("claims held ahead lose an attempt with each kill, and end as 'died in each attempt' without one run")
 def test_a_task_that_never_ran_is_not_failed_for_its_attempts(tmp_path: Path, bare: Path) -> None:
     create(tmp_path / "host", str(bare))
     host = Coordination.open(tmp_path / "host")
@@ -230,7 +215,6 @@ def hang(host: Coordination, folder: Path) -> Path:
     return pids
 
 
-@fault("shutting down joins the claimer and pushes with 120 s each: a second Ctrl-C cannot end a hung remote")
 def test_a_second_signal_ends_a_command_whose_remote_hangs(tmp_path: Path, bare: Path) -> None:
     create(tmp_path / "host", str(bare))
     host = Coordination.open(tmp_path / "host")
@@ -254,7 +238,6 @@ def test_a_second_signal_ends_a_command_whose_remote_hangs(tmp_path: Path, bare:
         child.communicate()
 
 
-@fault("a git that talks to a remote that hangs stays behind, for ever, when its command is killed")
 def test_kill_9_leaves_no_git_behind_that_hangs(tmp_path: Path, bare: Path) -> None:
     create(tmp_path / "host", str(bare))
     host = Coordination.open(tmp_path / "host")
@@ -268,7 +251,6 @@ def test_kill_9_leaves_no_git_behind_that_hangs(tmp_path: Path, bare: Path) -> N
     assert not alive(int(pids.read_text().split()[0]))
 
 
-@fault("nobody ends what a killed worker had started when the process that forked it was killed too")
 def test_what_a_killed_worker_started_is_ended_without_its_fork_server_too(
     one_host: Coordination, tmp_path: Path
 ) -> None:
@@ -293,7 +275,6 @@ def test_what_a_killed_worker_started_is_ended_without_its_fork_server_too(
     assert not alive(int((tmp_path / "pids").read_text().split()[0]))
 
 
-@fault("claims held ahead are started unseen: a host that stood still runs what others have finished")
 def test_a_claim_held_ahead_is_not_started_when_its_result_is_known(one_host: Coordination) -> None:
     add_tasks(one_host, 2, runner="sleep", context={"seconds": 2.0}, max_attempts=9)
     seen = Seen()

@@ -19,8 +19,9 @@ from types import FrameType
 
 import cortex_git
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.gitio import Git, kill_group
+from cortex_git.gitio import Git
 from cortex_git.models import Task
+from cortex_git.processes import kill_group
 from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create

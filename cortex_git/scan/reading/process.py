@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from cortex_git.gitio import Completed, Git, GitTimedOut, redact
+from cortex_git.gitio import DEFAULT_TIMEOUT_S, Completed, Git, GitTimedOut, redact
 from cortex_git.scan.reading.limits import Limits, restrict_process
 from cortex_git.scan.sources import REMOTE_SCHEMES, Credentials
 
@@ -73,11 +73,13 @@ class GuardedGit(Git):
             environment["GIT_ALLOW_PROTOCOL"] = ":".join(REMOTE_SCHEMES)
             settings += [f"protocol.{scheme}.allow=always" for scheme in REMOTE_SCHEMES]
             _add_credentials(environment, settings, credentials or Credentials())
-        super().__init__(directory, environment=environment, config=settings)
+        super().__init__(directory, environment=environment, config=settings, bounded=False)
         self._limits = limits
 
-    def start(self, *args: str, stdin: int | BinaryIO | None = None) -> "subprocess.Popen[bytes]":
-        process = super().start(*args, stdin=stdin)
+    def start(
+        self, *args: str, stdin: int | BinaryIO | None = None, timeout: float = DEFAULT_TIMEOUT_S
+    ) -> "subprocess.Popen[bytes]":
+        process = super().start(*args, stdin=stdin, timeout=timeout)
         restrict_process(process.pid, self._limits.git_memory_bytes, self._limits.download_bytes)
         return process
 

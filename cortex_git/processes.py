@@ -1,0 +1,124 @@
+"""Ending processes with everything they started, in time, and when we are killed ourselves.
+
+Owns how long a process may take and how it is made to end. Knows nothing of what it does.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+_GRACE_S = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+_LOOK_S = 0.5
+"""How often a process that does not end is looked at."""
+_hurry_until: float | None = None
+
+
+class TookTooLong(Exception):
+    """The process did not end in time and was ended."""
+
+
+def hurry(seconds: float | None) -> None:
+    """Until it is called with None, nothing that `finished` waits for may go on past `seconds` from now.
+
+    For the second Ctrl-C: a remote that hangs must not hold the command.
+    """
+    global _hurry_until
+    _hurry_until = None if seconds is None else time.monotonic() + seconds
+
+
+def finished(
+    process: "subprocess.Popen[bytes]", stdin: bytes | None, timeout_s: float
+) -> tuple[bytes, bytes]:
+    """Feed a process and wait for its end; its standard output and error.
+
+    Returns when the process has ended, although something it started (an ssh master) keeps a pipe open.
+    Raises TookTooLong; on any exception the process group is ended, softly first.
+    """
+    deadline = time.monotonic() + timeout_s
+    given: bytes | None = stdin
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            if _hurry_until is not None:
+                left = min(left, _hurry_until - time.monotonic())
+            try:
+                return process.communicate(given, timeout=max(0.01, min(left, _LOOK_S)))
+            except subprocess.TimeoutExpired as late:
+                if process.poll() is not None:
+                    return late.stdout or b"", late.stderr or b""
+                if left <= 0:
+                    raise TookTooLong from None
+            given = None  # what was given is being written still; it may not be given twice
+    except BaseException:
+        end_group(process)
+        raise
+
+
+def end_group(process: "subprocess.Popen[bytes]", grace_s: float = _GRACE_S) -> None:
+    """SIGTERM to a process group we started, SIGKILL after the grace: git cleans its lock files up."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+    kill_group(process)
+
+
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and its group at once, and reap it. Does nothing to one that has ended."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@cache
+def _bound_by() -> tuple[str, ...]:
+    """What makes a command end with us and in time, where the system has it (util-linux, coreutils)."""
+    setpriv, limit = shutil.which("setpriv"), shutil.which("timeout")
+    return (setpriv, "--pdeathsig", "TERM", limit, "--kill-after=5") if setpriv and limit else ()
+
+
+def bound(command: list[str], limit_s: float) -> list[str]:
+    """`command`, made to end (with its group) when this process is killed, and after `limit_s` seconds.
+
+    Elsewhere than on Linux the command as it is: then a remote that hangs can leave it behind.
+    """
+    wrapping = _bound_by()
+    return [*wrapping, f"{limit_s:g}", *command] if wrapping else command
+
+
+def in_session(leader: int) -> list[int]:
+    """Process ids of the session that `leader` leads, the leader last."""
+    members = [pid for pid in _all_processes() if _session(pid) == leader]
+    return [pid for pid in members if pid != leader] + [pid for pid in members if pid == leader]
+
+
+def signal_session(leader: int, number: signal.Signals, *, but: int | None = None) -> None:
+    """Signal every process of the session, `but` one; those that end meanwhile are passed over."""
+    for pid in in_session(leader):
+        if pid != but:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+
+def _all_processes() -> list[int]:
+    proc = Path("/proc")
+    if (proc / "self").exists():
+        return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
+    import psutil
+
+    return list(psutil.pids())
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
