@@ -1,6 +1,7 @@
 """A benchmark leaves nothing behind: no folder, no process, however it ends."""
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -37,7 +38,7 @@ def test_programs_run_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_programs_over_their_time_are_ended_with_what_they_started(tmp_path: Path) -> None:
-    script = f"{sys.executable} -c 'import time; time.sleep(60)' & echo $! > child; wait"
+    script = f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(60)' & echo $! > child; wait"
     with pytest.raises(EnvironmentProblem, match="took over"):
         run_together([_command(tmp_path, "slow", script)], 1.0)
     child = int((tmp_path / "child").read_text())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from command_line import Command
 from gitworld import start_cortex
 
-PROGRAM = f"{sys.executable} -m cortex_git"
+PROGRAM = f"{shlex.quote(sys.executable)} -m cortex_git"
 LATIN = "Zoë \u2603 \U0001f600"
 
 
