@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A quick look each time, so that the whole suite stays short; a thorough one with HYPOTHESIS_PROFILE=full.
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("full", max_examples=500, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 CHECKOUT = Path(__file__).parents[1]
 _REAL_CONNECT = socket.socket.connect
