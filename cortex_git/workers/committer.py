@@ -16,8 +16,9 @@ from cortex_git.store.coordination import Coordination
 _MOST_PAUSE_S = 10.0
 _LOOK_S = 1.0
 """How often the outbox is looked at although nobody said that something waits."""
-_GATHER_S = 0.015
-"""Workers that started together end together: this short a wait lets one push carry them all."""
+_GATHER_S = 0.06
+"""Workers that started together end together: this short a wait lets one push carry them all. It ends
+at once when no worker is busy any more."""
 
 
 class Committer:
