@@ -15,7 +15,7 @@ from cortex_git.models import ClaimRecord, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, singles
-from cortex_git.store.heartbeat import silent_for
+from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.index import View
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
@@ -86,8 +86,7 @@ class Claims:
         for new in taken:
             if new.task.task == claim.task.task:
                 return new
-        ref = self._ref(claim.task)
-        if self._repository.refs.read_back([ref]).get(ref) == claim.oid:
+        if self.still_ours([claim]):
             raise EnvironmentProblem(f"task {claim.task.task} could not be taken over", "it is tried again")
         return None
 
@@ -170,7 +169,7 @@ class Claims:
         if record.host not in (repository.host, *repository.former_hosts):
             # Both are looked at, so that both clocks run from the first sight on.
             claim_age = self._seen_for(task, oid)
-            heartbeat = silent_for(self._repository, record.host, view.hosts.get(record.host, ""))
+            heartbeat = seen_for(self._repository, "host", record.host, view.hosts.get(record.host, ""))
             return True if min(claim_age, heartbeat) > record.lease_s else None
         if record.boot_id != boot_id():
             # The machine was started anew, or an image or a container shares our id: only silence tells.
@@ -185,15 +184,8 @@ class Claims:
         return self._repository.state.execute(query, (oid,)).fetchone() is not None
 
     def _seen_for(self, task: str, oid: str) -> float:
-        """Seconds since this host first saw this very claim object, by its own clock."""
-        state = self._repository.state
-        query = "SELECT oid, boot, first_seen FROM claims_seen WHERE task = ?"
-        row = state.execute(query, (task,)).fetchone()
-        if row is None or (row[0], row[1]) != (oid, boot_id()):
-            values = (task, oid, boot_id(), monotonic())
-            state.execute("INSERT OR REPLACE INTO claims_seen VALUES (?, ?, ?, ?)", values)
-            return 0.0
-        return float(monotonic() - row[2])
+        """Seconds since this host first saw this very claim object."""
+        return seen_for(self._repository, "claim", task, oid)
 
     def _fresh(self, task: Task, worker: str) -> ClaimRecord:
         pid, started, boot = own_process()

@@ -75,12 +75,14 @@ class Coordination:
         """Tasks in scope without a result, as of the last pull."""
         return index.count_open(self.repository, scope)
 
-    def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> None:
-        """Enter results into the outbox; they are safe on this disk when this returns."""
-        self.outbox.add(
+    def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> list[Result]:
+        """Enter results into the outbox; they are safe on this disk when this returns, as they are then."""
+        entries = [
             result_entry(result, claim.oid, self.result_path(claim.task), extra)
             for claim, result, extra in outcomes
-        )
+        ]
+        self.outbox.add(entry for entry, _ in entries)
+        return [result for _, result in entries]
 
     def result_path(self, task: Task) -> str:
         """Where the task's result belongs: beside the task, as its batch was laid out."""
@@ -93,10 +95,7 @@ class Coordination:
     def add_batch(self, batch: Batch, members: Sequence[Task]) -> None:
         """Publish a new sealed batch with its tasks."""
         self.pull()
-        row = self.repository.state.execute(
-            "SELECT 1 FROM batches WHERE batch = ?", (batch.batch,)
-        ).fetchone()
-        if row is not None:
+        if index.find_batch(self.repository.state, batch.batch) is not None:
             raise BadInput(f"batch {batch.batch!r} exists already", "choose another name, or --resume it")
         self._add(tasks.batch_documents(batch, members))
 

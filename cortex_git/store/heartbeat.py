@@ -64,14 +64,17 @@ def _beat(repository: Repository, host: str, workers: int) -> bool:
         return True
 
 
-def silent_for(repository: Repository, host: str, oid: str) -> float:
-    """Seconds since this clone first saw `host` with its current heartbeat object; kept across commands."""
+def seen_for(repository: Repository, kind: str, name: str, oid: str) -> float:
+    """Seconds since this clone first saw the `host` or `claim` of that name with this very object.
+
+    By this clone's own clock, and kept across commands.
+    """
     state = repository.state
-    query = "SELECT oid, boot, first_seen FROM hosts_seen WHERE host = ?"
-    row = state.execute(query, (host,)).fetchone()
+    what = f"{kind} {name}"
+    row = state.execute("SELECT oid, boot, first_seen FROM sightings WHERE what = ?", (what,)).fetchone()
     if row is None or (row[0], row[1]) != (oid, boot_id()):
-        values = (host, oid, boot_id(), monotonic())
-        state.execute("INSERT OR REPLACE INTO hosts_seen VALUES (?, ?, ?, ?)", values)
+        values = (what, oid, boot_id(), monotonic())
+        state.execute("INSERT OR REPLACE INTO sightings VALUES (?, ?, ?, ?)", values)
         return 0.0
     return float(monotonic() - row[2])
 

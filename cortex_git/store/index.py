@@ -148,8 +148,7 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
     Where two hosts added different documents under one id at the same moment, the one with the smaller
     blob id stays, on every host, whichever it saw first.
 
-    Whoever can push can write such a file, and it must not stop everybody else's work; `doctor`
-    reads the branch itself and names them.
+    Whoever can push can write such a file, and it must not stop everybody else's work.
     """
     place = layout.place_of(path)
     try:
@@ -223,8 +222,8 @@ def _rotated(levels: dict[int, list[str]], host: str) -> Iterable[str]:
 def _mergeable(state: sqlite3.Connection, task: str) -> bool:
     """Whether every other task of the sealed batch has a result, also those another host added to it."""
     name = task.removesuffix(MERGE_SUFFIX)
-    body = state.execute("SELECT body FROM batches WHERE batch = ?", (name,)).fetchone()
-    if body is None or not (batch := Batch.parse(body[0], name)).sealed:
+    batch = find_batch(state, name)
+    if batch is None or not batch.sealed:
         return False
     query = (
         "SELECT count(r.task), count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"
@@ -234,28 +233,44 @@ def _mergeable(state: sqlite3.Connection, task: str) -> bool:
     return bool(done == known >= batch.tasks)
 
 
+def find_task(state: sqlite3.Connection, task: str) -> Task | None:
+    """The task document; None when this clone knows of none."""
+    row = state.execute("SELECT body FROM tasks WHERE task = ?", (task,)).fetchone()
+    return None if row is None else Task.parse(row[0], task)
+
+
+def find_batch(state: sqlite3.Connection, batch: str) -> Batch | None:
+    """The batch document; None when this clone knows of none."""
+    row = state.execute("SELECT body FROM batches WHERE batch = ?", (batch,)).fetchone()
+    return None if row is None else Batch.parse(row[0], batch)
+
+
 def task_of(repository: Repository, task: str) -> Task:
     """The task document. Raises BadInput when this clone knows of none."""
-    body = repository.state.execute("SELECT body FROM tasks WHERE task = ?", (task,)).fetchone()
-    if body is None:
-        raise BadInput(f"no task {task!r} in {repository.folder}", "see `cortex-git task list`")
-    return Task.parse(body[0], task)
+    found = find_task(repository.state, task)
+    if found is None:
+        raise _no("task", task, repository)
+    return found
 
 
 def path_of(repository: Repository, task: str) -> str:
     """Where the task's document lies. Raises BadInput when this clone knows of none."""
     row = repository.state.execute("SELECT path FROM tasks WHERE task = ?", (task,)).fetchone()
     if row is None:
-        raise BadInput(f"no task {task!r} in {repository.folder}", "see `cortex-git task list`")
+        raise _no("task", task, repository)
     return str(row[0])
 
 
 def batch_of(repository: Repository, batch: str) -> Batch:
     """The batch document. Raises BadInput when this clone knows of none."""
-    body = repository.state.execute("SELECT body FROM batches WHERE batch = ?", (batch,)).fetchone()
-    if body is None:
-        raise BadInput(f"no batch {batch!r} in {repository.folder}", "see `cortex-git task list`")
-    return Batch.parse(body[0], batch)
+    found = find_batch(repository.state, batch)
+    if found is None:
+        raise _no("batch", batch, repository)
+    return found
+
+
+def _no(what: str, name: str, repository: Repository) -> BadInput:
+    return BadInput(f"no {what} {name!r} in {repository.folder}", "see `cortex-git task list`")
 
 
 def with_result(repository: Repository, tasks: Sequence[str]) -> set[str]:

@@ -89,9 +89,10 @@ class Locks:
         return True
 
     def _clear_dead(self, task: str) -> bool:
-        """Move a dead owner's lock aside. Looking and moving are one step under a lock of their own,
+        """Move a dead owner's lock aside.
 
-        because a rename alone could take a newer, living lock.
+        Looking and moving are one step under a lock of their own, because a rename alone could take a
+        newer, living lock.
         """
         path = self.path(task)
         with file_lock(self._clearing):

@@ -97,15 +97,21 @@ class Publisher:
 
     def _landed(self, intent: Intent) -> bool:
         """Whether a push without acknowledgement took place: the ref stands where it would have put it."""
-        refs = self._repository.refs
-        ref = f"{refs.namespace}/results/{intent.host}"
-        return refs.read_back([ref]).get(ref) == intent.tip
+        return self._tip_of(intent.host) == intent.tip
+
+    def _tip_of(self, host: str) -> str | None:
+        """Where a host's result ref stands now, on the remote itself."""
+        ref = self._repository.results_ref(host)
+        return self._repository.refs.read_back([ref]).get(ref)
+
+    def _settled(self, intent: Intent, report: Published) -> None:
+        self._outbox.acknowledge(intent)
+        report.done += intent.nonces
 
     def _acknowledged(
         self, intent: Intent, entries: Sequence[Entry], base: str | None, report: Published
     ) -> None:
-        self._outbox.acknowledge(intent)
-        report.done += intent.nonces
+        self._settled(intent, report)
         state = self._repository.state
         places = [(path, content) for entry in entries for path, content in entry.files.items()]
         with transaction(state):
@@ -126,19 +132,16 @@ class Publisher:
         """Decide pushes that a dead leader left undecided."""
         for intent in self._outbox.intents():
             if self._landed(intent):
-                self._outbox.acknowledge(intent)
-                report.done += intent.nonces
+                self._settled(intent, report)
             else:
                 self._outbox.give_up(intent)
 
     def _landed_late(self, report: Published) -> bool:
         """Whether our ref stands where a push would have put it that we had given up: then it is done."""
-        refs = self._repository.refs
+        tip = self._tip_of(self._repository.host)
         for intent in self._outbox.intents("given up"):
-            ref = f"{refs.namespace}/results/{intent.host}"
-            if intent.host == self._repository.host and refs.read_back([ref]).get(ref) == intent.tip:
-                self._outbox.acknowledge(intent)
-                report.done += intent.nonces
+            if (intent.host, intent.tip) == (self._repository.host, tip):
+                self._settled(intent, report)
                 return True
         return False
 
@@ -146,27 +149,25 @@ class Publisher:
         """Results whose claim is no longer ours: published already if their nonce is found, else fenced."""
         if not stale:
             return False
-        pull(self._repository)
-        published = self._published(stale)
-        self._outbox.settle(published, "done")
-        report.done += published
+        published = self._settle_published(stale, report)
         self._outbox.settle([entry.nonce for entry in stale if entry.nonce not in published], "fencing")
         return True
 
-    def _published(self, entries: Sequence[Entry]) -> list[str]:
-        """Nonces of those entries whose own result is on some result ref or on the branch."""
+    def _settle_published(self, entries: Sequence[Entry], report: Published) -> list[str]:
+        """Those entries are done whose own nonce is on some result ref or on the branch; their nonces."""
+        pull(self._repository)
         nonces = {r.task: r.nonce for r in read_results(self._repository, [e.task for e in entries])}
-        return [entry.nonce for entry in entries if nonces.get(entry.task) == entry.nonce]
+        published = [entry.nonce for entry in entries if nonces.get(entry.task) == entry.nonce]
+        self._outbox.settle(published, "done")
+        report.done += published
+        return published
 
     def _leave_identity(self, entries: Sequence[Entry], report: Published) -> None:
         """Our result ref has a tip that this clone did not make: a copy of it publishes under our id.
 
         We take a new id, after looking whether anything that waits here was published by the copy.
         """
-        pull(self._repository)
-        published = self._published(entries)
-        self._outbox.settle(published, "done")
-        report.done += published
+        self._settle_published(entries, report)
         self._repository.take_new_identity()
 
     def _keep_fenced(self, report: Published) -> None:
@@ -204,7 +205,19 @@ def newest_of_each_task(entries: Sequence[Entry]) -> list[Entry]:
     return list({entry.task if entry.claim else entry.nonce: entry for entry in entries}.values())
 
 
-def result_entry(result: Result, claim: str, path: str, extra: dict[str, bytes] | None = None) -> Entry:
-    """The outbox entry that publishes `result` and ends its claim (the ref's object id)."""
+def result_entry(
+    result: Result, claim: str, path: str, extra: dict[str, bytes] | None = None
+) -> tuple[Entry, Result]:
+    """The outbox entry that publishes a result and ends its claim (the ref's object id), and that result.
+
+    A runner may answer with what JSON can say and a document cannot, such as a thousand nested lists:
+    then the result is a failure that says so.
+    """
+    try:
+        body = result.to_bytes()
+    except (ValueError, RecursionError) as error:
+        reason = f"its answer cannot be stored: {error}"[:500]
+        result = result.model_copy(update={"status": "failed", "output": {}, "error": reason})
+        body = result.to_bytes()
     message = f"feat({result.master}): {result.worker} {result.status} {result.task}"
-    return Entry(result.nonce, result.task, claim, message, {path: result.to_bytes(), **(extra or {})})
+    return Entry(result.nonce, result.task, claim, message, {path: body, **(extra or {})}), result

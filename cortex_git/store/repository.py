@@ -72,7 +72,10 @@ class Repository:
     @property
     def own_results(self) -> str:
         """The ref that only this host publishes to."""
-        return f"{self.refs.namespace}/results/{self.host}"
+        return self.results_ref(self.host)
+
+    def results_ref(self, host: str) -> str:
+        return f"{self.refs.namespace}/results/{host}"
 
     def claim_ref(self, task: str) -> str:
         return f"{self.refs.namespace}/claims/{task}"

@@ -21,14 +21,14 @@ def read_results(repository: Repository, tasks: Sequence[str]) -> list[Result]:
     return _read(repository, [places[task] for task in tasks if task in places])
 
 
-def results_in(repository: Repository, scope: Scope, limit: int = -1) -> list[Result]:
-    """The results of the tasks in scope, by task id; the `limit` newest batches' when given."""
+def results_in(repository: Repository, scope: Scope) -> list[Result]:
+    """The results of the tasks in scope, of the newest tasks first."""
     condition, values = scope.where
     query = (
         "SELECT r.path, r.oid FROM results r JOIN tasks t ON t.task = r.task"  # noqa: S608
-        f" WHERE {condition} ORDER BY t.created_at DESC, t.task LIMIT ?"
+        f" WHERE {condition} ORDER BY t.created_at DESC, t.task"
     )
-    return _read(repository, repository.state.execute(query, (*values, limit)).fetchall())
+    return _read(repository, repository.state.execute(query, values).fetchall())
 
 
 def _read(repository: Repository, places: Sequence[tuple[str, str]]) -> list[Result]:

@@ -76,11 +76,8 @@ def added_documents(repository: Repository, tasks: Sequence[Task]) -> Entry | No
 
 
 def _open_batch(repository: Repository, name: str) -> Batch | None:
-    row = repository.state.execute("SELECT body FROM batches WHERE batch = ?", (name,)).fetchone()
-    if row is None:
-        return None
-    batch = Batch.parse(row[0], name)
-    if batch.sealed:
+    batch = index.find_batch(repository.state, name)
+    if batch is not None and batch.sealed:
         raise BadInput(f"batch {name!r} is sealed: no task can be added to it", "choose another --batch")
     return batch
 
@@ -88,10 +85,9 @@ def _open_batch(repository: Repository, name: str) -> Batch | None:
 def _same_exists(repository: Repository, task: Task) -> bool:
     if task.task in RESERVED:
         raise BadInput(f"task id {task.task!r} is reserved", "choose another id")
-    row = repository.state.execute("SELECT body FROM tasks WHERE task = ?", (task.task,)).fetchone()
-    if row is None:
+    existing = index.find_task(repository.state, task.task)
+    if existing is None:
         return False
-    existing = Task.parse(row[0], task.task)
     if existing.model_copy(update={"created_at": task.created_at}) != task:
         raise BadInput(
             f"task {task.task!r} exists already with another content (batch {existing.batch})",

@@ -176,26 +176,11 @@ class Attempts:
         # Noted first: another process of this clone may publish them the moment they are recorded.
         with self._guard:
             self._unpublished |= {claim.record.nonce: claim for claim, _, _ in outcomes}
-        outcomes = [self._storable(outcome) for outcome in outcomes]
-        self._coordination.record(outcomes)
+        recorded = self._coordination.record(outcomes)
         self._notify()
-        for claim, result, _ in outcomes:
-            self.report.results[claim.task.task] = result
+        for result in recorded:
+            self.report.results[result.task] = result
             self._watcher.finished(result)
-
-    @staticmethod
-    def _storable(outcome: Outcome) -> Outcome:
-        """The outcome, or a failure in its place where its answer cannot be written down.
-
-        A runner may answer with what JSON can say and a document cannot, such as a thousand nested lists.
-        """
-        claim, result, files = outcome
-        try:
-            result.to_bytes()
-        except (ValueError, RecursionError) as error:
-            reason = f"its answer cannot be stored: {error}"[:500]
-            result = result.model_copy(update={"status": "failed", "output": {}, "error": reason})
-        return claim, result, files
 
     def settle(self) -> None:
         """See which results are acknowledged by now, whichever process of this clone pushed them."""

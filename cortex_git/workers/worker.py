@@ -137,7 +137,7 @@ def save_unrecorded(held: list[tuple[Assignment, Report]]) -> None:
     from cortex_git.store.publishing import result_entry
 
     outbox = Coordination.open(Path(finished[0][0].repository)).outbox
-    outbox.add(result_entry(to_result(a, r), a.claim, a.path) for a, r in finished)
+    outbox.add(result_entry(to_result(a, r), a.claim, a.path)[0] for a, r in finished)
 
 
 def serve(descriptor: int) -> None:
