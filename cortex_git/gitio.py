@@ -181,9 +181,8 @@ class Git:
             )
         except git.exc.GitCommandNotFound as error:
             raise EnvironmentProblem("git was not found", "install git 2.30 or newer") from error
-        interruptible = wrapper
-        popen = cast("subprocess.Popen[bytes]", interruptible.proc)
-        interruptible.proc = None  # GitPython would terminate it when the wrapper goes out of scope
+        popen = cast("subprocess.Popen[bytes]", wrapper.proc)
+        wrapper.proc = None  # GitPython would terminate it when the wrapper goes out of scope
         return popen
 
     def run(
@@ -220,7 +219,7 @@ class Git:
         """git with open pipes; killed, group and all, when the block is left or `timeout` passes."""
         import threading
 
-        process = self.start(*args, stdin=subprocess.PIPE)
+        process = self.start(*args, stdin=subprocess.PIPE, timeout=timeout)
         watchdog = threading.Timer(timeout, kill_group, args=(process,))
         watchdog.daemon = True
         watchdog.start()

@@ -21,7 +21,6 @@ MERGE_SUFFIX = ".merge"
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 TaskId = Annotated[str, StringConstraints(pattern=TASK_PATTERN)]
-ObjectId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 
 class Expert(StrEnum):

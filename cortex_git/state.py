@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from cortex_git.errors import EnvironmentProblem
+from cortex_git.errors import CortexError, EnvironmentProblem
 
 VERSION = 1
 _TABLES = """
@@ -75,6 +75,17 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
             "check the disk; moved aside, all of it but the outbox is made anew",
         ) from error
     return connection
+
+
+PASSING: tuple[type[Exception], ...] = (CortexError, OSError, sqlite3.Error)
+"""Errors that a thread outlives: a remote away, a full disk, a busy database."""
+
+
+def problem_of(error: Exception) -> CortexError:
+    """One of the `PASSING` errors as one that a person can be told."""
+    if isinstance(error, CortexError):
+        return error
+    return EnvironmentProblem(f"{type(error).__name__}: {error}", "is the disk full?")
 
 
 @contextmanager

@@ -39,6 +39,11 @@ class Source:
     """Branch, tag or full commit id; None for the repository's HEAD."""
 
     @property
+    def context(self) -> dict[str, str]:
+        """What a scan task says of it beside its name: the address, and the ref where one was given."""
+        return {"url": self.url} | ({"ref": self.ref} if self.ref else {})
+
+    @property
     def local(self) -> bool:
         """Whether the repository is read in place."""
         return self.url.startswith("/")

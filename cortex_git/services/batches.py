@@ -5,7 +5,7 @@ Owns the life of the pool around a batch run, and the fold at its end.
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -16,7 +16,7 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.batch import BatchRun, Merger
-from cortex_git.workers.pool import Pool
+from cortex_git.workers.pool import Pool, running
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 
 
@@ -34,22 +34,13 @@ def worker_name(worker_type: str) -> Callable[[int], str]:
     return lambda number: f"worker-{kind}-{number:03d}"
 
 
-@contextmanager
 def open_pool(
     coordination: Coordination, runners: Sequence[str], size: int, worker_type: str, *, cold: bool = False
-) -> Iterator[Pool]:
+) -> AbstractContextManager[Pool]:
     """A pool of `size` workers, started; its processes are gone when the block is left, however."""
     spawner: Spawner = ColdSpawner(runners) if cold else WarmSpawner(runners)
     grace_s = coordination.repository.settings.pool.grace_s
-    pool = Pool(spawner, size, worker_name(worker_type), grace_s)
-    try:
-        pool.start()
-        yield pool
-    except BaseException:
-        pool.kill()
-        raise
-    finally:
-        pool.close()
+    return running(Pool(spawner, size, worker_name(worker_type), grace_s))
 
 
 def run_tasks(

@@ -110,7 +110,7 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
 
 
 def _task(batch: Batch, name: str, source: Source) -> Task:
-    context = {"url": source.url} | ({"ref": source.ref} if source.ref else {})
+    context: dict[str, Any] = dict(source.context)
     title = f"Scan {source.repo}"[:500]
     return Task(
         task=name, batch=batch.batch, title=title, repo=source.repo, context=context, created_at=now()

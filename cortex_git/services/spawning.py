@@ -69,7 +69,7 @@ def spawn_one(
             claim = claims[0]
         claim = replace(claim, task=overrides.apply(claim.task))
         scope = Scope(batch=claim.task.batch)
-        options = _options(runners)
+        options = _for_scans(coordination, runners).options
         ended = run_tasks(coordination, pool, scope, watcher, options=options, given=[claim])
     return claim, ended.report.results.get(claim.task.task), ended
 
@@ -109,29 +109,35 @@ def spawn_many(
         load_runner(name)
     kind = scope.type or tasks[0].type
     coordination.flush()  # what an earlier command left is not to be run again
-    with open_pool(coordination, runners, min(count, max(len(tasks), 1)), kind, cold=cold) as pool:
+    with open_pool(coordination, runners, min(count, len(tasks)), kind, cold=cold) as pool:
+        scans = _for_scans(coordination, runners)
         return run_tasks(
             coordination,
             pool,
             scope,
             watcher,
-            options=_options(runners),
+            options=scans.options,
             runner=runner,
-            merger=_merger(coordination, runners),
+            merger=scans.merger,
         )
 
 
-def _options(runners: Sequence[str]) -> Mapping[str, Any]:
-    """What the runners of this host are told; a scan needs its database and credentials programs."""
-    return options_for(choose_database(sample=False), ScanRequest()) if "scan" in runners else {}
+@dataclass(frozen=True, slots=True)
+class _ForScans:
+    """What a scan's tasks need beyond the task: this host's options, and who carries out last tasks."""
+
+    options: Mapping[str, Any]
+    merger: Merger | None
 
 
-def _merger(coordination: Coordination, runners: Sequence[str]) -> Merger | None:
-    """Who carries out last tasks: only scan batches have any."""
+def _for_scans(coordination: Coordination, runners: Sequence[str]) -> _ForScans:
+    """Nothing where no task in scope is a scan: only scan batches have last tasks."""
     if "scan" not in runners:
-        return None
-    line = choose_database(sample=False).line
-    return lambda claim: merge_scan(coordination, claim, line)
+        return _ForScans({}, None)
+    database = choose_database(sample=False)
+    return _ForScans(
+        options_for(database, ScanRequest()), lambda claim: merge_scan(coordination, claim, database.line)
+    )
 
 
 def sized(queue: int, policy: str, count: int | None, most: int) -> Target:

@@ -21,7 +21,6 @@ KEYS = (
     "batch", "max_attempts",
 )  # fmt: skip
 """What a line of `task add --file` may have."""
-DEFAULT_BATCH = "tasks"
 
 
 def make_task(values: Mapping[str, Any], batch: str) -> Task:
@@ -76,8 +75,7 @@ def _scan_source(repo: str, context: Mapping[str, Any]) -> tuple[str, dict[str, 
     from cortex_git.scan.sources import parse_source
 
     source = parse_source(repo)
-    ref = {"ref": source.ref} if source.ref else {}
-    return source.repo, {**context, "url": source.url, **ref}
+    return source.repo, {**context, **source.context}
 
 
 def parse_context(text: str | None) -> dict[str, Any] | None:

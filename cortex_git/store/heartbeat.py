@@ -6,12 +6,10 @@ own clock, from when it first saw the current heartbeat; clocks are never compar
 
 import json
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 
-from cortex_git.errors import CortexError
-from cortex_git.state import boot_id, monotonic, now
+from cortex_git.state import PASSING, boot_id, monotonic, now
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.pulling import file_lock
@@ -100,5 +98,5 @@ class Heart:
         while not self._stopped.wait(self._repository.settings.leases.heartbeat_s):
             try:
                 beat(self._repository, self._workers())
-            except (CortexError, OSError, sqlite3.Error):
+            except PASSING:
                 continue  # an unreachable remote, a full disk: the next beat is in a moment

@@ -22,7 +22,6 @@ class Capabilities:
 
     namespace: str
     atomic: bool
-    deletes: bool
 
 
 def probe(git: Git, remote: str, branch: str) -> Capabilities:
@@ -33,7 +32,7 @@ def probe(git: Git, remote: str, branch: str) -> Capabilities:
         refs = RemoteRefs(git, remote, namespace, branch)
         problem = _try(refs)
         if problem is None:
-            return Capabilities(namespace, atomic=True, deletes=True)
+            return Capabilities(namespace, atomic=True)
         reasons.append(f"{namespace}: {problem}")
     raise EnvironmentProblem(
         f"remote {redact(remote)} cannot coordinate ({'; '.join(reasons)})",

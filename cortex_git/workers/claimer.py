@@ -3,16 +3,15 @@
 Owns the claims that are held but not started. It gives them back when the work is drained.
 """
 
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from cortex_git.errors import CortexError, EnvironmentProblem
+from cortex_git.errors import CortexError
 from cortex_git.models import Task
-from cortex_git.state import monotonic, uptime
+from cortex_git.state import PASSING, monotonic, problem_of, uptime
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -210,12 +209,9 @@ class Claimer:
         try:
             view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
             claims = self._coordination.claim(self._scope, count, self._worker, view)
-            self.looked, self.problem = True, None  # a problem is the last try's
-        except CortexError as error:
-            self.problem = error
-        except (OSError, sqlite3.Error) as error:
-            self.problem = EnvironmentProblem(f"{type(error).__name__}: {error}", "is the disk full?")
-        if self.problem is not None:
+            self.looked, self.problem = True, None
+        except PASSING as error:
+            self.problem = problem_of(error)
             self._wake()
             return False
         if claims:

@@ -5,12 +5,12 @@ nothing is lost meanwhile.
 """
 
 import secrets
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 
-from cortex_git.errors import CortexError, EnvironmentProblem
+from cortex_git.errors import CortexError
+from cortex_git.state import PASSING, problem_of
 from cortex_git.store.coordination import Coordination
 
 _MOST_PAUSE_S = 10.0
@@ -96,10 +96,8 @@ class Committer:
     def _push(self) -> bool:
         try:
             report = self._coordination.flush()
-        except CortexError as error:
-            self.problem = error
-        except (OSError, sqlite3.Error) as error:
-            self.problem = EnvironmentProblem(f"{type(error).__name__}: {error}", "is the disk full?")
+        except PASSING as error:
+            self.problem = problem_of(error)
         else:
             self.problem = None
             self.pushes += report.pushes

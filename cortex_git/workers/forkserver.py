@@ -14,7 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from cortex_git.processes import in_session, signal_session
+from cortex_git.processes import signal_session
 from cortex_git.runners import load_runner
 
 GRACE_S = 2.0
@@ -120,6 +120,4 @@ def _end_all(children: set[int]) -> None:
                 continue
         time.sleep(0.02)
     for leader in children:
-        for pid in in_session(leader):
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        signal_session(leader, signal.SIGKILL)

@@ -48,7 +48,6 @@ class Report:
     completed_at: str
     duration_s: float
     spawn_s: float
-    peak_mib: float = 0.0
 
 
 def send(connection: "Connection[bytes, bytes]", kind: str, body: Assignment | Report | str = "") -> None:

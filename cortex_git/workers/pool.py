@@ -7,8 +7,8 @@ assignments and is told what became of them. Used from one thread.
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import cast
@@ -62,6 +62,19 @@ class Died:
 
 
 Event = Finished | Died
+
+
+@contextmanager
+def running(pool: "Pool") -> Iterator["Pool"]:
+    """The pool, started; its processes are gone when the block is left, however."""
+    try:
+        pool.start()
+        yield pool
+    except BaseException:
+        pool.kill()
+        raise
+    finally:
+        pool.close()
 
 
 class Pool:

@@ -26,7 +26,7 @@ from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.tasks import new_batch
-from cortex_git.workers.pool import Died, Pool
+from cortex_git.workers.pool import Died, Pool, running
 from cortex_git.workers.spawning import Spawner
 
 Say = Callable[[str], None]
@@ -123,16 +123,9 @@ def add_no_ops(coordination: Coordination, count: int, runner: str = "echo") -> 
 @contextmanager
 def ready_pool(spawner: Spawner, size: int) -> Iterator[Pool]:
     """A pool of `size` workers, every one of them waiting for work; its processes are gone at the end."""
-    pool = Pool(spawner, size, lambda number: f"worker-bench-{number:03d}")
-    try:
-        pool.start()
+    with running(Pool(spawner, size, lambda number: f"worker-bench-{number:03d}")) as pool:
         until_ready(pool)
         yield pool
-    except BaseException:
-        pool.kill()
-        raise
-    finally:
-        pool.close()
 
 
 def until_ready(pool: Pool) -> None:
