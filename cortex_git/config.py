@@ -6,10 +6,11 @@ the host's own file, because whoever can push can write the shared one.
 
 import os
 import tomllib
+from datetime import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cortex_git.errors import BadInput
 
@@ -52,14 +53,54 @@ class Leases(Section):
     """How long a command with nothing left to run waits for a remote that does not answer."""
 
 
-class PoolSettings(Section):
+class Bounds(Section):
+    """The fewest and the most workers at a time."""
+
+    min: int = Field(0, ge=0, le=64)
+    max: int = Field(20, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Window(Bounds):
+    """Bounds for a part of the day, by this host's local time; it may go past midnight."""
+
+    start: time = Field(alias="from")
+    end: time = Field(alias="to")
+
+
+class PoolSettings(Bounds):
     """Bounds of a pool and of each worker in it."""
 
     min: int = Field(5, ge=0, le=64)
-    max: int = Field(20, ge=1, le=64)
     capacity: int = Field(64, ge=1)
+    """Workers at full activation: what the queue is compared with."""
+    policy: str = "activation"
+    strategy: str = "least-loaded"
     grace_s: float = Field(5.0, ge=0)
     """Seconds between SIGTERM and SIGKILL for a worker over its time."""
+    cooldown_s: float = Field(30.0, ge=0)
+    """Seconds between two changes of the target."""
+    settle_s: float = Field(60.0, ge=0)
+    """Seconds that fewer workers must be enough before the target goes down."""
+    clear_s: float = Field(3600.0, gt=0)
+    """A backlog that the maximum cannot clear within this many seconds raises the alert."""
+    rss_mib: float = Field(500.0, gt=0)
+    """Resident memory of a worker and what it started, in MiB, above which it is replaced."""
+    max_tasks: int = Field(1000, ge=1)
+    """Tasks after which a worker is replaced."""
+    max_age_s: float = Field(6 * 3600.0, gt=0)
+    """Seconds after which a worker is replaced."""
+    sample_s: float = Field(5.0, gt=0)
+    """Seconds between two samples of the pool."""
+    types: dict[str, Bounds] = Field(default_factory=dict)
+    """Worker types with bounds of their own; all others share the pool's."""
+    schedule: dict[str, Window] = Field(default_factory=dict)
+    """Named parts of the day with bounds of their own, such as `day` and `night`."""
 
 
 class Settings(Section):
@@ -93,8 +134,19 @@ class CommandEntry(Section):
     """Working folder; an empty one of its own when unset."""
 
 
+class Alerts(Section):
+    """What is told when a pool's backlog passes what its maximum can clear."""
+
+    command: list[str] = Field(default_factory=list)
+    """Run with the alert as JSON on standard input."""
+    webhook: str | None = None
+    """URL that gets the alert as a JSON POST."""
+
+
 class HostSettings(Section):
     """What only this host's person may set."""
+
+    alerts: Alerts = Alerts()
 
     commands: dict[str, CommandEntry] = Field(default_factory=dict)
     askpass: str | None = None
