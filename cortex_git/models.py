@@ -140,6 +140,8 @@ class Task(Document):
     context: dict[str, Any] = Field(default_factory=dict)
     max_attempts: int = Field(3, ge=1, le=100)
     created_at: str = ""
+    retry_of: TaskId | None = None
+    """The task, ended without success, whose work this one does again."""
 
     @property
     def responsible(self) -> str:

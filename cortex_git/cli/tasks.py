@@ -1,12 +1,14 @@
-"""Commands about tasks: `task add`, `task list`, `task show`."""
+"""Commands about tasks: `task add`, `task list`, `task show`, `task cancel`, `task retry`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
 
-app = typer.Typer(help="Add and look at tasks.", no_args_is_help=True)
+app = typer.Typer(help="Add, look at, cancel and retry tasks.", no_args_is_help=True)
+TasksArgument = Annotated[list[str], typer.Argument(metavar="TASK…", help="Task ids, or globs in quotes.")]
 
 
 def register(root: typer.Typer) -> None:
@@ -125,3 +127,76 @@ def show(
         return
     for section, value in detail.items():
         print_lines(f"{section}: " + (json.dumps(value, indent=2, ensure_ascii=False) if value else "none"))
+
+
+@app.command()
+def cancel(
+    tasks: TasksArgument,
+    repository: RepositoryOption = None,
+    output: FormatOption = Format.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """End tasks as cancelled, whoever has them; what a worker on one brings is kept aside, not published."""
+    from cortex_git.cli.output import announce
+    from cortex_git.models import Result
+    from cortex_git.services import open_coordination
+    from cortex_git.services.reopening import cancel_tasks, to_cancel
+
+    coordination = open_coordination(repository)
+    names = to_cancel(coordination, tasks)
+    if dry_run:
+        announce(f"cancel {', '.join(names)}", as_json=output is Format.JSON)
+        return
+    ends = cancel_tasks(coordination, names)
+    rows = [
+        {"task": name, "batch": end.batch, "status": end.status, "error": None}
+        if isinstance(end, Result)
+        else {"task": name, "batch": None, "status": None, "error": str(end)}
+        for name, end in ends.items()
+    ]
+    _show(rows, output, [*ends.values()])
+
+
+@app.command()
+def retry(
+    tasks: TasksArgument,
+    repository: RepositoryOption = None,
+    output: FormatOption = Format.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Do again what ended without success: for each a new task that names the old one."""
+    from cortex_git.cli.output import announce
+    from cortex_git.models import Task
+    from cortex_git.services import open_coordination
+    from cortex_git.services.reopening import retry_tasks, to_retry
+
+    coordination = open_coordination(repository)
+    names = to_retry(coordination, tasks)
+    if dry_run:
+        announce(f"add a new task for each of {', '.join(names)}", as_json=output is Format.JSON)
+        return
+    found = retry_tasks(coordination, names)
+    rows = [
+        {"task": name, "retry": new.task, "batch": new.batch, "error": None}
+        if isinstance(new, Task)
+        else {"task": name, "retry": None, "batch": None, "error": str(new)}
+        for name, new in found.items()
+    ]
+    _show(rows, output, [*found.values()])
+
+
+def _show(rows: list[dict[str, str | None]], output: Format, found: Sequence[object]) -> None:
+    """One row for each task, and the exit code of the worst error; an error alone is told like any other."""
+    from cortex_git.cli.output import print_json, print_table
+    from cortex_git.errors import CortexError
+
+    errors = [value for value in found if isinstance(value, CortexError)]
+    if len(errors) == len(rows) == 1:
+        raise errors[0]
+    if output is Format.JSON:
+        print_json({"tasks": rows})
+    else:
+        columns = [*rows[0]]
+        print_table(columns, ([row[column] for column in columns] for row in rows), "no tasks")
+    if errors:
+        raise typer.Exit(max(error.exit_code for error in errors))

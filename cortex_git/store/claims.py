@@ -74,7 +74,7 @@ class Claims:
         bids = self._bids([task], view, lambda _: worker)
         if not bids:
             self._locks.release(task.task)
-        return next(iter(self._place(bids)), None)
+        return next(iter(self._placed(bids)), None)
 
     def take_over(self, claim: Claim) -> Claim | None:
         """Replace our own claim, whose worker died, with the next epoch and attempt; None if it is lost.
@@ -82,13 +82,42 @@ class Claims:
         Raises EnvironmentProblem where that did not arrive and the claim is ours as it was: try again.
         """
         record = self._next(claim.task, claim.record, claim.record.worker, takeover=True)
-        taken = self._place([_Bid(claim.task, record, claim.oid)])
-        for new in taken:
-            if new.task.task == claim.task.task:
-                return new
+        taken = self._placed([_Bid(claim.task, record, claim.oid)])
+        if taken:
+            return taken[0]
         if self.still_ours([claim]):
             raise EnvironmentProblem(f"task {claim.task.task} could not be taken over", "it is tried again")
         return None
+
+    def cancel(self, tasks: Sequence[Task], view: View, worker: str) -> list[Claim]:
+        """Put a `cancelled` claim in the place of whatever claim `view` shows, a living owner's too.
+
+        Those that are ours now, none of a task that is finished. Locks play no part: they are a host's
+        own, and a worker that is still busy is stopped by its lost claim when it publishes.
+        """
+        self._load(view.claims[task.task] for task in tasks if task.task in view.claims)
+        return self._placed([self._cancelling(task, view, worker) for task in tasks])
+
+    def _cancelling(self, task: Task, view: View, worker: str) -> _Bid:
+        oid = view.claims.get(task.task)
+        old = self._records.get(oid) if oid else None
+        changes = {"epoch": old.epoch + 1, "attempt": old.attempt} if old else {}
+        record = self._fresh(task, worker).model_copy(update={"state": "cancelled", **changes})
+        return _Bid(task, record, oid)
+
+    def left_cancelled(self, view: View) -> list[str]:
+        """Tasks whose `cancelled` claim was left behind: whoever replaces it publishes their end.
+
+        Nobody works under such a claim, so its age alone is enough, whatever its host says of itself.
+        """
+        self._load(view.claims.values())
+        return [task for task, oid in view.claims.items() if self._is_left_cancelled(task, oid, view)]
+
+    def _is_left_cancelled(self, task: str, oid: str, view: View) -> bool:
+        record = self._records.get(oid)
+        if record is None or record.state != "cancelled" or self._has_result_waiting(oid):
+            return False
+        return self._seen_for(task, oid) > record.lease_s or self._is_left(task, oid, record, view)
 
     def still_ours(self, claims: Sequence[Claim]) -> list[Claim]:
         """Those of the claims that the remote still holds as we made them. Raises RemoteUnreachable."""
@@ -122,7 +151,7 @@ class Claims:
             self._unreleased += left
 
     def unavailable(self, view: View) -> list[str]:
-        """Tasks whose claim cannot be had: a living owner's, or one that waits for its retry."""
+        """Tasks whose claim cannot be had: a living owner's, cancelled, or waiting for its retry."""
         self._load(view.claims.values())
         return [task for task in view.claims if self._may_replace(task, view) is None]
 
@@ -154,29 +183,34 @@ class Claims:
         return bids
 
     def _may_replace(self, task: str, view: View) -> bool | None:
-        """How a loaded claim may be replaced: True by takeover, False by re-claim, None not at all.
+        """How a loaded claim may be replaced to run its task: True by takeover, False by re-claim, else None.
 
-        A released claim waits out its back-off first. A living process of this host is never robbed;
-        another host must have been silent for the whole lease.
+        A released claim waits out its back-off first. A cancelled one's task is never run.
         """
         oid = view.claims[task]
         record = self._records.get(oid)
-        if record is None:
+        if record is None or record.state == "cancelled":
             return None
         if record.state == "released":
             return False if self._seen_for(task, oid) >= record.retry_after_s else None
+        return True if self._is_left(task, oid, record, view) else None
+
+    def _is_left(self, task: str, oid: str, record: ClaimRecord, view: View) -> bool:
+        """Whether a claim's owner is dead or has been silent for its whole lease.
+
+        A living process of this host is never robbed.
+        """
         repository = self._repository
         if record.host not in (repository.host, *repository.former_hosts):
             # Both are looked at, so that both clocks run from the first sight on.
             claim_age = self._seen_for(task, oid)
             heartbeat = seen_for(self._repository, "host", record.host, view.hosts.get(record.host, ""))
-            return True if min(claim_age, heartbeat) > record.lease_s else None
+            return min(claim_age, heartbeat) > record.lease_s
         if record.boot_id != boot_id():
             # The machine was started anew, or an image or a container shares our id: only silence tells.
-            return True if self._seen_for(task, oid) > record.lease_s else None
-        if process_alive(record.pid, record.pid_started, record.boot_id):
-            return None
-        return None if self._has_result_waiting(oid) else True
+            return self._seen_for(task, oid) > record.lease_s
+        alive = process_alive(record.pid, record.pid_started, record.boot_id)
+        return not alive and not self._has_result_waiting(oid)
 
     def _has_result_waiting(self, oid: str) -> bool:
         """Whether a result under this very claim waits in the outbox: its process died, its work did not."""
@@ -221,11 +255,19 @@ class Claims:
         ]
         return singles(self._repository.git, self._repository.identity.author, drafts)
 
+    def _placed(self, bids: Sequence[_Bid]) -> list[Claim]:
+        """Like `_place`, these bids' claims alone; others that were proven with them wait for `claim`."""
+        nonces = {bid.record.nonce for bid in bids}
+        placed = self._place(bids)
+        with self._guard:
+            self._unproven += [claim for claim in placed if claim.record.nonce not in nonces]
+        return [claim for claim in placed if claim.record.nonce in nonces]
+
     def _place(self, bids: Sequence[_Bid]) -> list[Claim]:
         """One push for all bids, then the re-check; locks of those lost are freed.
 
         When the remote falls silent in between, the claims wait in `_unproven` with their locks held,
-        and the next call proves or drops them.
+        and the next call proves or drops them; a cancelled one is left behind for `left_cancelled`.
         """
         if self._unreleased:
             self._release([])
@@ -256,7 +298,7 @@ class Claims:
             return self._drop_finished([*won, *self._prove(unproven)])
         except BaseException:
             with self._guard:
-                self._unproven += [*won, *unproven]
+                self._unproven += [c for c in [*won, *unproven] if c.record.state != "cancelled"]
             raise
 
     def _prove(self, unproven: Sequence[Claim]) -> list[Claim]:

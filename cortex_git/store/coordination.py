@@ -9,6 +9,7 @@ from pathlib import Path
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Result, Task
 from cortex_git.store import folding, index, layout, results, tasks
+from cortex_git.store.cancelling import Canceller, Ends
 from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
 from cortex_git.store.index import Scope, View
 from cortex_git.store.locks import Locks
@@ -27,6 +28,7 @@ class Coordination:
         self.outbox = Outbox(repository)
         self.claims = Claims(repository, self.locks)
         self._publisher = Publisher(repository, self.outbox)
+        self._canceller = Canceller(repository, self.claims, self.outbox, self._publisher)
 
     @classmethod
     def open(cls, folder: Path) -> "Coordination":
@@ -38,8 +40,12 @@ class Coordination:
     def claim(
         self, scope: Scope, count: int, worker: Callable[[Task], str], view: View | None = None
     ) -> list[Claim]:
-        """Up to `count` claims on open tasks in scope. Fewer means that no more could be had just now."""
+        """Up to `count` claims on open tasks in scope. Fewer means that no more could be had just now.
+
+        A cancel that was left half-way, in scope or not, is entered into the outbox along the way.
+        """
         view = view or self.pull()
+        self._canceller.finish_left(view)
         busy = self.claims.unavailable(view)
         candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
         return self.claims.claim(candidates, view, worker)
@@ -51,6 +57,8 @@ class Coordination:
         else has it.
         """
         view = self.pull()
+        if self._canceller.finish_left(view):
+            self.flush()
         document = index.task_of(self.repository, task)
         if index.with_result(self.repository, [task]):
             raise BadInput(f"task {task!r} is finished already", "see `cortex-git results show`")
@@ -66,6 +74,10 @@ class Coordination:
                 f"task {task!r} is claimed by another host or waits for a retry", "see `cortex-git task show`"
             )
         return claim
+
+    def cancel(self, tasks: Sequence[str]) -> Ends:
+        """End tasks as `cancelled`, whoever works on them; by task its result, or why there is none."""
+        return self._canceller.cancel(tasks)
 
     def is_finished(self, task: str) -> bool:
         """Whether the task has a published result, as far as this clone has pulled."""

@@ -1,0 +1,181 @@
+"""Ending tasks by hand, and doing again what ended without success: `task cancel` and `task retry`.
+
+Owns the id and the batch of a task that is done again. Tasks never change: that is a new one, which names
+the old.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cortex_git.errors import BadInput, CortexError
+from cortex_git.models import Result, Task
+from cortex_git.state import now
+from cortex_git.store import index
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.results import read_results
+from cortex_git.store.tasks import listed
+
+_NAME_LENGTH = 100
+_BATCHES = ("tasks", "retries")
+"""Where a task of a sealed batch is done again: the first of these that is open for more."""
+
+
+def cancel_task(coordination: Coordination, task: str) -> Result:
+    """End a task as `cancelled`, whoever has it; its result, also when it was cancelled before.
+
+    Raises BadInput where there is no such task or it ended otherwise, EnvironmentProblem where the remote
+    does not answer: then nothing changed, or what the error says waits in the outbox.
+    """
+    end = coordination.cancel([task])[task]
+    if isinstance(end, CortexError):
+        raise end
+    return end
+
+
+def cancel_tasks(coordination: Coordination, tasks: Sequence[str]) -> dict[str, Result | CortexError]:
+    """`cancel_task` for all of them in a few pushes: by task its result, or why there is none."""
+    return coordination.cancel(tasks)
+
+
+def retry_task(coordination: Coordination, task: str) -> Task:
+    """The task that does again what `task` did not complete: a new one, or one that is open already.
+
+    Raises BadInput where there is no such task, it or its retry completed, or it is not finished.
+    """
+    coordination.flush()  # what waits here may be its result, or its retry
+    coordination.pull()
+    lineage = _lineage(coordination, task)
+    newest = lineage.newest
+    if newest.task != task and not coordination.is_finished(newest.task):
+        return newest
+    _check_failed(coordination, newest, task)
+    again = newest.model_copy(
+        update={
+            "task": lineage.next_id,
+            "batch": _open_batch(coordination, newest.batch),
+            "created_at": now(),
+            "retry_of": newest.task,
+        }
+    )
+    coordination.add_tasks([again])
+    return index.task_of(coordination.repository, again.task)
+
+
+def retry_tasks(coordination: Coordination, tasks: Sequence[str]) -> dict[str, Task | CortexError]:
+    """`retry_task` for each of them: the new task, or why there is none."""
+    found: dict[str, Task | CortexError] = {}
+    for task in tasks:
+        try:
+            found[task] = retry_task(coordination, task)
+        except CortexError as error:
+            found[task] = error
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Lineage:
+    """A task and all that did its work again; `next_id` is the first id that nobody has."""
+
+    newest: Task
+    next_id: str
+
+
+def _lineage(coordination: Coordination, task: str) -> _Lineage:
+    """Everybody derives the same ids, so that two people who retry a task at once name the same one."""
+    newest = _first(coordination, task)
+    if newest.is_merge:
+        raise BadInput(
+            f"task {task!r} is the last one of its batch and is not done again", "retry the tasks it sums up"
+        )
+    family = {newest.task}
+    base, number = newest.task, 1
+    while (found := index.find_task(coordination.repository.state, _retry_id(base, number))) is not None:
+        number += 1
+        if found.retry_of in family:  # else somebody named a task of their own like this
+            family.add(found.task)
+            newest = found
+    return _Lineage(newest, _retry_id(base, number))
+
+
+def _first(coordination: Coordination, task: str) -> Task:
+    """The task at the beginning of the line of retries that `task` is in."""
+    first = index.task_of(coordination.repository, task)
+    seen = {task}
+    while first.retry_of is not None and first.retry_of not in seen:
+        seen.add(first.retry_of)
+        before = index.find_task(coordination.repository.state, first.retry_of)
+        if before is None:
+            break
+        first = before
+    return first
+
+
+def _retry_id(base: str, number: int) -> str:
+    """`<base>-r<number>`; of a base too long for that, its beginning and a hash of all of it."""
+    ending = f"-r{number}"
+    if len(base) + len(ending) > _NAME_LENGTH:
+        digest = hashlib.sha256(base.encode()).hexdigest()[:8]
+        ending = f"-{digest}{ending}"
+        base = base[: _NAME_LENGTH - len(ending)]
+    return base + ending
+
+
+def _check_failed(coordination: Coordination, newest: Task, asked: str) -> None:
+    which = f"task {asked!r}" if newest.task == asked else f"task {newest.task!r}, the retry of {asked!r},"
+    if not coordination.is_finished(newest.task):
+        raise BadInput(f"{which} is not finished", "to end it first, run `cortex-git task cancel`")
+    results = read_results(coordination.repository, [newest.task])
+    if not results:
+        raise BadInput(f"{which} has a result that cannot be read", "see `cortex-git results show`")
+    if results[0].status == "completed":
+        raise BadInput(f"{which} is completed", "add a new task with `cortex-git task add`")
+
+
+def _open_batch(coordination: Coordination, own: str) -> str:
+    """The task's own batch if tasks can still be added to it, else one for such cases."""
+    for name in (own, *_BATCHES):
+        batch = index.find_batch(coordination.repository.state, name)
+        if (batch is None and name != own) or (batch is not None and not batch.sealed):
+            return name
+    raise BadInput(
+        f"batch {own!r} is sealed, and so are {' and '.join(_BATCHES)}",
+        "add the task again to another --batch",
+    )
+
+
+def to_cancel(coordination: Coordination, patterns: Sequence[str]) -> list[str]:
+    """The ids given, and of each glob those that are not finished. Raises BadInput where a glob has none."""
+    coordination.pull()
+    return _chosen(coordination, patterns, lambda task: not coordination.is_finished(task))
+
+
+def to_retry(coordination: Coordination, patterns: Sequence[str]) -> list[str]:
+    """The ids given, and of each glob those that ended without success and were not done again yet.
+
+    Raises BadInput where a glob has none.
+    """
+    coordination.pull()
+    if not any(map(_is_glob, patterns)):
+        return _chosen(coordination, patterns, lambda _: True)
+    again = {task.retry_of for task in listed(coordination.repository, Scope())}
+    failed = {r.task for r in coordination.results(Scope(merges=False)) if r.status != "completed"}
+    return _chosen(coordination, patterns, lambda task: task in failed - again)
+
+
+def _chosen(coordination: Coordination, patterns: Sequence[str], fits: Callable[[str], bool]) -> list[str]:
+    names: list[str] = []
+    for pattern in patterns:
+        if not _is_glob(pattern):
+            names.append(pattern)
+            continue
+        matching = [t.task for t in listed(coordination.repository, Scope(glob=pattern)) if fits(t.task)]
+        if not matching:
+            raise BadInput(f"no task that matches {pattern!r} is one for that", "see `cortex-git task list`")
+        names += matching
+    return list(dict.fromkeys(names))
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(mark in pattern for mark in "*?[")
