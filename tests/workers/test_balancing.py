@@ -29,7 +29,7 @@ SHARING: tuple[StrategyName, ...] = ("type-specific", "confidence-weighted")
 @st.composite
 def floors(draw: st.DrawFn) -> Floor:
     """Any floor: workers idle and busy, some with a hint, and a line of tasks."""
-    count = draw(st.integers(0, 30))
+    count = draw(st.integers(0, 5) | st.integers(6, 30))
     orders = draw(st.lists(st.integers(0, 200), min_size=count, max_size=count, unique=True))
     tasks = [
         Waiting(f"t{order}", draw(st.sampled_from(TYPES)), order, draw(st.floats(0, 1))) for order in orders
@@ -60,7 +60,8 @@ def line(*kinds: str, confidence: dict[str, float] | None = None) -> tuple[Waiti
 # Every strategy
 
 
-@given(EVERY, floors())
+@pytest.mark.parametrize("strategy", NAMES)
+@given(floors())
 def test_hints_go_to_workers_without_one_until_the_line_or_the_workers_run_out(
     strategy: StrategyName, floor: Floor
 ) -> None:
@@ -73,7 +74,8 @@ def test_hints_go_to_workers_without_one_until_the_line_or_the_workers_run_out(
         assert all(rooms[worker].idle for worker in hints)
 
 
-@given(EVERY, floors())
+@pytest.mark.parametrize("strategy", NAMES)
+@given(floors())
 def test_no_worker_idles_while_a_task_waits_and_no_task_is_given_twice(
     strategy: StrategyName, floor: Floor
 ) -> None:
@@ -121,6 +123,12 @@ def test_an_idle_worker_steals_the_most_urgent_hint_of_a_busy_one() -> None:
     answer = plan("least-loaded", Floor(seats, ()))
     assert answer.starts == {"c": first.task}
     assert answer.hints == {"a": second.task}
+
+
+def test_nothing_is_stolen_from_an_idle_worker() -> None:
+    (task,) = line("scan-worker")
+    seats = (Seat("a", True), Seat("b", True, task, busy_s=9.0))
+    assert plan("least-loaded", Floor(seats, ())).starts == {"b": task.task}
 
 
 def test_a_hint_is_taken_from_under_a_worker_that_stays_busy() -> None:
@@ -206,6 +214,15 @@ def test_what_runs_already_counts_as_a_share() -> None:
     seats = (*busy(["scan-worker"] * 3), Seat("free", True))
     floor = Floor(seats, line("scan-worker", "fix-worker", confidence={"scan-worker": 1, "fix-worker": 0.1}))
     assert place("confidence-weighted", floor)["free"].type == "fix-worker"
+
+
+@pytest.mark.parametrize("strategy", SHARING)
+def test_no_share_holds_up_a_task_for_longer_than_four_rounds(strategy: StrategyName) -> None:
+    old = Waiting("old", "scan-worker", 0)
+    for later, expected in ((8, "new"), (9, "old")):
+        seats = (*busy(["scan-worker"]), Seat("free", True))
+        floor = Floor(seats, (old, Waiting("new", "fix-worker", later)))
+        assert place(strategy, floor)["free"].task == expected
 
 
 def test_equal_confidence_is_decided_by_urgency() -> None:
