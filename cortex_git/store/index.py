@@ -19,6 +19,11 @@ _FILES = ("100644", "100755")
 """Modes of what can be a document; a link or a submodule in its place is none."""
 _AGE_LEVELS_PER_DAY = 48
 """A waiting task gains one priority level each half hour, so that nothing starves."""
+_AGE_DAYS = """
+    CASE WHEN julianday('now') - julianday(t.created_at) >= -1
+    THEN julianday('now') - julianday(t.created_at) ELSE 1000000 END"""
+"""Without a date, or with one of the future that no honest clock shows, an age would never grow: such a
+task counts as the oldest there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +195,7 @@ def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[
     """
     condition, values = scope.where
     rows = repository.state.execute(
-        "SELECT t.task, t.rank - CAST((julianday('now') - julianday(t.created_at)) * ? AS INTEGER)"  # noqa: S608
+        f"SELECT t.task, t.rank - CAST(({_AGE_DAYS}) * ? AS INTEGER)"  # noqa: S608
         f" FROM tasks t LEFT JOIN results r ON r.task = t.task WHERE r.task IS NULL AND {condition}"
         " ORDER BY 2, t.created_at, t.task",
         (_AGE_LEVELS_PER_DAY, *values),
@@ -199,7 +204,7 @@ def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[
     levels: dict[int, list[str]] = {}
     for task, level in rows:
         if task not in skipped:
-            levels.setdefault(level or 0, []).append(task)
+            levels.setdefault(level, []).append(task)
     chosen: list[Task] = []
     for name in _rotated(levels, repository.host):
         if name.endswith(MERGE_SUFFIX) and not _mergeable(repository.state, name):
