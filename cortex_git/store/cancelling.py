@@ -76,7 +76,7 @@ class Canceller:
                 ends |= {name: error for name in names if name not in ends}
             if len(ends) == len(names):
                 break
-        return ends | {name: self._gave_up(name) for name in names if name not in ends}
+        return {name: ends[name] if name in ends else self._gave_up(name) for name in names}
 
     def _known(self, names: Sequence[str], ends: Ends) -> Ends:
         """What can be said of tasks without touching their claims: finished, or not there."""
