@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ _GRACE_S = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 _LOOK_S = 0.5
 """How often a process that does not end is looked at."""
+_PR_SET_CHILD_SUBREAPER = 36
 _hurry_until: float | None = None
 
 
@@ -106,6 +108,85 @@ def signal_session(leader: int, number: signal.Signals, *, but: int | None = Non
         if pid != but:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
+
+
+def adopt_orphans() -> None:
+    """From now on, what our children leave behind becomes our child, whatever session it went to.
+
+    Linux only (prctl's PR_SET_CHILD_SUBREAPER); elsewhere only sessions hold processes together.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """Process ids of the children of `pid`, and of theirs, parents first."""
+    found: list[int] = []
+    for child in _children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        lists = [(thread / "children").read_text() for thread in tasks.iterdir()]
+    except OSError:
+        return [] if tasks.parent.parent.joinpath("self").exists() else _children_elsewhere(pid)
+    return [int(child) for text in lists for child in text.split()]
+
+
+def _children_elsewhere(pid: int) -> list[int]:
+    import psutil
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
+def end_descendants(pid: int | None = None, *, but: Collection[int] = (), grace_s: float = 0.0) -> None:
+    """End everything that `pid` (this process by default) started and that lives still, `but` some children.
+
+    With `grace_s`, SIGTERM first, and SIGKILL after that many seconds. What we are the parent of is reaped.
+    """
+    parent = os.getpid() if pid is None else pid
+    deadline = time.monotonic() + grace_s
+    number = signal.SIGTERM if grace_s else signal.SIGKILL
+    told: set[int] = set()
+    while True:
+        heads = [child for child in _children(parent) if child not in but]
+        if not heads:
+            return
+        if number is not signal.SIGKILL and time.monotonic() >= deadline:
+            number, told = signal.SIGKILL, set()
+        for one in [process for head in heads for process in (head, *descendants(head))]:
+            if one not in told:
+                told.add(one)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(one, number)
+        for head in heads:
+            with suppress(ChildProcessError):
+                os.waitpid(head, os.WNOHANG)
+        time.sleep(0.005)
+
+
+def end_marked(variable: str, value: str) -> None:
+    """End at once every process that was started with `variable=value` in its environment."""
+    wanted = f"{variable}={value}"
+    for pid in _all_processes():
+        if pid != os.getpid() and wanted in _environment(pid):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _environment(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return []  # it ended, is another user's, or the system has no /proc
 
 
 def _all_processes() -> list[int]:

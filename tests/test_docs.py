@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cortex_git.config import DEFAULT_LIMITS, HostSettings, Leases, PoolSettings, Settings
+from cortex_git.locating import find_repository
 from cortex_git.store.creation import create
-from cortex_git.store.repository import find_repository
 
 CHECKOUT = Path(__file__).parents[1]
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md"), *CHECKOUT.glob("coordination/*.md")])

@@ -3,16 +3,14 @@
 Owns which coordination repository a command means. Commands call in here and render what comes back.
 """
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.locating import located
 
 if TYPE_CHECKING:
     from cortex_git.store.coordination import Coordination
-
-VARIABLE = "CORTEX_REPOSITORY"
 
 
 def open_coordination(explicit: Path | None) -> "Coordination":
@@ -28,16 +26,6 @@ def open_coordination(explicit: Path | None) -> "Coordination":
             "no coordination repository here or above", "run `cortex-git init`, or give --repository"
         )
     return Coordination.open(folder)
-
-
-def located(explicit: Path | None) -> Path | None:
-    """The folder of the coordination repository a command means; None where there is none."""
-    from cortex_git.store.repository import find_repository
-
-    if explicit is not None:
-        return explicit
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else find_repository(Path.cwd())
 
 
 def open_or_embedded(explicit: Path | None) -> "Coordination":

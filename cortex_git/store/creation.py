@@ -10,10 +10,10 @@ from pathlib import Path
 from cortex_git.config import DEFAULT_CONFIG, load_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git
+from cortex_git.locating import is_enabled
 from cortex_git.store import layout
 from cortex_git.store.probing import Capabilities, probe
 from cortex_git.store.refs import Outcome, RemoteRefs
-from cortex_git.store.repository import is_enabled
 
 README = """\
 # coordination

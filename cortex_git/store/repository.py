@@ -81,20 +81,6 @@ class Repository:
         return f"{self.refs.namespace}/claims/{task}"
 
 
-def find_repository(start: Path) -> Path | None:
-    """The nearest folder at or above `start` that holds `coordination/config.toml` in a git repository."""
-    for folder in (start, *start.parents):
-        if (folder / ".git").exists() and is_enabled(folder):
-            return folder
-    return None
-
-
-def is_enabled(folder: Path) -> bool:
-    """Whether `folder` has the settings of a coordination repository, and they do not say otherwise."""
-    config = folder / layout.CONFIG
-    return config.is_file() and load_settings(config.read_bytes(), str(config)).enabled
-
-
 def open_repository(folder: Path) -> Repository:
     """Open the coordination repository whose work tree is `folder`.
 

@@ -14,7 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from cortex_git.processes import signal_session
+from cortex_git.processes import adopt_orphans, end_descendants, signal_session
 from cortex_git.runners import load_runner
 
 GRACE_S = 2.0
@@ -24,8 +24,9 @@ GRACE_S = 2.0
 def main(arguments: list[str]) -> None:
     """With arguments FD RUNNER…: serve fork requests on a socket.
 
-    A request is one byte with a socket attached; the answer is `{"pid": N}`, and `{"exit": N,
-    "status": S}` when that worker has ended (negative: by that signal).
+    A request is one byte with a socket attached, and a file for the worker's output where it has one;
+    the answer is `{"pid": N}`, and `{"exit": N, "status": S}` when that worker has ended (negative: by
+    that signal).
     """
     control = socket.socket(fileno=int(arguments[0]))
     for name in arguments[1:]:
@@ -44,6 +45,7 @@ def _serve(control: socket.socket) -> None:
     signal.set_wakeup_fd(alarm, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    adopt_orphans()
     children: set[int] = set()
     while True:
         ready, _, _ = select.select([control.fileno(), wake], [], [])
@@ -53,18 +55,18 @@ def _serve(control: socket.socket) -> None:
             _reap(control, children)
         if control.fileno() in ready:
             try:
-                message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+                message, descriptors, _, _ = socket.recv_fds(control, 1, 2)
             except ConnectionResetError:  # the pool left with news of ours unread
                 message, descriptors = b"", []
             if not message:
                 _end_all(children)
                 return
+            children.add(_fork(control, descriptors, (wake, alarm)))
             for descriptor in descriptors:
-                children.add(_fork(control, descriptor, (wake, alarm)))
                 os.close(descriptor)
 
 
-def _fork(control: socket.socket, descriptor: int, pipes: tuple[int, int]) -> int:
+def _fork(control: socket.socket, descriptors: list[int], pipes: tuple[int, int]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
@@ -75,9 +77,13 @@ def _fork(control: socket.socket, descriptor: int, pipes: tuple[int, int]) -> in
             control.close()
             for pipe in pipes:
                 os.close(pipe)
+            for log in descriptors[1:]:
+                os.dup2(log, 1)
+                os.dup2(log, 2)
+                os.close(log)
             from cortex_git.workers.worker import serve
 
-            serve(descriptor)
+            serve(descriptors[0])
             os._exit(0)
         except BaseException as error:
             if not isinstance(error, SystemExit):
@@ -95,9 +101,12 @@ def _reap(control: socket.socket, children: set[int]) -> None:
             return
         if pid == 0:
             return
+        if pid not in children:
+            continue  # an orphan of a worker
         children.discard(pid)
-        # What it started is in its session still, however it ended.
+        # What it started is in its session still, however it ended, or has become our child.
         signal_session(pid, signal.SIGKILL)
+        end_descendants(but=children)
         _tell(control, {"exit": pid, "status": os.waitstatus_to_exitcode(status)})
 
 
@@ -121,3 +130,4 @@ def _end_all(children: set[int]) -> None:
         time.sleep(0.02)
     for leader in children:
         signal_session(leader, signal.SIGKILL)
+    end_descendants()

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,10 @@ from pathlib import Path
 from typing import Protocol
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.processes import signal_session
+from cortex_git.processes import end_marked, signal_session
+
+MARK = "CORTEX_WORKER_MARK"
+"""Environment variable that everything a cold worker starts inherits: nobody else adopts its orphans."""
 
 _START = (
     "import sys; sys.path.append(sys.argv.pop(1)); from importlib import import_module; "
@@ -48,8 +52,8 @@ class Spawner(Protocol):
 
     warm: bool
 
-    def spawn(self) -> Spawned:
-        """Start one worker."""
+    def spawn(self, log: int | None = None) -> Spawned:
+        """Start one worker; what it prints goes to the file `log`, else where our own output goes."""
         ...
 
     def status_of(self, pid: int) -> int | None:
@@ -84,26 +88,28 @@ class WarmSpawner:
                 command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
 
-    def spawn(self) -> Spawned:
+    def spawn(self, log: int | None = None) -> Spawned:
         connection, theirs = _pair()
         with theirs:
+            files = [theirs.fileno()] if log is None else [theirs.fileno(), log]
             try:
-                return Spawned(self._fork(theirs), connection)
+                return Spawned(self._fork(files), connection)
             except OSError:
                 # It was killed. Its workers live on until we let them go; new ones need a new one.
                 self.close()
                 self._start()
             try:
-                return Spawned(self._fork(theirs), connection)
+                return Spawned(self._fork(files), connection)
             except OSError as error:
                 raise EnvironmentProblem(
                     "the process that workers are forked from does not stay alive", "see its messages above"
                 ) from error
 
-    def _fork(self, theirs: socket.socket) -> int:
-        socket.send_fds(self._control, [b"f"], [theirs.fileno()])
+    def _fork(self, files: list[int]) -> int:
+        socket.send_fds(self._control, [b"f"], files)
         while (pid := self._answer()) is None:
             pass
+        self._ended.pop(pid, None)  # that was another process
         return pid
 
     def _answer(self) -> int | None:
@@ -125,7 +131,7 @@ class WarmSpawner:
                     self._answer()
                 except OSError:
                     break
-        return self._ended.get(pid)
+        return self._ended.pop(pid, None)
 
     def close(self) -> None:
         self._control.close()
@@ -144,16 +150,31 @@ class ColdSpawner:
     def __init__(self, runners: Sequence[str]) -> None:
         self._runners = list(runners)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._marks: dict[int, str] = {}
 
-    def spawn(self) -> Spawned:
+    def spawn(self, log: int | None = None) -> Spawned:
+        self._reap()
+        mark = uuid.uuid4().hex
         connection, theirs = _pair()
         command = python_command("cortex_git.workers.worker", str(theirs.fileno()), *self._runners)
         with theirs:
             process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, MARK: mark},
             )
-        self._processes[process.pid] = process
+        self._processes[process.pid], self._marks[process.pid] = process, mark
         return Spawned(process.pid, connection)
+
+    def _reap(self) -> None:
+        """Forget workers that were told to leave and have left."""
+        for pid in [pid for pid, process in self._processes.items() if process.poll() is not None]:
+            self._end_rest(pid)
+            del self._processes[pid]
 
     def status_of(self, pid: int) -> int | None:
         process = self._processes.get(pid)
@@ -162,7 +183,7 @@ class ColdSpawner:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.5)
         if process.returncode is not None:
-            signal_session(pid, signal.SIGKILL)
+            self._end_rest(pid)
         return process.returncode
 
     def close(self) -> None:
@@ -172,3 +193,11 @@ class ColdSpawner:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 process.wait()
+            self._end_rest(pid)
+        self._marks.clear()
+
+    def _end_rest(self, pid: int) -> None:
+        """End what an ended worker left: in its session, or known by the mark in its environment."""
+        signal_session(pid, signal.SIGKILL)
+        if mark := self._marks.pop(pid, None):
+            end_marked(MARK, mark)

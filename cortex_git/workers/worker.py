@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
-from cortex_git.processes import signal_session
+from cortex_git.processes import adopt_orphans, end_descendants, signal_session
 from cortex_git.runners import RunContext, RunOutcome, load_runner
 from cortex_git.state import monotonic, now
 from cortex_git.workers.messages import Assignment, Report, receive, send, to_result
@@ -24,6 +24,10 @@ MOST_ERROR = 2000
 
 OUT_OF_TIME = signal.SIGUSR1
 """How the pool says that an attempt's time is up; SIGTERM, which anyone may send, only ends the worker."""
+
+
+_GRACE_S = 2.0
+"""Seconds between SIGTERM and SIGKILL for what an attempt left running."""
 
 
 class _OutOfTime(BaseException):
@@ -43,6 +47,7 @@ class Worker:
         """Work until told to exit, or until the pool is gone."""
         signal.signal(OUT_OF_TIME, self._on_out_of_time)
         signal.signal(signal.SIGTERM, self._on_term)
+        adopt_orphans()
         reader = threading.Thread(target=self._read, daemon=True)
         reader.start()
         send(self._connection, "ready", str(os.getpid()))
@@ -73,6 +78,7 @@ class Worker:
         try:
             save_unrecorded(list(self._unrecorded.values()))
         finally:
+            end_descendants()
             if os.getsid(0) == os.getpid():
                 signal_session(os.getpid(), signal.SIGKILL)
             os._exit(1)
@@ -100,6 +106,8 @@ class Worker:
             outcome = RunOutcome("failed", error=text, retry=True)
         finally:
             self._busy = False
+        # Nothing that an attempt started outlives it; one over its time was asked to end already.
+        end_descendants(grace_s=_GRACE_S)
         return Report(
             nonce=assignment.nonce,
             status=outcome.status,

@@ -7,7 +7,8 @@ from gitworld import add_tasks, claim_all, finish
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput, EnvironmentProblem
-from cortex_git.services import located, open_coordination, open_or_embedded
+from cortex_git.locating import located
+from cortex_git.services import open_coordination, open_or_embedded
 from cortex_git.services.batches import worker_name
 from cortex_git.services.looking import STATUSES, result_rows, task_detail, task_rows
 from cortex_git.services.scans import ScanRequest, choose_database, options_for, prepare_batch
