@@ -8,7 +8,7 @@ import typer
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
 
 app = typer.Typer(help="Add, look at, cancel and retry tasks.", no_args_is_help=True)
-TasksArgument = Annotated[list[str], typer.Argument(metavar="TASK…", help="Task ids, or globs in quotes.")]
+TasksArgument = Annotated[list[str], typer.Argument(metavar="TASK", help="Task ids, or globs in quotes.")]
 
 
 def register(root: typer.Typer) -> None:
