@@ -6,6 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cortex_git.cli.events import as_json
+
 
 class AdvisoryProgress:
     """One bar for each step an import reports."""
@@ -19,7 +21,7 @@ class AdvisoryProgress:
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=as_json() or not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
 

@@ -1,4 +1,7 @@
-"""The progress of a batch of tasks, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a batch of tasks, on stderr: a bar on a terminal, plain lines elsewhere.
+
+Owns which watcher a batch command has: with `--log-format json` it is not this one.
+"""
 
 import threading
 import time
@@ -8,10 +11,18 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cortex_git.cli.events import as_json
+from cortex_git.cli.json_watcher import JsonWatcher
 from cortex_git.models import Result
 from cortex_git.scan.reports.escape import terminal
+from cortex_git.workers.events import Event
 
 _PLAIN_INTERVAL_S = 10.0
+
+
+def batch_watcher(total: int, *, quiet: bool = False) -> "BatchProgress | JsonWatcher":
+    """Who watches a batch of `total` tasks, in the log format that was chosen; `quiet`: without a bar."""
+    return JsonWatcher() if as_json() else BatchProgress(total, quiet)
 
 
 class BatchProgress:
@@ -61,6 +72,10 @@ class BatchProgress:
                 self.note(
                     f"{self._done}/{self._total} tasks, {self._failed} failed, {now - self._began:.1f} s"
                 )
+
+    def event(self, event: Event) -> None:
+        if event.for_people:
+            self.note(event.text)
 
     def note(self, text: str) -> None:
         self._console.print(terminal(text), soft_wrap=True, markup=False)

@@ -7,6 +7,8 @@ import typer
 
 from cortex_git import __version__
 from cortex_git.cli import admin, advisories, bench, reports, scan, tasks, workers
+from cortex_git.cli.events import LogFormat, as_json, choose, tell
+from cortex_git.cli.options import LogFormatOption
 from cortex_git.cli.streams import prepare_streams
 from cortex_git.errors import CortexError, ExitCode
 
@@ -36,6 +38,7 @@ def _show_version(value: bool) -> None:
 @app.callback()
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for errors.")] = False,
+    _log_format: LogFormatOption = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -48,12 +51,13 @@ def root(
 def main() -> None:
     """Run the command line and exit: an error is one line on stderr, with the right code."""
     prepare_streams()
+    choose(LogFormat.TEXT)
     code: object = ExitCode.INTERRUPTED
     try:
         # What a command exits with is returned here, not raised.
         code = app(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _say("interrupted", ExitCode.INTERRUPTED)
     except Exception as error:
         code = _end(error)
     sys.stdout.flush()
@@ -62,40 +66,51 @@ def main() -> None:
 
 def _end(error: Exception) -> int:
     """Say what went wrong in one line; the exit code for it."""
-    from cortex_git.cli.output import note
-
+    trace = None
     if _debug:
         import traceback
 
-        traceback.print_exception(error)
+        trace = "".join(traceback.format_exception(error))
+        if not as_json():
+            sys.stderr.write(trace)
     if isinstance(error, typer.Abort):
         return ExitCode.INTERRUPTED
-    if isinstance(error, CortexError):
-        note(f"error: {error}")
-        return error.exit_code
     if hasattr(error, "format_message"):  # typer's usage errors have no public base class
-        _show_usage(error.format_message(), getattr(error, "ctx", None))
-        return ExitCode.USAGE
+        return _show_usage(error.format_message(), getattr(error, "ctx", None))
+    text, code = _told(error)
+    return _say(text, code, traceback=trace)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and its exit code."""
+    if isinstance(error, CortexError):
+        return f"error: {error}", error.exit_code
     if isinstance(error, UnicodeEncodeError):  # bytes that are no text come in as lone surrogates
-        note(f"error: {error.object!a} is not valid {error.encoding}: give plain text")
-        return ExitCode.USAGE
+        return f"error: {error.object!a} is not valid {error.encoding}: give plain text", ExitCode.USAGE
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        note(f"error: {where}{error.strerror}: check that path, its permissions and the free space")
-        return ExitCode.ENVIRONMENT
+        what = f"{where}{error.strerror}: check that path, its permissions and the free space"
+        return f"error: {what}", ExitCode.ENVIRONMENT
     if type(error).__module__ == "sqlite3":  # named, not imported: most commands have no database open
-        note(f"error: a database of this host cannot be used: {error}: see docs/coordination.md, state.db")
-        return ExitCode.ENVIRONMENT
-    note(f"internal error: {type(error).__name__}: {error} (--debug shows where)")
-    return ExitCode.INTERNAL
+        what = f"a database of this host cannot be used: {error}: see docs/coordination.md, state.db"
+        return f"error: {what}", ExitCode.ENVIRONMENT
+    text = f"internal error: {type(error).__name__}: {error} (--debug shows where)"
+    return text, ExitCode.INTERNAL
 
 
-def _show_usage(message: str, context: typer.Context | None) -> None:
+def _say(text: str, code: int, *, traceback: str | None = None) -> int:
+    """Tell how the command ends; `code` again."""
+    from cortex_git.workers import events
+
+    tell(events.error(text, int(code), traceback=traceback))
+    return code
+
+
+def _show_usage(message: str, context: typer.Context | None) -> int:
     """A wrong use in one line. Where no command was given, the message is the help, or was printed."""
-    from cortex_git.cli.output import note
-
     if "\n" in message.strip():
         sys.stderr.write(message)
     elif message.strip():
         command = context.command_path if context else "cortex-git"
-        note(f"error: {message.strip().rstrip('.')}: see `{command} --help`")
+        _say(f"error: {message.strip().rstrip('.')}: see `{command} --help`", ExitCode.USAGE)
+    return ExitCode.USAGE

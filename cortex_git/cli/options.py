@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cortex_git.cli.events import LogFormat, choose
+
 
 class Format(StrEnum):
     """How a command prints what it found."""
@@ -24,4 +26,15 @@ RepositoryOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print on stdout.")]
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        callback=choose,
+        is_eager=True,
+        help="Notes and events on stderr: lines of text (default), or one JSON object a line.",
+        show_default=False,
+    ),
+]
+"""A command only has to name it: parsing it makes the choice, for errors in what follows too."""
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

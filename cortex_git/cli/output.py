@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cortex_git.cli.events import tell
 from cortex_git.errors import BadInput
+from cortex_git.workers import events
 
 SCHEMA = 1
 
@@ -50,9 +52,7 @@ def announce(text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """One line for the person, on stderr."""
-    from cortex_git.scan.reports.escape import terminal
-
-    sys.stderr.write(terminal(text) + "\n")
+    tell(events.note(text))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:

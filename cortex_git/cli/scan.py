@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_git.cli.options import DryRunOption, RepositoryOption
+from cortex_git.cli.options import DryRunOption, LogFormatOption, RepositoryOption
 
 
 class ReportFormat(StrEnum):
@@ -84,13 +84,16 @@ def multi_repo_scan(
         typer.Option("--credential-helper", metavar="HELPER", help="git credential helper to use."),
     ] = None,
     repository: RepositoryOption = None,
+    _log_format: LogFormatOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Find the known-vulnerable dependencies of many repositories at once."""
+    from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, check_file, note
     from cortex_git.cli.scan_run import exit_code, gather, show_report, watch
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
+    from cortex_git.workers.events import batch_started
 
     if output is not None:
         check_file(output)
@@ -115,7 +118,8 @@ def multi_repo_scan(
         return
     coordination = open_or_embedded(repository)
     prepared = prepare_batch(coordination, request)
-    note(f"batch {prepared.batch}: {prepared.tasks} repositories (if stopped: --resume {prepared.batch})")
+    text = f"batch {prepared.batch}: {prepared.tasks} repositories (if stopped: --resume {prepared.batch})"
+    tell(batch_started(text, prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
     show_report(report, report_format.value, output, show_all=show_all)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cortex_git.cli.events import as_json
+from cortex_git.cli.json_watcher import JsonWatcher
 from cortex_git.cli.output import note, print_line, write_document, write_file
 from cortex_git.cli.scan_progress import ScanProgress
 from cortex_git.cli.scan_view import render_table
@@ -18,6 +20,8 @@ from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
 from cortex_git.scan.sources import Source, find_checkouts, parse_source, read_repos_file, without_duplicates
 from cortex_git.services.batches import Ended
+from cortex_git.workers.attempts import Watcher
+from cortex_git.workers.events import Event
 
 
 def gather(
@@ -60,13 +64,21 @@ class _Watcher:
         if result.type == "scan-worker":
             self._progress.repository_finished(row_of(result, self._repos.get(result.task, result.task)))
 
+    def event(self, event: Event) -> None:
+        if event.for_people:
+            self.note(event.text)
+
     def note(self, text: str) -> None:
         self._progress.note(text)
 
 
 @contextmanager
-def watch(total: int) -> Iterator[_Watcher]:
-    """The live view on stderr for `total` repositories."""
+def watch(total: int) -> Iterator[Watcher]:
+    """The live view on stderr for `total` repositories, or the events where those were chosen."""
+    if as_json():
+        with JsonWatcher() as watcher:
+            yield watcher
+        return
     with ScanProgress() as progress:
         progress.start(total)
         yield _Watcher(progress)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
 
 if TYPE_CHECKING:
     from cortex_git.workers.attempts import BatchReport
@@ -46,10 +46,11 @@ def spawn_worker(
     ] = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
+    _log_format: LogFormatOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Start one worker for one task, and wait for its published result."""
-    from cortex_git.cli.batch_progress import BatchProgress
+    from cortex_git.cli.batch_progress import batch_watcher
     from cortex_git.cli.ending import end_batch
     from cortex_git.cli.output import announce, print_json, print_line
     from cortex_git.services import open_coordination
@@ -71,7 +72,7 @@ def spawn_worker(
         what = f"start a {kind} for {task_id or 'the next open task'}{addition}"
         announce(what, as_json=output is Format.JSON)
         return
-    with BatchProgress(1, quiet=True) as progress:
+    with batch_watcher(1, quiet=True) as progress:
         overrides = Overrides(runner, budget, deadline)
         claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new)
     how = "cold"
@@ -116,16 +117,19 @@ def spawn_workers(
     cold: Annotated[bool, typer.Option("--cold", help="Start a fresh interpreter for each worker.")] = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
+    _log_format: LogFormatOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Run all open tasks in scope in parallel, until each has a published result."""
-    from cortex_git.cli.batch_progress import BatchProgress
+    from cortex_git.cli.batch_progress import batch_watcher
     from cortex_git.cli.ending import end_batch
+    from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, note
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import settle
     from cortex_git.services.spawning import check_scope, sized, spawn_many
     from cortex_git.store.index import Scope
+    from cortex_git.workers.events import batch_started
 
     coordination = open_coordination(repository)
     coordination.pull()
@@ -143,8 +147,9 @@ def spawn_workers(
         _show_run(ended.report, 0, output, cold=cold)
         end_batch(ended, failed=False)
         return
-    note(f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}")
-    with BatchProgress(queue) as progress:
+    text = f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}"
+    tell(batch_started(text, queue, target.target, batch))
+    with batch_watcher(queue) as progress:
         ended = spawn_many(coordination, wanted, target.target, progress, runner=runner, cold=cold)
     failed = _show_run(ended.report, queue, output, cold=cold)
     end_batch(ended, failed=failed > 0)

@@ -26,6 +26,7 @@ from cortex_git.models import Result
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun
+from cortex_git.workers.events import Event
 from cortex_git.workers.spawning import WarmSpawner
 
 DEFAULT_TASKS = 500
@@ -86,6 +87,9 @@ class _Quiet:
 
     def finished(self, result: Result) -> None:
         """Nothing is shown of one result."""
+
+    def event(self, event: Event) -> None:
+        """Nothing is shown of the pool."""
 
     def note(self, text: str) -> None:
         self._say(text)
