@@ -16,6 +16,7 @@ OWNERS = {
     "anthropic": ("llm.py",),
     "typer": ("cli/",),
     "click": (),
+    "prometheus_client": ("services/metrics.py",),
     "rich": ("cli/",),
     "textual": ("cli/",),
 }
@@ -30,6 +31,7 @@ LIGHT_START = (
     "multiprocessing",
     "packaging",
     "platformdirs",
+    "prometheus_client",
     "psutil",
     "pydantic",
     "rich",
