@@ -95,6 +95,8 @@ class PoolSettings(Bounds):
     """Tasks after which a worker is replaced."""
     max_age_s: float = Field(6 * 3600.0, gt=0)
     """Seconds after which a worker is replaced."""
+    look_s: float = Field(5.0, gt=0)
+    """Longest pause between two looks at the remote of a long-lived pool with nothing to do."""
     sample_s: float = Field(5.0, gt=0)
     """Seconds between two samples of the pool."""
     types: dict[str, Bounds] = Field(default_factory=dict)

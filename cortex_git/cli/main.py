@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_git import __version__
-from cortex_git.cli import admin, advisories, bench, reports, scan, tasks, workers
+from cortex_git.cli import admin, advisories, bench, pool, reports, scan, tasks, workers
 from cortex_git.cli.events import LogFormat, as_json, choose, tell
 from cortex_git.cli.options import LogFormatOption
 from cortex_git.cli.streams import prepare_streams
@@ -25,6 +25,7 @@ for module in (scan, workers, tasks, reports, admin):
     module.register(app)
 app.add_typer(advisories.app, name="advisories")
 app.add_typer(bench.app, name="bench")
+app.add_typer(pool.app, name="pool")
 
 _debug = False
 

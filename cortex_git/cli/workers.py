@@ -1,10 +1,11 @@
-"""Commands about workers: `spawn-worker`, `spawn-workers`, `activation`."""
+"""Commands about workers: `spawn-workers`, `activation`; `spawn-worker` has a module of its own."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
+from cortex_git.cli.spawn_worker import spawn_worker
 
 if TYPE_CHECKING:
     from cortex_git.workers.attempts import BatchReport
@@ -18,90 +19,6 @@ def register(app: typer.Typer) -> None:
     app.command()(activation)
 
 
-def spawn_worker(
-    kind: Annotated[str, typer.Option("--type", "-t", help="Worker type.")] = "scan-worker",
-    task_id: Annotated[
-        str | None,
-        typer.Option("--task-id", "-i", help="Task to run; added first if new (default: the next open one)."),
-    ] = None,
-    master: Annotated[str | None, typer.Option("--master", "-m", help="Master of a new task.")] = None,
-    repo: Annotated[
-        str | None, typer.Option("--repo", "-r", "-e", help="Repository that a new task is about.")
-    ] = None,
-    budget: Annotated[
-        int | None, typer.Option("--budget", "-b", min=0, help="Tokens this attempt may use.")
-    ] = None,
-    deadline: Annotated[
-        float | None, typer.Option("--deadline", "-d", help="Minutes this attempt may take.")
-    ] = None,
-    priority: Annotated[str, typer.Option("--priority", "-p", help="Priority of a new task.")] = "medium",
-    scope: Annotated[str | None, typer.Option("--scope", "-s", help="Scope of a new task.")] = None,
-    context: Annotated[
-        str | None,
-        typer.Option("--context", "-c", help="Context of a new task: JSON object, or key=value,…."),
-    ] = None,
-    runner: Annotated[str | None, typer.Option("--runner", help="Runner, instead of the type's own.")] = None,
-    _cold: Annotated[
-        bool, typer.Option("--cold", help="Start a fresh interpreter (always so while no pool is kept).")
-    ] = False,
-    repository: RepositoryOption = None,
-    output: FormatOption = Format.TABLE,
-    _log_format: LogFormatOption = None,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Start one worker for one task, and wait for its published result."""
-    from cortex_git.cli.batch_progress import batch_watcher
-    from cortex_git.cli.ending import end_batch
-    from cortex_git.cli.output import announce, print_json, print_line
-    from cortex_git.services import open_coordination
-    from cortex_git.services.spawning import Overrides, known_task, spawn_one
-    from cortex_git.services.submitting import make_task, parse_context
-
-    coordination = open_coordination(repository)
-    coordination.pull()
-    new = None
-    if task_id is not None and not known_task(coordination, task_id):
-        values = {
-            "id": task_id, "title": f"{kind} {task_id}", "type": kind, "master": master, "repo": repo,
-            "budget": budget, "deadline": deadline, "priority": priority, "scope": scope, "runner": runner,
-            "context": parse_context(context),
-        }  # fmt: skip
-        new = make_task(values, "tasks")
-    if dry_run:
-        addition = " and add that task" if new else ""
-        what = f"start a {kind} for {task_id or 'the next open task'}{addition}"
-        announce(what, as_json=output is Format.JSON)
-        return
-    with batch_watcher(1, quiet=True) as progress:
-        overrides = Overrides(runner, budget, deadline)
-        claim, result, ended = spawn_one(coordination, task_id, kind, overrides, progress, new=new)
-    how = "cold"
-    status = result.status if result else "released"
-    attempt = result.attempt if result else claim.record.attempt
-    spawn_ms = round(result.spawn_s * 1000, 3) if result else None
-    if output is Format.JSON:
-        print_json(
-            {
-                "task": claim.task.task, "batch": claim.task.batch, "worker": claim.record.worker,
-                "host": claim.record.host, "attempt": attempt, "status": status, "spawn": how,
-                "spawn_ms": spawn_ms, "duration_s": result.duration_s if result else None,
-                "error": result.error if result else None,
-                "output": result.model_dump(mode="json")["output"] if result else None,
-            }
-        )  # fmt: skip
-    else:
-        print_line(f"{claim.record.worker} {status} {claim.task.task} (attempt {attempt})")
-        if result is not None:
-            print_line(
-                f"Spawn: {how}, {spawn_ms:.1f} ms to the first instruction; run: {result.duration_s:.3f} s"
-            )
-            if result.error:
-                print_line(f"Error: {result.error}")
-        else:
-            print_line("The attempt failed; the task was released to be tried again")
-    end_batch(ended, failed=status != "completed")
-
-
 def spawn_workers(
     kind: Annotated[str | None, typer.Option("--type", "-t", help="Only tasks of this worker type.")] = None,
     count: Annotated[
@@ -110,7 +27,11 @@ def spawn_workers(
     ] = None,
     tasks: Annotated[str, typer.Option("--tasks", metavar="GLOB", help="Only ids that match.")] = "*",
     batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
-    policy: Annotated[str, typer.Option("--policy", help="activation or tree.")] = "activation",
+    policy: Annotated[str, typer.Option("--policy", help="activation, tree or predictive.")] = "activation",
+    strategy: Annotated[
+        str,
+        typer.Option("--strategy", help="round-robin, least-loaded, type-specific or confidence-weighted."),
+    ] = "least-loaded",
     runner: Annotated[
         str | None, typer.Option("--runner", help="Runner, instead of each task's own.")
     ] = None,
@@ -129,8 +50,10 @@ def spawn_workers(
     from cortex_git.services.batches import settle
     from cortex_git.services.spawning import check_scope, sized, spawn_many
     from cortex_git.store.index import Scope
+    from cortex_git.workers.balancing import checked_strategy
     from cortex_git.workers.events import batch_started
 
+    balance = checked_strategy(strategy)
     coordination = open_coordination(repository)
     coordination.pull()
     wanted = Scope(batch=batch, glob=tasks, type=kind)
@@ -150,7 +73,10 @@ def spawn_workers(
     text = f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}"
     tell(batch_started(text, queue, target.target, batch))
     with batch_watcher(queue) as progress:
-        ended = spawn_many(coordination, wanted, target.target, progress, runner=runner, cold=cold)
+        ended = spawn_many(
+            coordination, wanted, target.target, progress,
+            runner=runner, cold=cold, policy=target.policy, strategy=balance,
+        )  # fmt: skip
     failed = _show_run(ended.report, queue, output, cold=cold)
     end_batch(ended, failed=failed > 0)
 

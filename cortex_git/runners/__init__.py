@@ -80,6 +80,13 @@ def load_runner(name: str) -> Runner:
     raise BadInput(f"no runner is called {name!r}", f"use one of {', '.join(sorted(RUNNERS))}")
 
 
+def names() -> list[str]:
+    """Every runner there is here: ours, and those of other packages."""
+    from importlib.metadata import entry_points
+
+    return sorted({*RUNNERS, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})
+
+
 def runner_name(task_runner: str, worker_type: str) -> str:
     """The runner for a task: its own, else its worker type's. Raises BadInput where neither names one."""
     name = task_runner or OF_WORKER_TYPE.get(worker_type, "")

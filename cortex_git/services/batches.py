@@ -4,7 +4,7 @@ Owns the life of the pool around a batch run, and the fold at its end.
 """
 
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -15,7 +15,9 @@ from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport, Watcher
+from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.batch import BatchRun, Merger
+from cortex_git.workers.lanes import LanePlan
 from cortex_git.workers.pool import Pool, running
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 
@@ -53,16 +55,30 @@ def run_tasks(
     merger: Merger | None = None,
     given: Sequence[Claim] | None = None,
     runner: str | None = None,
+    plans: Sequence[LanePlan] = (),
+    strategy: StrategyName = "least-loaded",
+    owner: str = "spawn-workers",
 ) -> Ended:
     """Run the open tasks in scope (or the given claims) to their end, fold, and follow with the checkout.
 
-    `runner` takes the place of each task's own.
+    `runner` takes the place of each task's own, `plans` say how many workers there are as the work goes on
+    (by default as many as `pool` has), `owner` is the command, for those who watch.
     The first SIGINT or SIGTERM drains, the second ends the workers.
     """
     run = BatchRun(
-        coordination, pool, scope, watcher=watcher, options=options, merger=merger, given=given, runner=runner
+        coordination,
+        pool,
+        scope,
+        watcher=watcher,
+        options=options,
+        merger=merger,
+        given=given,
+        runner=runner,
+        plans=plans,
+        strategy=strategy,
+        owner=owner,
     )
-    with _draining(run, watcher):
+    with draining(run, watcher):
         report = run.run()
     return Ended(report, () if report.killed else tuple(finish(coordination)))
 
@@ -93,9 +109,14 @@ def finish(coordination: Coordination) -> Iterator[str]:
 
 
 @contextmanager
-def _draining(run: BatchRun, watcher: Watcher) -> Iterator[None]:
+def draining(run: BatchRun, watcher: Watcher, *, regular: Collection[int] = ()) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM drain the run, and kill it the second time.
+
+    Those that are `regular` end it as it is meant to end, not cut short by a person.
+    """
+
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        run.interrupt()
+        run.interrupt(person=number not in regular)
         name = signal.Signals(number).name
         watcher.note(f"{name}: finishing what runs and publishing it; once more ends it at once")
 

@@ -3,24 +3,28 @@
 Owns the choices; `services.batches` runs them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cortex_git.config import Bounds
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import load_runner, runner_name
 from cortex_git.services.batches import Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
+from cortex_git.services.submitting import make_task, parse_context
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed
-from cortex_git.workers.activation import Target, checked_policy, target
+from cortex_git.workers.activation import Policy, Target, checked_policy, target
 from cortex_git.workers.attempts import Watcher
+from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.batch import Merger
+from cortex_git.workers.lanes import LanePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,13 @@ def spawn_one(
     released to be tried again.
     """
     name = worker_name(worker_type)(1)
-    runner = _runner_for(coordination, new, task, worker_type, overrides)
+    runner = runner_for(coordination, new, task, worker_type, overrides)
     load_runner(runner)
     runners = [runner]
-    if new is not None:
-        coordination.add_tasks([new])
     with open_pool(coordination, runners, 1, worker_type, cold=True) as pool:
-        if task is not None:
+        if new is not None:
+            claim = coordination.claim_new(new, name)
+        elif task is not None:
             claim = coordination.claim_task(task, name)
         else:
             claims = coordination.claim(Scope(type=worker_type, merges=False), 1, lambda _: name)
@@ -69,12 +73,14 @@ def spawn_one(
             claim = claims[0]
         claim = replace(claim, task=overrides.apply(claim.task))
         scope = Scope(batch=claim.task.batch)
-        options = _for_scans(coordination, runners).options
-        ended = run_tasks(coordination, pool, scope, watcher, options=options, given=[claim])
+        options = for_scans(coordination, runners).options
+        ended = run_tasks(
+            coordination, pool, scope, watcher, options=options, given=[claim], owner="spawn-worker"
+        )
     return claim, ended.report.results.get(claim.task.task), ended
 
 
-def _runner_for(
+def runner_for(
     coordination: Coordination, new: Task | None, task: str | None, worker_type: str, overrides: Overrides
 ) -> str:
     """The runner to start a worker with. Raises BadInput where there is none, before anything changed."""
@@ -99,8 +105,13 @@ def spawn_many(
     *,
     runner: str | None = None,
     cold: bool = False,
+    policy: Policy = "fixed",
+    strategy: StrategyName = "least-loaded",
 ) -> Ended:
-    """Run every open task in scope on `count` workers. Raises BadInput where one has no runner here."""
+    """Run every open task in scope on `count` workers, then on as many as `policy` answers as it goes on.
+
+    Raises BadInput where a task has no runner here.
+    """
     tasks = listed(coordination.repository, replace(scope, merges=False))
     runners = sorted({runner_name(runner or task.runner, task.type) for task in tasks})
     if not runners:
@@ -110,7 +121,7 @@ def spawn_many(
     kind = scope.type or tasks[0].type
     coordination.flush()  # what an earlier command left is not to be run again
     with open_pool(coordination, runners, min(count, len(tasks)), kind, cold=cold) as pool:
-        scans = _for_scans(coordination, runners)
+        scans = for_scans(coordination, runners)
         return run_tasks(
             coordination,
             pool,
@@ -119,23 +130,35 @@ def spawn_many(
             options=scans.options,
             runner=runner,
             merger=scans.merger,
+            plans=_as_it_goes(coordination, scope, policy, worker_name(kind)),
+            strategy=strategy,
         )
 
 
+def _as_it_goes(
+    coordination: Coordination, scope: Scope, policy: Policy, name: Callable[[int], str]
+) -> Sequence[LanePlan]:
+    """How a batch's pool grows and shrinks; a fixed one does neither."""
+    if policy == "fixed":
+        return ()
+    bounds = Bounds(min=1, max=coordination.repository.settings.pool.max)
+    return (LanePlan(scope, name=name, policy=policy, bounds=bounds),)
+
+
 @dataclass(frozen=True, slots=True)
-class _ForScans:
+class ForScans:
     """What a scan's tasks need beyond the task: this host's options, and who carries out last tasks."""
 
     options: Mapping[str, Any]
     merger: Merger | None
 
 
-def _for_scans(coordination: Coordination, runners: Sequence[str]) -> _ForScans:
+def for_scans(coordination: Coordination, runners: Sequence[str]) -> ForScans:
     """Nothing where no task in scope is a scan: only scan batches have last tasks."""
     if "scan" not in runners:
-        return _ForScans({}, None)
+        return ForScans({}, None)
     database = choose_database(sample=False)
-    return _ForScans(
+    return ForScans(
         options_for(database, ScanRequest()), lambda claim: merge_scan(coordination, claim, database.line)
     )
 
@@ -156,6 +179,17 @@ def check_scope(coordination: Coordination, scope: Scope) -> None:
         raise BadInput(f"no worker type {scope.type!r}", f"use one of {', '.join(WORKER_TYPES)}")
     if (scope.batch is not None or scope.glob != "*") and not listed(coordination.repository, scope):
         raise BadInput("no task has that batch, id and type", "see `cortex-git task list`")
+
+
+def described_task(request: dict[str, Any]) -> Task:
+    """The new task that a `spawn-worker` command line describes. Raises BadInput."""
+    keys = ("master", "repo", "budget", "deadline", "priority", "scope", "runner")
+    values = {key: request.get(key) for key in keys}
+    kind, task = request.get("type"), request.get("task_id")
+    context = parse_context(request.get("context"))
+    return make_task(
+        {**values, "id": task, "title": f"{kind} {task}", "type": kind, "context": context}, "tasks"
+    )
 
 
 def known_task(coordination: Coordination, task: str) -> bool:

@@ -79,6 +79,28 @@ class Coordination:
         """End tasks as `cancelled`, whoever works on them; by task its result, or why there is none."""
         return self._canceller.cancel(tasks)
 
+    def claim_new(self, task: Task, worker: str) -> Claim:
+        """Add a task and claim it before any other process of this clone can.
+
+        Raises BadInput where another task has its id, EnvironmentProblem where another host was faster.
+        """
+        if not self.locks.wait(task.task):
+            raise EnvironmentProblem(
+                f"task {task.task!r} is locked by another process of this host",
+                f"see {self.locks.path(task.task)}",
+            )
+        try:
+            self.add_tasks([task])
+        except BaseException:
+            self.locks.release(task.task)
+            raise
+        claim = self.claims.claim_locked(task, index.refresh(self.repository), worker)
+        if claim is None:
+            raise EnvironmentProblem(
+                f"task {task.task!r} is claimed by another host", "see `cortex-git task show`"
+            )
+        return claim
+
     def is_finished(self, task: str) -> bool:
         """Whether the task has a published result, as far as this clone has pulled."""
         return bool(index.with_result(self.repository, [task]))
@@ -86,6 +108,20 @@ class Coordination:
     def open_count(self, scope: Scope) -> int:
         """Tasks in scope without a result, as of the last pull."""
         return index.count_open(self.repository, scope)
+
+    def known_count(self, scope: Scope) -> int:
+        """Tasks in scope, finished ones included, as of the last pull."""
+        return index.count_known(self.repository, scope)
+
+    def claimed_elsewhere(self, view: View, scope: Scope) -> int:
+        """Open tasks in scope that another host runs, holds or waits with, as of `view`."""
+        own = {self.repository.host, *self.repository.former_hosts}
+        others = [task for task in self.claims.unavailable(view) if not self._held_by(view.claims[task], own)]
+        return index.count_open_of(self.repository, scope, others)
+
+    def _held_by(self, oid: str, hosts: set[str]) -> bool:
+        record = self.claims.record(oid)
+        return record is not None and record.host in hosts
 
     def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> list[Result]:
         """Enter results into the outbox; they are safe on this disk when this returns, as they are then."""

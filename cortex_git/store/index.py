@@ -47,6 +47,8 @@ class Scope:
     type: str | None = None
     merges: bool = True
     """Whether the last tasks of batches are meant too."""
+    without: tuple[str, ...] = ()
+    """Worker types that are not meant."""
 
     @property
     def where(self) -> tuple[str, list[str]]:
@@ -58,6 +60,9 @@ class Scope:
         if self.type is not None:
             clauses.append("t.type = ?")
             values.append(self.type)
+        if self.without:
+            clauses.append(f"t.type NOT IN ({','.join('?' * len(self.without))})")
+            values += self.without
         if not self.merges:
             clauses.append(f"t.task NOT LIKE '%{MERGE_SUFFIX}'")
         return " AND ".join(clauses), values
@@ -295,6 +300,27 @@ def count_open(repository: Repository, scope: Scope) -> int:
         "SELECT count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"  # noqa: S608
         f" WHERE r.task IS NULL AND {condition}"
     )
+    return int(repository.state.execute(query, values).fetchone()[0])
+
+
+def count_open_of(repository: Repository, scope: Scope, tasks: Sequence[str]) -> int:
+    """How many of the named tasks are in scope and have no result."""
+    condition, values = scope.where
+    found = 0
+    for part in chunks(tasks):
+        marks = ",".join("?" * len(part))
+        query = (
+            "SELECT count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"  # noqa: S608
+            f" WHERE r.task IS NULL AND {condition} AND t.task IN ({marks})"
+        )
+        found += int(repository.state.execute(query, (*values, *part)).fetchone()[0])
+    return found
+
+
+def count_known(repository: Repository, scope: Scope) -> int:
+    """How many tasks there are in scope, finished ones included, as far as this clone has pulled."""
+    condition, values = scope.where
+    query = f"SELECT count(*) FROM tasks t WHERE {condition}"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 

@@ -6,18 +6,36 @@ Owns the claims that run and those whose result is not acknowledged yet. Used by
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cortex_git.errors import CortexError
-from cortex_git.models import Result, ResultStatus
+from cortex_git.models import Result, ResultStatus, Task
 from cortex_git.runners import runner_name
 from cortex_git.state import monotonic, now
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
+from cortex_git.workers.events import Event
 from cortex_git.workers.messages import Assignment, to_result
 from cortex_git.workers.pool import Finished
+
+_LATELY = 50
+"""Attempts whose mean time stands for what a task takes now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a request asks of one attempt beyond what the task says."""
+
+    requested: float = 0.0
+    """`state.monotonic` of the request; 0 where nobody waits for the attempt."""
+    claim_s: float = 0.0
+    """Seconds of that which went into the claim."""
+    queued: bool = False
+    """No worker was idle: the wait for one is not the start of one."""
 
 
 class Watcher(Protocol):
@@ -25,6 +43,7 @@ class Watcher(Protocol):
 
     def started(self, task: str, worker: str, repo: str | None) -> None: ...
     def finished(self, result: Result) -> None: ...
+    def event(self, event: Event) -> None: ...
     def note(self, text: str) -> None: ...
 
 
@@ -33,7 +52,11 @@ class BatchReport:
     """What a run did. Times are seconds."""
 
     results: dict[str, Result] = field(default_factory=dict)
-    """Results this run made, by task; whether published is in the outbox."""
+    """Results this run made, by task; whether published is in the outbox. A long-lived pool keeps some."""
+    completed: int = 0
+    failed: int = 0
+    """Results with another status than `completed`."""
+    tokens_used: int = 0
     real_s: float = 0.0
     """From the start to the last acknowledged result, the summary's own not counted."""
     wall_s: float = 0.0
@@ -53,6 +76,16 @@ class BatchReport:
     """What kept results from being published."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How one attempt that somebody waits for ended."""
+
+    result: Result | None
+    """None where it was released to be tried again, or somebody else has the task now."""
+    state: str
+    """`done` or `fenced` when the remote has answered, else why there is no result."""
+
+
 Outcome = tuple[Claim, Result, dict[str, bytes]]
 """A claim, its result, and further files to publish with it."""
 
@@ -66,18 +99,24 @@ class Attempts:
         watcher: Watcher,
         notify: Callable[[], None],
         *,
-        options: Mapping[str, Any],
+        options: Callable[[Task], Mapping[str, Any]],
         runner: str | None,
+        keep: int | None = None,
     ) -> None:
-        """`notify` is called when something waits in the outbox."""
+        """`notify` is called when something waits in the outbox; only the last `keep` results are kept."""
         self._coordination = coordination
         self._watcher = watcher
         self._notify = notify
-        self._options = dict(options)
+        self._options = options
         self._runner = runner
+        self._keep = keep
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
-        self._unpublished: dict[str, Claim] = {}
+        self._unpublished: dict[str, tuple[Claim, Result]] = {}
+        self._followed: dict[str, Future[Settled]] = {}
+        self._lately: deque[float] = deque(maxlen=_LATELY)
+        self.orders: dict[str, Order] = {}
+        """What was asked of us by task, until an attempt of it has begun."""
         self.orphans: list[Claim] = []
         """Claims whose worker died and that were not taken over yet."""
         self.report = BatchReport()
@@ -90,6 +129,37 @@ class Attempts:
         return len(self._unpublished)
 
     @property
+    def task_s(self) -> float | None:
+        """Mean seconds of the attempts that ended lately; None before the first."""
+        lately = list(self._lately)
+        return sum(lately) / len(lately) if lately else None
+
+    def follow(self, task: str) -> "Future[Settled]":
+        """The end of the next attempt of `task` that this run settles. Safe from any thread."""
+        with self._guard:
+            return self._followed.setdefault(task, Future())
+
+    def has(self, task: str) -> bool:
+        """Whether the task runs here, or its result is on its way. Safe from any thread."""
+        ours = [*self._running.values(), *(claim for claim, _ in list(self._unpublished.values()))]
+        return any(claim.task.task == task for claim in [*ours, *self.orphans])
+
+    def let_go(self, task: str, why: str) -> None:
+        """Tell whoever follows the task that nothing more comes of it here."""
+        self._tell(task, Settled(None, why))
+
+    def let_all_go(self, why: str) -> None:
+        """Nothing more comes of anything here."""
+        for task in list(self._followed):
+            self.let_go(task, why)
+
+    def _tell(self, task: str, settled: Settled) -> None:
+        with self._guard:
+            future = self._followed.pop(task, None)
+        if future is not None:
+            future.set_result(settled)
+
+    @property
     def running(self) -> list[Claim]:
         return list(self._running.values())
 
@@ -97,6 +167,10 @@ class Attempts:
         """What a worker needs for this attempt. Raises BadInput where no runner is known for the task."""
         task = claim.task
         limits = self._coordination.repository.settings.limits_of(task.type)
+        order = self.orders.pop(task.task, Order())
+        dispatched = monotonic() - overhead_s
+        if order.requested and not order.queued:
+            dispatched = order.requested + order.claim_s
         return Assignment(
             task=task.model_dump(mode="json", by_alias=True) | {"master": task.responsible},
             runner=runner_name(self._runner or task.runner, task.type),
@@ -108,10 +182,10 @@ class Attempts:
             attempt=claim.record.attempt,
             path=self._coordination.result_path(task),
             repository=str(self._coordination.repository.folder),
-            dispatched=monotonic() - overhead_s,
+            dispatched=dispatched,
             deadline_s=(task.deadline or limits.minutes) * 60,
             budget=limits.tokens if task.budget is None else task.budget,
-            options=self._options,
+            options=self._options(task),
         )
 
     def started(self, claim: Claim, worker: str) -> None:
@@ -123,12 +197,14 @@ class Attempts:
         """The result a worker reported; None where the attempt failed and was released to be tried again."""
         claim = self._running.pop(event.report.nonce)
         self.last_report = time.monotonic()
+        self._lately.append(event.report.duration_s)
         if event.report.retry and claim.record.attempt < claim.task.max_attempts:
             reason = f"attempt {claim.record.attempt} failed: {event.report.error}"
             self._watcher.note(f"{claim.task.task}: {reason}")
             leases = self._coordination.repository.settings.leases
             pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
             self._coordination.claims.release([claim], retry_after_s=pause)
+            self.let_go(claim.task.task, reason)
             return None
         return claim, to_result(event.assignment, event.report), {}
 
@@ -151,6 +227,8 @@ class Attempts:
                 self.orphans.append(claim)
             else:
                 taken += [again] if again is not None else []
+                if again is None:
+                    self.let_go(claim.task.task, "somebody else has it now")
         return taken
 
     def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed") -> None:
@@ -175,12 +253,21 @@ class Attempts:
         """Put results into the outbox: safe on this disk when this returns, published soon after."""
         # Noted first: another process of this clone may publish them the moment they are recorded.
         with self._guard:
-            self._unpublished |= {claim.record.nonce: claim for claim, _, _ in outcomes}
+            self._unpublished |= {claim.record.nonce: (claim, result) for claim, result, _ in outcomes}
         recorded = self._coordination.record(outcomes)
         self._notify()
         for result in recorded:
-            self.report.results[result.task] = result
+            self._count(result)
             self._watcher.finished(result)
+
+    def _count(self, result: Result) -> None:
+        report = self.report
+        report.completed += result.status == "completed"
+        report.failed += result.status != "completed"
+        report.tokens_used += result.tokens_used
+        report.results[result.task] = result
+        if self._keep is not None and len(report.results) > self._keep:
+            del report.results[next(iter(report.results))]
 
     def settle(self) -> None:
         """See which results are acknowledged by now, whichever process of this clone pushed them."""
@@ -189,8 +276,8 @@ class Attempts:
         states = self._coordination.outbox.states(list(waiting))
         settled = {nonce: state for nonce, state in states.items() if state in ("done", "fenced")}
         for nonce in settled:
-            self._coordination.locks.release(waiting[nonce].task.task)
-        if any(not waiting[nonce].task.is_merge for nonce in settled):
+            self._coordination.locks.release(waiting[nonce][0].task.task)
+        if any(not waiting[nonce][0].task.is_merge for nonce in settled):
             self.last_published = time.monotonic()
         fenced = sum(state == "fenced" for state in settled.values())
         self.report.fenced += fenced
@@ -198,3 +285,6 @@ class Attempts:
         with self._guard:
             for nonce in settled:
                 del self._unpublished[nonce]
+        for nonce, state in settled.items():
+            claim, result = waiting[nonce]
+            self._tell(claim.task.task, Settled(result, state))

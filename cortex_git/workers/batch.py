@@ -1,40 +1,56 @@
-"""Running a batch: claims ahead, a pool, and a committer, joined in one loop until every task has a result.
+"""Running tasks: claims ahead, a pool, and a committer, joined in one loop.
 
-Owns the loop and its end: it drains on the first signal, kills on the second, and lets go when the
-remote stays away. What becomes of each attempt is `attempts`' business.
+Owns the loop and its end: a batch ends when every task in scope has a result, a long-lived pool when it
+is told to; both drain on the first signal, kill on the second. What becomes of each attempt is
+`attempts`' business, how many workers there are `staffing`'s.
 """
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cortex_git.errors import CortexError
-from cortex_git.models import Result
+from cortex_git.models import Result, Task
 from cortex_git.processes import hurry
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
+from cortex_git.workers import events
 from cortex_git.workers.attempts import Attempts, BatchReport, Outcome, Watcher
+from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
+from cortex_git.workers.lanes import Lane, LanePlan
+from cortex_git.workers.orders import Orders
 from cortex_git.workers.pool import Died, Finished, Pool, Slot
+from cortex_git.workers.sizing import Sizer
+from cortex_git.workers.snapshot import PoolSnapshot
+from cortex_git.workers.staffing import FEWER, Staffing
+from cortex_git.workers.viewing import Frame, Views
 
 _TICK_S = 0.5
+_STAFF_S = 1.0
+"""How often the number of workers is looked at."""
 _HURRY_S = 5.0
 """Seconds that git calls may take in all after the second interrupt."""
+_KEPT = 1000
+"""Results that a long-lived pool remembers."""
 
 Merger = Callable[[Claim], tuple[Result, dict[str, bytes]]]
 """Carries out a batch's last task in this process: its result and the further files to publish with it."""
+Options = Mapping[str, Any] | Callable[[Task], Mapping[str, Any]]
+"""What this host tells its workers, the same for every task or not."""
 
 
 class BatchRun:
     """One run of the open tasks in `scope` on `pool`, or of the `given` claims alone.
 
     `runner` takes the place of each task's own; without `merger` the last tasks of batches are left to
-    others.
+    others. `plans` are the lanes, one of the whole scope by default. A run that is `kept` goes on when
+    nothing is left to do, and takes `orders`.
     """
 
     def __init__(
@@ -44,55 +60,98 @@ class BatchRun:
         scope: Scope,
         *,
         watcher: Watcher,
-        options: Mapping[str, Any] | None = None,
+        options: Options | None = None,
         merger: Merger | None = None,
         given: Sequence[Claim] | None = None,
         runner: str | None = None,
+        plans: Sequence[LanePlan] = (),
+        strategy: StrategyName = "least-loaded",
+        kept: bool = False,
+        owner: str = "spawn-workers",
     ) -> None:
         self._scope = scope if merger else replace(scope, merges=False)
         self._coordination = coordination
         self._pool = pool
         self._watcher = watcher
         self._merger = merger
+        self._strategy = strategy
+        self._kept = kept
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._only_given = given is not None
-        self._claimer: ClaimSource = (
-            Claimer(coordination, self._scope, len(pool.slots), pool.slots[0].name, self._wake)
-            if given is None
-            else GivenClaims(coordination, given)
-        )
+        self._given = GivenClaims(coordination, given or ())
+        if given is None:
+            self._lanes = [self._lane(plan) for plan in plans or (LanePlan(self._scope),)]
+        else:
+            self._lanes = []
+        self._sources: list[ClaimSource] = [self._given, *(lane.claims for lane in self._lanes)]
         self._committer = Committer(coordination, self._on_pushed)
+        told = options if callable(options) else lambda _task: options or {}
+        keep = _KEPT if kept else None
         self._attempts = Attempts(
-            coordination, watcher, self._notify_committer, options=options or {}, runner=runner
+            coordination, watcher, self._notify_committer, options=told, runner=runner, keep=keep
         )
+        self._staffing = Staffing(coordination, pool, self._lanes, self._attempts, watcher.event)
         self._heart = Heart(coordination.repository, lambda: len(pool.slots))
+        self._views = Views(coordination, Frame(owner, strategy, tuple(self._lanes), pool, self._attempts))
+        self.orders = Orders(coordination, self._attempts, self._given, self._lanes, pool, self._wake)
         self._draining = False
         self._killing = False
         self._used: set[str] = set()
         self._trouble_since: float | None = None
         self._began = 0.0
+        self._staff_at = 0.0
         self._first_dispatch: float | None = None
+
+    def _lane(self, plan: LanePlan) -> Lane:
+        if self._merger is None:
+            plan = replace(plan, scope=replace(plan.scope, merges=False))
+        settings = self._coordination.repository.settings.pool
+        sizer = None
+        if plan.policy is not None:
+            sizer = Sizer(settings, policy=plan.policy, bounds=plan.bounds, fixed=plan.fixed)
+        slots = [slot for slot in self._pool.slots if slot.kind == plan.kind]
+        name = (plan.name or self._pool.name)(1)
+        pause = {"idle_s": settings.look_s} if self._kept else {}
+        claims = Claimer(self._coordination, plan.scope, max(len(slots), 1), name, self._wake, **pause)
+        return Lane(plan, claims, sizer)
 
     @property
     def report(self) -> BatchReport:
         return self._attempts.report
 
-    def interrupt(self) -> None:
-        """Drain: start nothing more. A second call ends what runs. Safe in a signal handler."""
+    @property
+    def snapshot(self) -> PoolSnapshot:
+        """What the pool looked like a moment ago. Safe from any thread."""
+        return self._views.latest
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    def interrupt(self, *, person: bool = True) -> None:
+        """Drain: start nothing more. A second call ends what runs. Safe in a signal handler.
+
+        `person`: somebody cut the work short, which is no regular end.
+        """
         if self._draining:
             self._killing = self.report.killed = True
             hurry(_HURRY_S)
         self._draining = True
-        self.report.interrupted = True
+        self.report.interrupted = self.report.interrupted or person
         self._wake()
+
+    def look_again(self) -> None:
+        """Something changed: look at the remote at once. Safe from any thread."""
+        for source in self._sources:
+            source.look_again()
 
     def run(self) -> BatchReport:
         """Run until every task in scope has a result, or it was drained; then say what was done."""
         self._began = time.monotonic()
         self._committer.start()
-        self._claimer.start()
+        for source in self._sources:
+            source.start()
         self._heart.start()
         try:
             while not self._over():
@@ -113,13 +172,13 @@ class BatchRun:
     def _on_pushed(self) -> None:
         """Called in the committer's thread after each try."""
         self._attempts.settle()
-        self._claimer.look_again()
+        self.look_again()
         self._wake()
 
     def _over(self) -> bool:
         if self._killing:
             return True
-        for crash in (self._claimer.crash, self._committer.crash):
+        for crash in (*(source.crash for source in self._sources), self._committer.crash):
             if crash is not None:
                 raise crash
         if self._pool.busy() or (self._attempts.orphans and not self._draining):
@@ -130,16 +189,23 @@ class BatchRun:
             return False
         if self._draining:
             return True
-        if self._only_given:
-            return self._claimer.held == 0
-        return self._claimer.looked and self._coordination.open_count(self._scope) == 0
+        if self._kept or self._given.waiting():
+            return False
+        looked = all(source.looked for source in self._sources)
+        return looked and not any(self._coordination.open_count(lane.plan.scope) for lane in self._lanes)
+
+    @property
+    def _problem(self) -> CortexError | None:
+        """What keeps the remote from answering."""
+        problems = [self._committer.problem, *(source.problem for source in self._sources)]
+        return next((problem for problem in problems if problem is not None), None)
 
     def _remote_lost(self) -> bool:
         """Whether there is nothing to run and the remote has not answered for too long.
 
         What waits is in the outbox, so the command may end and say so.
         """
-        problem = self._committer.problem or self._claimer.problem
+        problem = self._problem
         if problem is None:
             self._trouble_since = None
             return False
@@ -147,37 +213,54 @@ class BatchRun:
             self._trouble_since = time.monotonic()
             self._watcher.note(f"{problem}; trying again")
         limit = self._coordination.repository.settings.leases.give_up_s
-        if time.monotonic() - self._trouble_since < limit and not self._draining:
+        waited = time.monotonic() - self._trouble_since >= limit and not self._kept
+        if not waited and not self._draining:
             return False
         self.report.problem = problem
         return True
 
     def _step(self) -> None:
+        self._look_round()
         if self._draining:
-            self._claimer.stop()
+            for source in self._sources:
+                source.stop()
         else:
             self._dispatch()
         finished: list[tuple[Slot, Outcome]] = []
+        ended: list[Slot] = []
         for event in self._pool.wait(_TICK_S, [self._wake_read]):
             if isinstance(event, Died):
                 self._on_died(event)
-            elif (outcome := self._attempts.finished(event)) is not None:
+                continue
+            self._staffing.ended(event.slot)
+            ended.append(event.slot)
+            if (outcome := self._attempts.finished(event)) is not None:
                 finished.append((event.slot, outcome))
             else:
                 self._released(event)
         self._drain_wakes()
         for claim in self._attempts.take_over_orphans():
-            self._claimer.put_back(claim)
+            self._given.put_back(claim)
         if not self._draining:
             self._dispatch()
         if finished:
             self._attempts.enter([outcome for _, outcome in finished])
         for slot, (claim, _, _) in finished:
             self._pool.recorded(slot, claim.record.nonce)
+        for slot in ended:
+            self._staffing.depart(slot)
+
+    def _look_round(self) -> None:
+        """Once a second: how many workers there should be, and a view of it all for whoever looks."""
+        if time.monotonic() < self._staff_at:
+            return
+        self._staff_at = time.monotonic() + _STAFF_S
+        self._staffing.tick(draining=self._draining)
+        self._views.take(draining=self._draining, alert=self._staffing.alert, problem=self._problem)
 
     def _released(self, event: Finished) -> None:
         self._pool.recorded(event.slot, event.report.nonce)
-        self._claimer.look_again()
+        self.look_again()
 
     def _drain_wakes(self) -> None:
         try:
@@ -187,44 +270,63 @@ class BatchRun:
             return
 
     def _dispatch(self) -> None:
-        for slot in self._pool.idle():
-            claim = self._claimer.take()
+        for source, slot, task in self._starts():
+            claim = source.take(task)
             if claim is None:
-                return
+                continue
             if claim.record.attempt > claim.task.max_attempts:
                 reason = f"its worker died in each of {claim.task.max_attempts} attempts"
                 self._attempts.give_up(claim, reason)
             elif claim.task.is_merge and self._merger is not None:
                 self._attempts.enter([(claim, *self._merger(claim))])
             else:
-                self._start(slot, claim)
+                self._start(source, slot, claim)
 
-    def _start(self, slot: Slot, claim: Claim) -> None:
+    def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
+        """Which claim each idle worker starts: those that were given first, then its lane's."""
+        for held in self._given.waiting():
+            lane = next((lane for lane in self._lanes if lane.plan.kind == held.claim.task.type), None)
+            kind = lane.plan.kind if lane else ""
+            idle = [slot for slot in self._pool.idle() if slot.kind == kind]
+            if idle:
+                yield self._given, idle[0], held.claim.task.task
+            elif self._kept:
+                self.orders.make_room(kind, self._staffing)
+        for lane in self._lanes:
+            for slot, task in lane.starts(self._pool, self._strategy):
+                yield lane.claims, slot, task
+
+    def _start(self, source: ClaimSource, slot: Slot, claim: Claim) -> None:
         try:
             assignment = self._attempts.assignment(claim, slot.name, self._pool.overhead_s(slot))
         except CortexError as error:
             self._attempts.give_up(claim, str(error))
             return
         if not self._pool.assign(slot, assignment):
-            self._claimer.put_back(claim)
+            source.put_back(claim)
             return
         self._attempts.started(claim, slot.name)
         self._used.add(slot.name)
         self._first_dispatch = self._first_dispatch or time.monotonic()
 
     def _on_died(self, event: Died) -> None:
+        how = "was ended for its time" if event.out_of_time else f"died (status {event.status})"
         if event.assignment is not None:
             claim = self._attempts.orphaned(event.assignment.nonce)
-            how = "was ended for its time" if event.out_of_time else f"died (status {event.status})"
-            self._watcher.note(f"{claim.task.task}: {event.slot.name} {how}")
+            self._watcher.event(events.worker_died(event.slot.name, claim.task.task, how))
             if event.out_of_time:
                 reason = "took longer than its time, and did not end when asked"
                 self._attempts.give_up(claim, reason, "timed_out")
             elif self._draining:
                 self._coordination.claims.release([claim])
+                self._attempts.let_go(claim.task.task, "its worker died while the pool was draining")
             else:
                 self._attempts.orphans.append(claim)
-        if not self._draining:
+        else:
+            self._watcher.event(events.worker_died(event.slot.name, None, how))
+        if event.slot.leaving == FEWER:
+            self._pool.slots.remove(event.slot)
+        elif not self._draining:
             self._pool.refill(event.slot)
 
     def _end(self) -> None:
@@ -233,10 +335,13 @@ class BatchRun:
             self._coordination.claims.release(self._attempts.running)
         try:
             self._heart.stop()
-            self._claimer.stop()
+            for source in self._sources:
+                source.stop()
             self._committer.stop()
         except CortexError as error:
             self.report.problem = error
+        self.orders.close()
+        self._views.close()
         report = self.report
         report.pushes = self._committer.pushes
         report.waiting = self._attempts.unpublished

@@ -7,6 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 from cortex_git.errors import CortexError
@@ -22,6 +24,14 @@ _RECENT_S = 0.25
 """A view this young will do to choose tasks by: what decides is the push, and the pull after it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claim in hand; `ticket` says in which order they came."""
+
+    ticket: int
+    claim: Claim
+
+
 class ClaimSource(Protocol):
     """Where a run gets its claims from."""
 
@@ -30,58 +40,72 @@ class ClaimSource(Protocol):
     crash: BaseException | None
     """An error that ended the thread; whoever runs the loop raises it."""
 
-    @property
-    def held(self) -> int: ...
     def start(self) -> None: ...
-    def take(self) -> Claim | None: ...
+    def waiting(self) -> list[Held]: ...
+    def take(self, task: str) -> Claim | None: ...
     def put_back(self, claim: Claim) -> None: ...
     def look_again(self) -> None: ...
     def stop(self) -> None: ...
 
 
 class GivenClaims:
-    """Claims that were made already, and no others."""
+    """Claims that were made already, by whoever gives them. Safe to give from any thread."""
 
-    def __init__(self, coordination: Coordination, claims: Sequence[Claim]) -> None:
+    def __init__(self, coordination: Coordination, claims: Sequence[Claim] = ()) -> None:
         self._coordination = coordination
-        self._ready = deque(claims)
+        self._tickets = count()
+        self._ready = {claim.task.task: Held(next(self._tickets), claim) for claim in claims}
         self.looked = True
         self.problem: CortexError | None = None
         self.crash: BaseException | None = None
 
-    @property
-    def held(self) -> int:
-        return len(self._ready)
-
     def start(self) -> None:
         """Nothing to start."""
 
-    def take(self) -> Claim | None:
-        return self._ready.popleft() if self._ready else None
+    def give(self, claim: Claim) -> None:
+        self._ready[claim.task.task] = Held(next(self._tickets), claim)
+
+    def waiting(self) -> list[Held]:
+        return list(self._ready.values())
+
+    def take(self, task: str) -> Claim | None:
+        held = self._ready.pop(task, None)
+        return held.claim if held else None
 
     def put_back(self, claim: Claim) -> None:
-        self._ready.appendleft(claim)
+        self._ready[claim.task.task] = Held(-1, claim)
 
     def look_again(self) -> None:
         """Nothing changes what was given."""
 
     def stop(self) -> None:
-        held, self._ready = list(self._ready), deque()
+        held, self._ready = [held.claim for held in self.waiting()], {}
         self._coordination.claims.release(held)
 
 
 class Claimer:
-    """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones."""
+    """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones.
+
+    `idle_s` is the longest pause between two looks at the remote while there is nothing to claim.
+    """
 
     def __init__(
-        self, coordination: Coordination, scope: Scope, size: int, name: str, wake: Callable[[], None]
+        self,
+        coordination: Coordination,
+        scope: Scope,
+        size: int,
+        name: str,
+        wake: Callable[[], None],
+        idle_s: float = _MOST_PAUSE_S,
     ) -> None:
         self._coordination = coordination
         self._scope = scope
         self._size = size
         self._name = name
         self._wake = wake
-        self._ready: deque[Claim] = deque()
+        self._idle_s = idle_s
+        self._tickets = count()
+        self._ready: dict[str, Held] = {}
         self._condition = threading.Condition()
         self._stopping = False
         self._changed = False
@@ -89,64 +113,68 @@ class Claimer:
         self._cycle_s = 0.2
         self._proven_at = uptime()
         """`state.uptime` when the oldest claim in hand was last known to be ours."""
+        self._looked_at = 0.0
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self.crash: BaseException | None = None
         self.problem: CortexError | None = None
         """Why nothing could be claimed just now; None when the last try went through."""
         self.looked = False
         """Whether the remote was seen at least once."""
-
-    @property
-    def held(self) -> int:
-        """Claims in hand that no worker has yet."""
-        return len(self._ready)
+        self.elsewhere = 0
+        """Open tasks in scope that other hosts have, as of the last look."""
 
     def start(self) -> None:
         self._thread.start()
 
-    def take(self) -> Claim | None:
-        """The next claim to run, if one is in hand.
+    def resize(self, size: int) -> None:
+        """Hold claims for another number of workers from now on."""
+        with self._condition:
+            self._size = size
+            self._condition.notify()
+
+    def waiting(self) -> list[Held]:
+        """The claims in hand that no worker has yet, in the order they came."""
+        return list(self._ready.values())
+
+    def take(self, task: str) -> Claim | None:
+        """The claim on `task`, to be run now; None where it is no longer in hand.
 
         Claims held for long are looked at first: while this host stood still (suspended, stopped) its
         silence may have outlasted their lease, and others may have them now.
         """
         with self._condition:
-            if not self._ready:
-                return None
             lease_s = self._coordination.repository.settings.leases.lease_s
             if uptime() - self._proven_at > lease_s / 2 and not self._prove_held():
                 return None
-            self._drop_finished()
-            if not self._ready:
+            held = self._ready.pop(task, None)
+            self._condition.notify()
+            if held is None:
+                return None
+            if self._coordination.is_finished(task):
+                self._coordination.locks.release(task)
                 return None
             self._taken_at.append(time.monotonic())
-            self._condition.notify()
-            return self._ready.popleft()
-
-    def _drop_finished(self) -> None:
-        """Let go of the next claims while their task is known to be finished, by another host."""
-        while self._ready and self._coordination.is_finished(self._ready[0].task.task):
-            self._coordination.locks.release(self._ready.popleft().task.task)
+            return held.claim
 
     def _prove_held(self) -> bool:
         """Keep those claims in hand that are still ours; False where nothing can be started now."""
-        held = list(self._ready)
+        held = [held.claim for held in self.waiting()]
         try:
             ours = self._coordination.claims.still_ours(held)
         except CortexError as error:
             self.problem = error
             return False
         self._proven_at = uptime()
-        self._ready = deque(ours)
         for claim in held:
             if claim not in ours:
+                del self._ready[claim.task.task]
                 self._coordination.locks.release(claim.task.task)
         return bool(ours)
 
     def put_back(self, claim: Claim) -> None:
         """Hold a claim again that was taken and could not be started, first in line."""
         with self._condition:
-            self._ready.appendleft(claim)
+            self._ready = {claim.task.task: Held(-1, claim)} | self._ready
 
     def look_again(self) -> None:
         """Something changed (a task was released or finished): look at once instead of pausing."""
@@ -161,7 +189,7 @@ class Claimer:
             self._condition.notify()
         if self._thread.is_alive():
             self._thread.join()
-        held, self._ready = list(self._ready), deque()
+        held, self._ready = [held.claim for held in self.waiting()], {}
         self._coordination.claims.release(held)
 
     def _wanted(self) -> int:
@@ -188,27 +216,34 @@ class Claimer:
         first = self._size
         while True:
             with self._condition:
-                while not self._stopping and self._wanted() <= 0 and not first:
+                while not self._stopping and self._wanted() <= 0 and not first and not self._look_due():
                     self._condition.wait(timeout=1.0)
                 if self._stopping:
                     return
-                count = max(self._wanted(), 1) + first
-            got = self._try(count)
+                wanted = self._wanted()
+                asked = max(wanted, 1) + first if wanted > 0 or first else 0
+            got = self._try(asked)
             first = 0
-            if got:
+            if got or asked == 0:
                 pause = _LEAST_PAUSE_S
                 continue
             with self._condition:
                 if not self._changed and not self._stopping:
                     self._condition.wait(timeout=pause)
                 self._changed = False
-            pause = min(pause * 2, _MOST_PAUSE_S)
+            pause = min(pause * 2, self._idle_s)
 
-    def _try(self, count: int) -> bool:
-        started = time.monotonic()
+    def _look_due(self) -> bool:
+        """Whether new tasks may have come unseen, because there was no need to claim any."""
+        return time.monotonic() - self._looked_at > self._idle_s
+
+    def _try(self, wanted: int) -> bool:
+        """Look at the remote, and claim up to `wanted` tasks; whether any was had."""
+        started = self._looked_at = time.monotonic()
         try:
             view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
-            claims = self._coordination.claim(self._scope, count, self._worker, view)
+            self.elsewhere = self._coordination.claimed_elsewhere(view, self._scope)
+            claims = self._coordination.claim(self._scope, wanted, self._worker, view) if wanted else []
             self.looked, self.problem = True, None
         except PASSING as error:
             self.problem = problem_of(error)
@@ -219,7 +254,7 @@ class Claimer:
         with self._condition:
             if not self._ready:
                 self._proven_at = uptime()
-            self._ready.extend(claims)
+            self._ready |= {claim.task.task: Held(next(self._tickets), claim) for claim in claims}
         self._wake()
         return bool(claims)
 

@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 
 from cortex_git.processes import adopt_orphans, end_descendants, signal_session
-from cortex_git.runners import load_runner
+from cortex_git.runners import RUNNERS, load_runner
 
 GRACE_S = 2.0
 """Seconds that workers get to save their results after the pool is gone."""
@@ -30,12 +30,22 @@ def main(arguments: list[str]) -> None:
     """
     control = socket.socket(fileno=int(arguments[0]))
     for name in arguments[1:]:
-        load_runner(name).preload()
+        _preload(name)
     import cortex_git.workers.worker  # noqa: F401 - what every worker runs
 
     gc.collect()
     gc.freeze()
     _serve(control)
+
+
+def _preload(name: str) -> None:
+    """Import what a runner needs. One of another package that is broken fails in its own tasks, not here."""
+    try:
+        load_runner(name).preload()
+    except Exception as error:
+        if name in RUNNERS:
+            raise
+        print(f"runner {name}: {type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
 
 
 def _serve(control: socket.socket) -> None:

@@ -1,7 +1,7 @@
-"""The pool: a fixed number of worker processes, each idle or on one assignment.
+"""The pool: worker processes, each idle or on one assignment, as many as whoever uses it wants.
 
-Owns the processes and their connections. It knows nothing of claims: whoever uses it hands out
-assignments and is told what became of them. Used from one thread.
+Owns the processes, their connections and their logs. It knows nothing of claims: whoever uses it hands
+out assignments and is told what became of them. Used from one thread.
 """
 
 import os
@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import cast
 
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.processes import signal_session
+from cortex_git.state import now
+from cortex_git.workers.logs import opened_log
 from cortex_git.workers.messages import Assignment, Report, receive, send
 from cortex_git.workers.spawning import Spawner
 from cortex_git.workers.worker import OUT_OF_TIME
@@ -28,6 +32,8 @@ class Slot:
     """One place in the pool: its worker's name outlives the process that fills it."""
 
     name: str
+    kind: str = ""
+    """The worker type whose tasks it takes; empty for one that takes any."""
     pid: int = 0
     connection: "Connection[bytes, bytes] | None" = None
     ready: bool = False
@@ -40,6 +46,20 @@ class Slot:
     """What a cold start took, until an assignment has accounted for it."""
     told: bool = False
     """SIGTERM was sent because the time is up."""
+    leaving: str = ""
+    """Why it gets no further assignment; empty while it does."""
+    since: str = ""
+    """When the process was asked for, ISO 8601 in UTC."""
+    assigned_at: float = 0.0
+    """`time.monotonic` when it was given its assignment."""
+    tasks_done: int = 0
+    """Assignments that this process has ended."""
+    busy_s: float = 0.0
+    """Seconds that this process has been on assignments it ended."""
+    last_type: str = ""
+    """Worker type of the task it is on, or was on last."""
+    rss_mib: float = 0.0
+    """Resident memory when it was last measured, in MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +98,23 @@ def running(pool: "Pool") -> Iterator["Pool"]:
 
 
 class Pool:
-    """`size` workers named by `name` (from 1), started by `spawner`."""
+    """`size` workers named by `name` (from 1), started by `spawner`; more and fewer as it is told.
 
-    def __init__(self, spawner: Spawner, size: int, name: Callable[[int], str], grace_s: float = 5.0) -> None:
+    With `logs`, what a worker prints goes to a file of its own in that folder.
+    """
+
+    def __init__(
+        self,
+        spawner: Spawner,
+        size: int,
+        name: Callable[[int], str],
+        grace_s: float = 5.0,
+        logs: Path | None = None,
+    ) -> None:
         self.slots = [Slot(name(number)) for number in range(1, size + 1)]
+        self.name = name
         self._spawner = spawner
+        self._logs = logs
         self._grace_s = grace_s
         self._bad_starts = 0
         self.ready_at = 0.0
@@ -97,11 +129,39 @@ class Pool:
         for slot in self.slots:
             self._fill(slot)
 
+    def add(self, name: Callable[[int], str] | None = None, kind: str = "") -> Slot:
+        """Start one more worker, under the first name that is free."""
+        taken = {slot.name for slot in self.slots}
+        named = name or self.name
+        slot = Slot(next(text for number in count(1) if (text := named(number)) not in taken), kind)
+        self._fill(slot)
+        self.slots.append(slot)
+        return slot
+
+    def remove(self, slot: Slot) -> None:
+        """Let an idle worker go."""
+        self._dismiss(slot)
+        self.slots.remove(slot)
+
+    def replace(self, slot: Slot) -> None:
+        """Let an idle worker go, and start another in its place."""
+        self._dismiss(slot)
+        self._fill(slot)
+
+    def _dismiss(self, slot: Slot) -> None:
+        if slot.connection is not None:
+            with suppress(OSError):
+                send(slot.connection, "exit")
+            slot.connection.close()
+            slot.connection = None
+
     def _fill(self, slot: Slot) -> None:
-        slot.asked_at = time.monotonic()
-        spawned = self._spawner.spawn()
+        slot.asked_at, slot.since = time.monotonic(), now()
+        with opened_log(self._logs, slot.name) as log:
+            spawned = self._spawner.spawn(log)
         slot.pid, slot.connection = spawned.pid, spawned.connection
-        slot.ready, slot.assignment, slot.told = False, None, False
+        slot.ready, slot.assignment, slot.told, slot.leaving = False, None, False, ""
+        slot.tasks_done, slot.busy_s, slot.last_type, slot.rss_mib = 0, 0.0, "", 0.0
 
     def overhead_s(self, slot: Slot) -> float:
         """Seconds of start-up that the next assignment of `slot` has to account for; 0 for a warm worker."""
@@ -110,7 +170,7 @@ class Pool:
 
     def idle(self) -> list[Slot]:
         """Slots whose worker waits for work."""
-        return [slot for slot in self.slots if slot.ready and slot.assignment is None]
+        return [slot for slot in self.slots if slot.ready and slot.assignment is None and not slot.leaving]
 
     def busy(self) -> list[Slot]:
         return [slot for slot in self.slots if slot.assignment is not None]
@@ -124,7 +184,9 @@ class Pool:
         except OSError:
             return False
         slot.assignment = assignment
-        slot.ends_at = time.monotonic() + assignment.deadline_s
+        slot.assigned_at = time.monotonic()
+        slot.ends_at = slot.assigned_at + assignment.deadline_s
+        slot.last_type = str(assignment.task["type"])
         return True
 
     def recorded(self, slot: Slot, nonce: str) -> None:
@@ -160,6 +222,8 @@ class Pool:
             return None
         assignment, slot.assignment = slot.assignment, None
         slot.told = False
+        slot.tasks_done += 1
+        slot.busy_s += time.monotonic() - slot.assigned_at
         return Finished(slot, assignment, Report(**body)) if kind == "done" and assignment else None
 
     def _lost(self, slot: Slot) -> Died:
@@ -205,9 +269,5 @@ class Pool:
     def close(self) -> None:
         """Tell idle workers to leave and wait for all of them."""
         for slot in self.slots:
-            if slot.connection is not None:
-                with suppress(OSError):
-                    send(slot.connection, "exit")
-                slot.connection.close()
-                slot.connection = None
+            self._dismiss(slot)
         self._spawner.close()

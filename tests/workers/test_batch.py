@@ -17,6 +17,7 @@ from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport
 from cortex_git.workers.batch import BatchRun
+from cortex_git.workers.events import Event
 from cortex_git.workers.pool import Pool
 
 
@@ -27,12 +28,18 @@ class Seen:
         self.starts: list[tuple[str, str]] = []
         self.results: list[Result] = []
         self.notes: list[str] = []
+        self.events: list[Event] = []
 
     def started(self, task: str, worker: str, repo: str | None) -> None:
         self.starts.append((task, worker))
 
     def finished(self, result: Result) -> None:
         self.results.append(result)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+        if event.for_people:
+            self.notes.append(event.text)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -1,0 +1,86 @@
+"""Talking to a running pool: from `spawn-worker`, `pool`, `status` and `top`.
+
+Owns the client's side of the socket. Imports nothing heavy, because a command that has a pool to ask
+must not take longer to start than its task takes.
+"""
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cortex_git.errors import CortexError, EnvironmentProblem, ExitCode
+from cortex_git.locating import private_folder, socket_address
+
+_ANSWER_S = 10.0
+"""Seconds in which a living pool says something about itself."""
+
+
+class PoolError(CortexError):
+    """An error that the pool met while it served a request, with the pool's exit code for it."""
+
+    def __init__(self, message: str, hint: str, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = ExitCode(exit_code)
+
+
+def _ignore(_text: str) -> None:
+    """Nobody wants to hear of it."""
+
+
+def ask_pool(
+    folder: Path,
+    request: dict[str, Any],
+    note: Callable[[str], None] = _ignore,
+    timeout_s: float | None = None,
+) -> dict[str, Any] | None:
+    """The running pool's answer; None where no pool runs for the repository at `folder`.
+
+    Raises PoolError with what the pool says is wrong, EnvironmentProblem where it ends meanwhile.
+    """
+    private = private_folder(folder)
+    if private is None:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            with socket_address(private) as address:
+                connection.connect(address)
+        except OSError:  # there is no socket, or nobody listens on it any more
+            return None
+        with suppress(OSError), connection.makefile("rwb") as stream:
+            stream.write(json.dumps(request).encode() + b"\n")
+            stream.flush()
+            for line in stream:
+                message = json.loads(line)
+                if "note" in message:
+                    note(message["note"])
+                elif "error" in message:
+                    raise PoolError(**message["error"])
+                else:
+                    answer: dict[str, Any] = message["answer"]
+                    return answer
+    raise EnvironmentProblem(
+        "the pool ended before it answered", "what it ran is safe: see `cortex-git task list`"
+    )
+
+
+def pool_status(folder: Path) -> dict[str, Any] | None:
+    """What the pool of the repository at `folder` looks like now; None where none runs."""
+    return ask_pool(folder, {"kind": "status"}, timeout_s=_ANSWER_S)
+
+
+def stop_pool(folder: Path, *, dry_run: bool = False) -> dict[str, Any] | None:
+    """Have the pool drain, or end at once if it drains already; None where none runs.
+
+    The answer's `state` is `draining` or `killing`, `pid` is the pool's process.
+    """
+    return ask_pool(folder, {"kind": "stop", "dry_run": dry_run}, timeout_s=_ANSWER_S)
+
+
+def wake_pool(folder: Path) -> None:
+    """There is something new: a running pool looks at once instead of a little later."""
+    with suppress(CortexError):
+        ask_pool(folder, {"kind": "look"}, timeout_s=1.0)
