@@ -60,7 +60,6 @@ def serve_metrics(port: int, snapshot: Callable[[], PoolSnapshot]) -> Iterator[i
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
-    block_on_close = False
     request_queue_size = 32
 
     def server_bind(self) -> None:
