@@ -1,5 +1,6 @@
 """Fixtures for every test: nothing of the person's own machine is read, and the network is closed."""
 
+import json
 import os
 import socket
 import subprocess
@@ -82,3 +83,18 @@ def clones(bare: Path, tmp_path: Path) -> Iterator[Callable[[int], list[Path]]]:
         return folders
 
     yield make
+
+
+@pytest.fixture
+def commands(own_folders: Path) -> Callable[..., None]:
+    """Put programs on this host's own list, each a shell script."""
+
+    def write(**scripts: str) -> None:
+        folder = Path(os.environ["CORTEX_CONFIG_HOME"])
+        folder.mkdir(parents=True, exist_ok=True)
+        entries = [
+            f'[commands.{name}]\nargv = ["sh", "-c", {json.dumps(text)}]\n' for name, text in scripts.items()
+        ]
+        (folder / "config.toml").write_text("\n".join(entries))
+
+    return write

@@ -51,14 +51,14 @@ class Requests:
         return serve(request, note)
 
     def _status(self, _request: dict[str, Any], _note: Note) -> dict[str, Any]:
-        return self._run.snapshot.to_json()
+        return self._run.look().to_json()
 
     def _look(self, _request: dict[str, Any], _note: Note) -> dict[str, Any]:
         self._run.look_again()
         return {}
 
     def _stop(self, request: dict[str, Any], _note: Note) -> dict[str, Any]:
-        snapshot = self._run.snapshot
+        snapshot = self._run.look()
         state = "killing" if self._run.draining else "draining"
         if not request.get("dry_run"):
             self._run.interrupt(person=False)

@@ -125,6 +125,10 @@ class BatchRun:
         """What the pool looked like a moment ago. Safe from any thread."""
         return self._views.latest
 
+    def look(self) -> PoolSnapshot:
+        """What the pool looks like now. Safe from any thread but the run's own."""
+        return self._views.fresh(self._wake)
+
     @property
     def draining(self) -> bool:
         return self._draining
@@ -252,10 +256,12 @@ class BatchRun:
 
     def _look_round(self) -> None:
         """Once a second: how many workers there should be, and a view of it all for whoever looks."""
-        if time.monotonic() < self._staff_at:
+        due = time.monotonic() >= self._staff_at
+        if due:
+            self._staff_at = time.monotonic() + _STAFF_S
+            self._staffing.tick(draining=self._draining)
+        elif not self._views.wanted:
             return
-        self._staff_at = time.monotonic() + _STAFF_S
-        self._staffing.tick(draining=self._draining)
         self._views.take(draining=self._draining, alert=self._staffing.alert, problem=self._problem)
 
     def _released(self, event: Finished) -> None:

@@ -4,7 +4,9 @@ Owns when a view is taken and recorded. Must never change what it looks at.
 """
 
 import os
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cortex_git.errors import CortexError
@@ -15,6 +17,8 @@ from cortex_git.workers.lanes import Lane
 from cortex_git.workers.pool import Pool, Slot
 from cortex_git.workers.records import PoolRecords
 from cortex_git.workers.snapshot import PoolSnapshot, WorkerStatus, WorkerView
+
+_FRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,27 @@ class Views:
         self._frame = frame
         self._began_at = now()
         self._records = PoolRecords(coordination.repository)
+        self._condition = threading.Condition()
+        self._taken = 0
+        self.wanted = False
+        """Whether somebody waits for a view of this very moment."""
         self.latest = self._view(draining=False, alert=None, problem=None)
+
+    def fresh(self, wake: Callable[[], None]) -> PoolSnapshot:
+        """A view taken from now on; the last one where the loop has no time for it. From any thread."""
+        with self._condition:
+            before, self.wanted = self._taken, True
+            wake()
+            self._condition.wait_for(lambda: self._taken != before, timeout=_FRESH_S)
+            return self.latest
 
     def take(self, *, draining: bool, alert: str | None, problem: CortexError | None) -> None:
         """Look, remember, and write it down; a disk that is full keeps nobody from working."""
-        self.latest = self._view(draining=draining, alert=alert, problem=problem)
+        with self._condition:
+            self.latest = self._view(draining=draining, alert=alert, problem=problem)
+            self._taken += 1
+            self.wanted = False
+            self._condition.notify_all()
         try:
             self._records.observe(self.latest)
         except PASSING:

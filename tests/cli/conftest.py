@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,21 +54,6 @@ def coordinated(here: Path, bare: Path) -> Path:
 
     create(here, str(bare))
     return here
-
-
-@pytest.fixture
-def commands(own_folders: Path) -> Callable[..., None]:
-    """Put programs on this host's own list, each a shell script."""
-
-    def write(**scripts: str) -> None:
-        folder = Path(os.environ["CORTEX_CONFIG_HOME"])
-        folder.mkdir(parents=True, exist_ok=True)
-        entries = [
-            f'[commands.{name}]\nargv = ["sh", "-c", {json.dumps(text)}]\n' for name, text in scripts.items()
-        ]
-        (folder / "config.toml").write_text("\n".join(entries))
-
-    return write
 
 
 @pytest.fixture
