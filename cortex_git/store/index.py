@@ -121,7 +121,7 @@ def added(git: Git, old: str | None, new: str, *, only_new: bool = False) -> lis
 def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dict[str, str]) -> None:
     results: list[tuple[str, str, str, str]] = []
     documents: list[tuple[str, str]] = []
-    for path, oid in dict(entries).items():
+    for path, oid in dict.fromkeys(entries):
         place = layout.place_of(path)
         if place is not None and place.kind == "results":
             results.append((place.task, place.batch, path, oid))

@@ -277,6 +277,20 @@ def test_all_hosts_end_up_with_the_same_document_under_one_id(
     assert index.task_of(one.repository, "same") == index.task_of(two.repository, "same")
 
 
+def test_a_host_that_sees_both_documents_at_once_chooses_like_the_others(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = hosts(3)
+    for host in (one, two):
+        with monkeypatch.context() as patch:
+            patch.setattr(host, "pull", lambda **_: None)
+            host.add_tasks([trial(f"same-{n}", "x", host.repository.host) for n in range(12)])
+    for host in (one, two, three):
+        host.pull()
+    for n in range(12):
+        assert len({index.task_of(h.repository, f"same-{n}").title for h in (one, two, three)}) == 1
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_heart_goes_on_after_an_error_of_the_database(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
