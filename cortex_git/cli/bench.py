@@ -1,4 +1,4 @@
-"""Measurements: `bench queue`, `bench spawn`, `bench scan`."""
+"""Measurements: `bench queue`, `bench overhead`, `bench spawn`, `bench scan`."""
 
 from typing import Annotated
 
@@ -79,6 +79,50 @@ def spawn(
     print_line(f"Cold: {found['cold_ms_p50']} ms, warm: {found['warm_ms_p50']} ms (median of {runs})")
     print_line(f"Ratio: {found['ratio']}")
     print_line(f"Beside it: fork {found['fork_ms_p50']} ms, claim {found['claim_ms_p50']} ms")
+
+
+@app.command()
+def overhead(
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N,…", help="Numbers of workers, one row for each.")
+    ] = "5,10,20,30,40,64",
+    task_s: Annotated[
+        float, typer.Option("--task-s", min=0.01, max=3600, help="Seconds that each task takes.")
+    ] = 1.2,
+    tasks_per_worker: Annotated[
+        int,
+        typer.Option(
+            "--tasks-per-worker",
+            min=4,
+            max=1000,
+            help="Tasks of each worker; its first and last do not count.",
+        ),
+    ] = 12,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Share of the workers' time that coordination takes, publishing included, while tasks sleep."""
+    from cortex_git.analysis.bench.machine import busy_note, describe
+    from cortex_git.analysis.bench.overhead import bench_overhead
+    from cortex_git.cli.output import note, print_json, print_table
+
+    counts = _counts(workers)
+    machine = describe()
+    if warning := busy_note(machine):
+        note(warning)
+    rows = [row.to_json() for row in bench_overhead(counts, note, task_s, tasks_per_worker)]
+    if output is Format.JSON:
+        print_json({"task_s": task_s, "rows": rows, "machine": machine})
+        return
+    headings = {
+        "workers": "Workers", "tasks_per_min": "Tasks/min", "overhead": "Overhead", "bound": "At most",
+        "published_comparison": "Published comparison", "publish_lag_ms_p50": "End to publish, ms",
+    }  # fmt: skip
+    percent = {"overhead", "bound", "published_comparison"}
+    cells = (
+        [f"{value:.1%}" if key in percent and isinstance(value, float) else value for key, value in picked]
+        for picked in ([(key, row[key]) for key in headings] for row in rows)
+    )
+    print_table([*headings.values()], cells, "nothing was measured")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ def test_queue(tmp_path: Path) -> None:
     assert row["ratio"] == pytest.approx(row["ours_tasks_per_min"] / row["loop_tasks_per_min"], abs=0.02)
     (clones,) = found["clones_rows"]
     assert (clones["workers"], clones["tasks"]) == (2, 6)
+
+
+def test_overhead(tmp_path: Path, conforms: Callable[[Any, str], None]) -> None:
+    options = ("--workers", "2", "--task-s", "0.1", "--tasks-per-worker", "5")
+    found = _json(tmp_path / "t", "overhead", *options)
+    conforms(found, "bench-overhead")
+    assert found["task_s"] == 0.1
+    (row,) = found["rows"]
+    assert row["workers"] == 2
+    assert row["overhead"] == pytest.approx(1 - row["tasks_per_min"] / (2 * 60 / 0.1), abs=1e-3)
 
 
 def test_spawn(tmp_path: Path) -> None:

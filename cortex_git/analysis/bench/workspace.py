@@ -103,8 +103,10 @@ def new_host(folder: Path, remote: Path) -> Coordination:
     return Coordination.open(folder)
 
 
-def add_no_ops(coordination: Coordination, count: int, runner: str = "echo") -> str:
-    """Publish a batch of `count` tasks that do nothing; its name."""
+def add_no_ops(
+    coordination: Coordination, count: int, runner: str = "echo", context: Mapping[str, float] | None = None
+) -> str:
+    """Publish a batch of `count` tasks that do nothing, or only wait; its name."""
     batch = new_batch("bench", count, coordination.repository.host)
     tasks = [
         Task(
@@ -112,6 +114,7 @@ def add_no_ops(coordination: Coordination, count: int, runner: str = "echo") -> 
             batch=batch.batch,
             title=f"no-op {number}",
             runner=runner,
+            context=dict(context or {}),
             created_at=now(),
         )
         for number in range(count)
