@@ -4,6 +4,7 @@ Owns nothing itself; it keeps the parts together that must share a repository, i
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
@@ -50,8 +51,8 @@ class Coordination:
         candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
         return self.claims.claim(candidates, view, worker)
 
-    def claim_task(self, task: str, worker: str) -> Claim:
-        """Claim one given task, waiting for its lock.
+    def claim_task(self, task: str, worker: str, view: View | None = None) -> Claim:
+        """Claim one given task, waiting for its lock. An old `view` will do: the claim is checked after it.
 
         Raises BadInput where there is no such task or it is finished, EnvironmentProblem where somebody
         else has it.
@@ -89,12 +90,17 @@ class Coordination:
                 f"task {task.task!r} is locked by another process of this host",
                 f"see {self.locks.path(task.task)}",
             )
-        try:
-            self.add_tasks([task])
-        except BaseException:
-            self.locks.release(task.task)
-            raise
-        claim = self.claims.claim_locked(task, index.refresh(self.repository), worker)
+        view = self.view()
+        # Two refs, two pushes, and neither has to wait for the other.
+        with ThreadPoolExecutor(1) as threads:
+            claiming = threads.submit(self.claims.claim_locked, task, view, worker)
+            try:
+                self.add_tasks([task])
+            except BaseException:
+                if (claim := claiming.result()) is not None:
+                    self.claims.release([claim])
+                raise
+            claim = claiming.result()
         if claim is None:
             raise EnvironmentProblem(
                 f"task {task.task!r} is claimed by another host", "see `cortex-git task show`"
@@ -108,6 +114,10 @@ class Coordination:
     def open_count(self, scope: Scope) -> int:
         """Tasks in scope without a result, as of the last pull."""
         return index.count_open(self.repository, scope)
+
+    def view(self) -> View:
+        """What the last pull of any process of this clone saw."""
+        return index.refresh(self.repository)
 
     def known_count(self, scope: Scope) -> int:
         """Tasks in scope, finished ones included, as of the last pull."""

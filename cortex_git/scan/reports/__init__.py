@@ -4,29 +4,31 @@ Owns which format has which renderer. Importing it must stay cheap: a renderer i
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from cortex_git.scan.records import ScanReport
+if TYPE_CHECKING:
+    from cortex_git.scan.records import ScanReport
 
 
-def _json(report: ScanReport) -> str:
+def _json(report: "ScanReport") -> str:
     from cortex_git.scan.reports import json_report
 
     return json_report.render(report)
 
 
-def _sarif(report: ScanReport) -> str:
+def _sarif(report: "ScanReport") -> str:
     from cortex_git.scan.reports import sarif
 
     return sarif.render(report)
 
 
-def _markdown(report: ScanReport) -> str:
+def _markdown(report: "ScanReport") -> str:
     from cortex_git.scan.reports import markdown
 
     return markdown.render(report)
 
 
-RENDERERS: dict[str, Callable[[ScanReport], str]] = {
+RENDERERS: dict[str, Callable[["ScanReport"], str]] = {
     "json": _json,
     "sarif": _sarif,
     "markdown": _markdown,
