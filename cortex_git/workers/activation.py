@@ -16,8 +16,8 @@ LEAST_RATE = 0.10
 TREE: tuple[tuple[int, int], ...] = ((5, 5), (20, 10), (40, 20))
 """(queue below, workers); at 40 and above it stays at the last and raises an alert."""
 
-Policy = Literal["activation", "tree", "fixed"]
-POLICIES: tuple[Policy, ...] = ("activation", "tree", "fixed")
+Policy = Literal["activation", "tree", "fixed", "predictive"]
+POLICIES: tuple[Policy, ...] = ("activation", "tree", "fixed", "predictive")
 
 
 def checked_policy(text: str) -> Policy:
@@ -71,6 +71,7 @@ def target(
 ) -> Target:
     """The number of workers for `queue` waiting tasks under `policy`, clamped to [least, most].
 
+    `predictive` answers as `activation` does: one queue is no history to forecast from (that is `sizing`'s).
     Raises BadInput for a negative queue, a capacity below 1, or bounds that cross.
     """
     if queue < 0 or capacity < 1:
