@@ -142,6 +142,28 @@ def process_alive(pid: int, started: float, boot: str) -> bool:
     return boot == boot_id() and pid > 0 and process_started(pid) == started
 
 
+def process_gone(pid: int, started: float, boot: str) -> bool:
+    """Whether the process that wrote (pid, started, boot) is known to have ended: False where in doubt.
+
+    For processes of other people too, whom a system may hide from us. A boot without a random id is in doubt.
+    """
+    if boot != boot_id() or "/" not in boot or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OverflowError:
+        return False  # no process id of this system
+    except PermissionError:
+        pass
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0] in ("Z", "X") or float(fields[19]) != started
+    except (OSError, IndexError, ValueError):
+        return False
+
+
 def own_process() -> tuple[int, float, str]:
     """(pid, start, boot id) of this process, as locks and claims record it."""
     return _own_process(os.getpid())

@@ -100,6 +100,31 @@ def test_a_dead_process_is_dead_also_while_nobody_has_waited_for_it(
     assert state.process_started(sleeper.pid) == 0.0
 
 
+def test_a_process_is_known_to_be_gone_only_without_any_doubt(sleeper: "subprocess.Popen[bytes]") -> None:
+    started, boot = state.process_started(sleeper.pid), state.boot_id()
+    assert not state.process_gone(sleeper.pid, started, boot)
+    assert state.process_gone(sleeper.pid, started + 1, boot), "the pid was given to another process"
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert state.process_gone(sleeper.pid, started, boot), "nobody has waited for it yet"
+    sleeper.wait()
+    assert state.process_gone(sleeper.pid, started, boot)
+    assert not state.process_gone(sleeper.pid, started, "another boot")
+    for impossible in (0, -1, 10**30):
+        assert not state.process_gone(impossible, started, boot)
+
+
+def test_a_process_that_the_system_hides_from_us_may_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine whose /proc shows each person only their own processes."""
+
+    def kill(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    nobody = 2**22 + 1  # above the system's highest process id
+    assert not state.process_gone(nobody, 1.0, state.boot_id())
+
+
 def test_the_monotonic_clock_is_one_for_all_processes() -> None:
     before = state.monotonic()
     code = "from cortex_git.state import monotonic; print(monotonic())"

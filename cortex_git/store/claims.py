@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import ClaimRecord, Task
-from cortex_git.state import boot_id, monotonic, now, own_process, process_alive
+from cortex_git.state import boot_id, monotonic, now, own_process, process_alive, process_gone
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.heartbeat import seen_for
@@ -198,14 +198,17 @@ class Claims:
     def _is_left(self, task: str, oid: str, record: ClaimRecord, view: View) -> bool:
         """Whether a claim's owner is dead or has been silent for its whole lease.
 
-        A living process of this host is never robbed.
+        A living process of this host is never robbed; one of another host only after that lease.
         """
         repository = self._repository
         if record.host not in (repository.host, *repository.former_hosts):
             # Both are looked at, so that both clocks run from the first sight on.
             claim_age = self._seen_for(task, oid)
             heartbeat = seen_for(self._repository, "host", record.host, view.hosts.get(record.host, ""))
-            return min(claim_age, heartbeat) > record.lease_s
+            if min(claim_age, heartbeat) > record.lease_s:
+                return True
+            # Another clone on this machine need not be waited for. What it left in its outbox is fenced.
+            return process_gone(record.pid, record.pid_started, record.boot_id)
         if record.boot_id != boot_id():
             # The machine was started anew, or an image or a container shares our id: only silence tells.
             return self._seen_for(task, oid) > record.lease_s
