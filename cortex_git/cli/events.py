@@ -26,7 +26,7 @@ class LogFormat(StrEnum):
 
 
 _chosen = LogFormat.TEXT
-_lines: deque[str] = deque()
+_untold: "deque[Event]" = deque()
 """What is to be written; only the holder of `_writing` takes from it."""
 _writing = threading.Lock()
 
@@ -43,23 +43,25 @@ def as_json() -> bool:
 
 def tell(event: "Event") -> None:
     """Write an event on stderr; as text only what is for people. Any thread or signal handler may call it."""
-    if as_json():
-        line = _json_line(event)
-    elif event.for_people:
-        from cortex_git.scan.reports.escape import terminal
-
-        line = terminal(event.text)
-    else:
+    if not (as_json() or event.for_people):
         return
     # A signal handler may come in the midst of a line of its own thread, and must not wait for it:
     # whoever is writing writes what came meanwhile too.
-    _lines.append(line + "\n")
-    while _lines and _writing.acquire(blocking=False):
+    _untold.append(event)
+    while _untold and _writing.acquire(blocking=False):
         try:
-            while _lines:
-                sys.stderr.write(_lines.popleft())
+            while _untold:
+                sys.stderr.write(_line(_untold.popleft()) + "\n")
         finally:
             _writing.release()
+
+
+def _line(event: "Event") -> str:
+    if as_json():
+        return _json_line(event)
+    from cortex_git.scan.reports.escape import terminal
+
+    return terminal(event.text)
 
 
 def _json_line(event: "Event") -> str:

@@ -144,8 +144,8 @@ def test_a_signal_in_the_midst_of_a_line_neither_waits_nor_breaks_it(form: str) 
     for _ in range(50):
         running.send_signal(signal.SIGUSR1)
         running.stderr.readline()
-    _, rest = running.communicate(timeout=60)
-    assert running.returncode == 0
+    rest = running.stderr.read()
+    assert running.wait(timeout=60) == 0
     words = [json.loads(line)["text"] if form == "json" else line for line in rest.splitlines()]
     assert set(words) <= {"handler", "line" + "." * 200}
 
@@ -279,7 +279,8 @@ def test_an_interrupt_is_told_and_what_ran_is_finished(
     head = [running.stderr.readline(), running.stderr.readline()]
     assert "task_started" in head[1]
     running.send_signal(signal.SIGINT)
-    _, rest = running.communicate(timeout=60)
+    rest = running.stderr.read()
+    running.wait(timeout=60)
     found = lines("".join(head) + rest)
     assert running.returncode == 130
     assert len(named(found, "task_finished")) == 1
