@@ -61,7 +61,9 @@ def queue(
 
 @app.command()
 def spawn(
-    runs: Annotated[int, typer.Option("--runs", min=1, max=1000, help="Runs of each kind.")] = 20,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, max=1000, help="Warm runs; a fifth as many cold.")
+    ] = 50,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Cold against warm start: from the request to a task's first instruction, anthropic imported."""
@@ -76,9 +78,19 @@ def spawn(
     if output is Format.JSON:
         print_json({**found, "machine": machine})
         return
-    print_line(f"Cold: {found['cold_ms_p50']} ms, warm: {found['warm_ms_p50']} ms (median of {runs})")
+    print_line(
+        f"Cold: {found['cold_ms_p50']} ms (median of {found['runs']}),"
+        f" warm: {found['warm_ms_p50']} ms (of {found['warm_runs']})"
+    )
     print_line(f"Ratio: {found['ratio']}")
-    print_line(f"Beside it: fork {found['fork_ms_p50']} ms, claim {found['claim_ms_p50']} ms")
+    print_line(
+        f"The whole command: {found['command_ms_p50']} ms,"
+        f" {found['command_to_typer']} times `import typer` ({found['typer_ms_p50']} ms)"
+    )
+    print_line(
+        f"Beside it: dispatch {found['dispatch_ms_p50']} ms, fork {found['fork_ms_p50']} ms,"
+        f" claim {found['claim_ms_p50']} ms"
+    )
 
 
 @app.command()

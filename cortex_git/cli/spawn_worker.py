@@ -128,9 +128,8 @@ def _show(answer: dict[str, Any], how: str, output: Format) -> None:
         print_line("The attempt failed; the task was released to be tried again")
         return
     claimed = "" if claim_ms is None else f"; claim: {claim_ms:.1f} ms"
-    print_line(
-        f"Spawn: {how}, {spawn_ms:.1f} ms to the first instruction{claimed}; run: {result['duration_s']:.3f} s"
-    )
+    ran = f"run: {result['duration_s']:.3f} s"
+    print_line(f"Spawn: {how}, {spawn_ms:.1f} ms to the first instruction{claimed}; {ran}")
     if result["error"]:
         print_line(f"Error: {result['error']}")
 

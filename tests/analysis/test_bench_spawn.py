@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cortex_git.analysis.bench import spawn
+from cortex_git.analysis.bench.pool_spawn import CommandTimes
 from cortex_git.analysis.bench.spawn import bench_spawn
 from cortex_git.errors import EnvironmentProblem, ExitCode
 from cortex_git.runners import load_runner
@@ -21,7 +22,8 @@ needs_anthropic = pytest.mark.skipif(
 @needs_anthropic
 def test_warm_is_faster_than_cold() -> None:
     times = bench_spawn(1, said.append)
-    assert len(times.cold) == len(times.warm) == len(times.fork) == len(times.claim) == 1
+    assert len(times.cold) == len(times.dispatch) == len(times.fork) == len(times.claim) == 1
+    assert len(times.commands.warm) == len(times.commands.command) == len(times.commands.bare) == 1
     assert min(times.fork) > 0
     assert min(times.claim) > 0
     found = times.to_json()
@@ -50,11 +52,14 @@ def test_without_anthropic_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_medians_in_milliseconds() -> None:
+    commands = CommandTimes(warm=[0.001, 0.002, 0.009], command=[0.2, 0.3, 0.25], bare=[0.1, 0.1, 0.1])
     times = spawn.SpawnTimes(
-        cold=[2.0, 3.0, 1.0], warm=[0.001, 0.002, 0.009], fork=[0.02], claim=[0.04, 0.06]
+        cold=[2.0, 3.0, 1.0], dispatch=[0.001], fork=[0.02], claim=[0.04, 0.06], commands=commands
     )
     assert times.to_json() == {
         "cold_ms_p50": 2000.0, "warm_ms_p50": 2.0, "ratio": 1000.0, "fork_ms_p50": 20.0,
+        "dispatch_ms_p50": 1.0, "command_ms_p50": 250.0, "typer_ms_p50": 100.0, "command_to_typer": 2.5,
+        "warm_runs": 3,
         "claim_ms_p50": 50.0, "warm_ms_worst": 9.0, "cold_ms_best": 1000.0, "runs": 3,
     }  # fmt: skip
 

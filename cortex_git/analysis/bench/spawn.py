@@ -1,7 +1,8 @@
 """`bench spawn`: from the request to a task's first instruction, in a fresh interpreter and in a warm worker.
 
 Owns the definition: both have the anthropic import done by that instruction, neither includes the claim,
-which is timed beside them. A warm start is dispatch to a waiting worker; a fork is timed beside it.
+which is timed beside them. A warm start is `spawn-worker` asking a running pool; what a batch does, which
+has its workers at hand, is timed beside it, and so is a fork.
 """
 
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from cortex_git.analysis.bench.pool_spawn import CommandTimes, measure_commands
 from cortex_git.analysis.bench.workspace import (
     Say,
     add_no_ops,
@@ -25,6 +27,7 @@ from cortex_git.state import monotonic
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.tasks import listed
 from cortex_git.workers.messages import Assignment, Report, receive, send
 from cortex_git.workers.pool import Died, Finished, Pool, Slot
 from cortex_git.workers.spawning import ColdSpawner, WarmSpawner
@@ -32,6 +35,8 @@ from cortex_git.workers.spawning import ColdSpawner, WarmSpawner
 RUNNER = "trial"
 _WAITING = 4
 """Warm workers that take turns, so that each has been asleep for a while when its turn comes."""
+_COLD_SHARE = 5
+"""Commands for each cold start, which takes seconds."""
 _MOST_S = 120.0
 
 
@@ -40,21 +45,25 @@ class SpawnTimes:
     """Seconds, one entry a run."""
 
     cold: list[float] = field(default_factory=list)
-    warm: list[float] = field(default_factory=list)
+    dispatch: list[float] = field(default_factory=list)
+    """From a pool in this process to a worker that waits."""
     fork: list[float] = field(default_factory=list)
     """A fresh fork from the preloaded process, until it waits for work."""
     claim: list[float] = field(default_factory=list)
     """Claiming one task on a local bare remote."""
+    commands: CommandTimes = field(default_factory=CommandTimes)
 
     def to_json(self) -> dict[str, object]:
         """Medians in milliseconds, and `ratio`: cold ÷ warm."""
         return {
             "cold_ms_p50": _p50_ms(self.cold),
-            "warm_ms_p50": _p50_ms(self.warm),
-            "ratio": round(median(self.cold) / median(self.warm), 1),
+            "warm_ms_p50": _p50_ms(self.commands.warm),
+            "ratio": round(median(self.cold) / median(self.commands.warm), 1),
+            **self.commands.to_json(),
+            "dispatch_ms_p50": _p50_ms(self.dispatch),
             "fork_ms_p50": _p50_ms(self.fork),
             "claim_ms_p50": _p50_ms(self.claim),
-            "warm_ms_worst": round(1000 * max(self.warm), 3),
+            "warm_ms_worst": round(1000 * max(self.commands.warm), 3),
             "cold_ms_best": round(1000 * min(self.cold), 3),
             "runs": len(self.cold),
         }
@@ -65,29 +74,34 @@ def _p50_ms(seconds: list[float]) -> float:
 
 
 def bench_spawn(runs: int, say: Say) -> SpawnTimes:
-    """Cold, fork and warm in turn, `runs` times, so that a busy moment of the machine hits all of them.
+    """`runs` commands against a pool, then a fifth as many of cold, fork and dispatch in turn.
 
+    What is compared alternates, so that a busy moment of the machine hits all of it.
     Raises EnvironmentProblem where anthropic is not installed.
     """
     from importlib.util import find_spec
 
     if find_spec(HEAVY) is None:
         raise EnvironmentProblem(f"{HEAVY} is not installed", f"run `pip install {HEAVY}`")
-    times = SpawnTimes()
+    rounds = -(-runs // _COLD_SHARE)
     with workspace() as folder:
         coordination = new_host(folder / "host", new_remote(folder / "remote.git"))
-        scope = Scope(batch=add_no_ops(coordination, runs, RUNNER))
+        scope = Scope(batch=add_no_ops(coordination, runs + rounds, RUNNER))
+        tasks = [task.task for task in listed(coordination.repository, scope)]
+        say("starting a pool")
+        times = SpawnTimes(commands=measure_commands(folder / "host", tasks[:runs], say))
         say(f"starting {_WAITING} warm workers")
         spawner = WarmSpawner([RUNNER])
         with ready_pool(spawner, _WAITING) as pool:
-            for number in range(runs):
+            for number in range(rounds):
                 times.cold.append(_cold(folder))
                 times.fork.append(_fork(spawner))
                 claim, took = _claim(coordination, scope)
                 times.claim.append(took)
                 slot = pool.slots[number % _WAITING]
-                times.warm.append(_first_instruction(pool, slot, _assignment(folder, claim, monotonic())))
-                say(f"run {number + 1} of {runs}: cold {times.cold[-1]:.3f} s, warm {times.warm[-1]:.6f} s")
+                took = _first_instruction(pool, slot, _assignment(folder, claim, monotonic()))
+                times.dispatch.append(took)
+                say(f"run {number + 1} of {rounds}: cold {times.cold[-1]:.3f} s, dispatch {took:.6f} s")
     return times
 
 
