@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 
-VERSION = 1
+VERSION = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,6 +49,27 @@ CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sightings (
     what TEXT PRIMARY KEY, oid TEXT NOT NULL, boot TEXT NOT NULL, first_seen REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS workers (
+    boot TEXT NOT NULL, pool INTEGER NOT NULL, pool_started REAL NOT NULL, owner TEXT NOT NULL,
+    worker TEXT NOT NULL, type TEXT NOT NULL, pid INTEGER NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
+    status TEXT NOT NULL, task TEXT, master TEXT, token_budget INTEGER NOT NULL,
+    PRIMARY KEY (boot, pool, pool_started, worker, pid, started_at)
+);
+CREATE INDEX IF NOT EXISTS workers_live ON workers (started_at) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS workers_started ON workers (started_at);
+CREATE TABLE IF NOT EXISTS samples (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, interval_s REAL NOT NULL,
+    boot TEXT NOT NULL, pool INTEGER NOT NULL, pool_started REAL NOT NULL,
+    live REAL NOT NULL, busy REAL NOT NULL, peak INTEGER NOT NULL, queue INTEGER NOT NULL,
+    target INTEGER NOT NULL, rss_mib REAL NOT NULL, completed INTEGER NOT NULL, failed INTEGER NOT NULL,
+    tokens_used INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS samples_at ON samples (at);
+CREATE TABLE IF NOT EXISTS outcomes (
+    task TEXT PRIMARY KEY, oid TEXT NOT NULL, status TEXT NOT NULL, worker TEXT NOT NULL, host TEXT NOT NULL,
+    completed_at TEXT NOT NULL, tokens_used INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outcomes_completed ON outcomes (completed_at);
 """
 
 
