@@ -1,31 +1,17 @@
 """Start here: the root command, and the one boundary that turns an error into a line and an exit code."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from cortex_git import __version__
-from cortex_git.cli import admin, advisories, bench, pool, reports, scan, tasks, workers
+from cortex_git.cli.commands import add_commands
 from cortex_git.cli.events import LogFormat, as_json, choose, tell
 from cortex_git.cli.options import LogFormatOption
 from cortex_git.cli.streams import prepare_streams
 from cortex_git.errors import CortexError, ExitCode
-
-app = typer.Typer(
-    name="cortex-git",
-    help="Run 1 to 64 workers in parallel with nothing but a git remote between them.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for module in (scan, workers, tasks, reports, admin):
-    module.register(app)
-app.add_typer(advisories.app, name="advisories")
-app.add_typer(bench.app, name="bench")
-app.add_typer(pool.app, name="pool")
 
 _debug = False
 
@@ -36,7 +22,6 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for errors.")] = False,
     _log_format: LogFormatOption = None,
@@ -49,6 +34,22 @@ def root(
     _debug = debug
 
 
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line: all of it, or as much as `arguments` need."""
+    app = typer.Typer(
+        name="cortex-git",
+        help="Run 1 to 64 workers in parallel with nothing but a git remote between them.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    add_commands(app, arguments)
+    return app
+
+
 def main() -> None:
     """Run the command line and exit: an error is one line on stderr, with the right code."""
     prepare_streams()
@@ -56,7 +57,7 @@ def main() -> None:
     code: object = ExitCode.INTERRUPTED
     try:
         # What a command exits with is returned here, not raised.
-        code = app(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
+        code = build(sys.argv[1:])(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
     except KeyboardInterrupt:
         _say("interrupted", ExitCode.INTERRUPTED)
     except Exception as error:

@@ -11,6 +11,11 @@ import typer
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
 
 
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command("spawn-worker", short_help="Run one task in one worker.")(spawn_worker)
+
+
 def spawn_worker(
     kind: Annotated[str, typer.Option("--type", "-t", help="Worker type.")] = "scan-worker",
     task_id: Annotated[

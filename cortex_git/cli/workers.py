@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_git.cli import spawn_worker
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
-from cortex_git.cli.spawn_worker import spawn_worker
 
 if TYPE_CHECKING:
     from cortex_git.workers.attempts import BatchReport
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.command("spawn-worker", short_help="Run one task in one worker.")(spawn_worker)
+    spawn_worker.register(app)
     app.command("spawn-workers", short_help="Run all open tasks in scope in parallel.")(spawn_workers)
     app.command("parallel_spawn_workers", hidden=True)(spawn_workers)
     app.command()(activation)

@@ -19,7 +19,7 @@ from cortex_git.state import monotonic
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope
+from cortex_git.store.index import Scope, View
 from cortex_git.workers.attempts import Order, Settled
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.door import Note
@@ -136,9 +136,9 @@ class Requests:
     def _claimed(self, asked: "_Asked", task: str) -> Claim:
         name = worker_name(asked.kind)(1)
         if asked.new is not None:
-            return self._coordination.claim_new(asked.new, name)
+            return self._coordination.claim_new(asked.new, name, asked.view)
         try:
-            return self._coordination.claim_task(task, name, self._coordination.view())
+            return self._coordination.claim_task(task, name, asked.view or self._coordination.view())
         except CortexError:  # the view was too old
             return self._coordination.claim_task(task, name)
 
@@ -181,6 +181,8 @@ class _Asked:
         self.kind = str(request.get("type") or "scan-worker")
         self.task: str | None = request.get("task_id")
         self.claim: Claim | None = None
+        self.view: View | None = None
+        """What was seen when the task had to be looked for."""
         self.overrides = Overrides(request.get("runner"), request.get("budget"), request.get("deadline"))
         self.new = self._described(coordination, request)
         load_runner(runner_for(coordination, self.new, self.task, self.kind, self.overrides))
@@ -189,7 +191,7 @@ class _Asked:
         """The task to add first; None where it is known."""
         if self.task is None or known_task(coordination, self.task):
             return None
-        coordination.pull()
+        self.view = coordination.pull()
         if known_task(coordination, self.task):
             return None
         return described_task(request)

@@ -80,8 +80,8 @@ class Coordination:
         """End tasks as `cancelled`, whoever works on them; by task its result, or why there is none."""
         return self._canceller.cancel(tasks)
 
-    def claim_new(self, task: Task, worker: str) -> Claim:
-        """Add a task and claim it before any other process of this clone can.
+    def claim_new(self, task: Task, worker: str, view: View | None = None) -> Claim:
+        """Add a task and claim it before any other process of this clone can. An old `view` will do.
 
         Raises BadInput where another task has its id, EnvironmentProblem where another host was faster.
         """
@@ -90,7 +90,7 @@ class Coordination:
                 f"task {task.task!r} is locked by another process of this host",
                 f"see {self.locks.path(task.task)}",
             )
-        view = self.view()
+        view = view or self.view()
         # Two refs, two pushes, and neither has to wait for the other.
         with ThreadPoolExecutor(1) as threads:
             claiming = threads.submit(self.claims.claim_locked, task, view, worker)
