@@ -12,6 +12,7 @@ from cortex_git.analysis.bench.overhead import (
     OverheadRow,
     bench_overhead,
     cycles_of,
+    has_kept_up,
     moments_of,
 )
 from cortex_git.errors import EnvironmentProblem
@@ -22,8 +23,9 @@ said: list[str] = []
 
 
 def row(*workers: list[Moment], tasks: int = 12) -> OverheadRow:
-    cycles = cycles_of({f"w{n}": times for n, times in enumerate(workers)}, tasks, len(workers))
-    return OverheadRow(TASK_S, tasks - 2, tuple(cycles), 0.0, 1)
+    moments = {f"w{n}": times for n, times in enumerate(workers)}
+    cycles = cycles_of(moments, tasks, len(workers))
+    return OverheadRow(TASK_S, tasks - 2, tuple(cycles), 0.0, has_kept_up(moments), 1)
 
 
 def steady(cycle_s: float, lags: list[float]) -> list[Moment]:
@@ -47,8 +49,29 @@ def test_what_a_task_takes_beyond_its_own_time_is_overhead() -> None:
 def test_publishing_that_falls_behind_is_overhead() -> None:
     behind = steady(1.0, [number * 1.0 for number in range(12)])
     found = row(behind)
+    assert not found.kept_up
     assert found.overhead == pytest.approx(0.5)
     assert found.worked_per_min == pytest.approx(60)
+
+
+def test_publishing_that_comes_later_and_later_but_keeps_up_is_none() -> None:
+    """Each wave is acknowledged before the next one ends: nothing is lost but patience."""
+    slower = steady(1.0, [number * 0.06 for number in range(13)])
+    found = row(slower)
+    assert found.kept_up
+    assert found.published_per_min < found.worked_per_min
+    assert found.overhead == pytest.approx(0)
+
+
+def test_publishing_that_kept_up_at_first_only_is_overhead() -> None:
+    found = row(steady(1.0, [0.1] * 6 + [1.5 * number for number in range(1, 8)]))
+    assert not found.kept_up
+    assert found.overhead > 0.3
+
+
+def test_what_is_published_in_the_drain_proves_nothing() -> None:
+    behind = [(float(number), 20.0) for number in range(12)]
+    assert not has_kept_up({"a": behind, "b": [*behind, (50.0, 51.0)]})
 
 
 def test_the_ramp_up_and_the_drain_do_not_count() -> None:
@@ -83,7 +106,7 @@ def test_there_is_never_less_than_no_overhead(workers: list[list[tuple[float, fl
         made.append(times)
     found = row(*made)
     assert -1e-9 <= found.overhead <= 1
-    assert found.per_min == min(found.worked_per_min, found.published_per_min)
+    assert found.per_min <= found.worked_per_min
 
 
 def test_a_worker_that_had_too_little_is_no_measurement() -> None:

@@ -3,13 +3,14 @@
 Owns how the steady rate is found. Must never report one for results that are not on the remote exactly once.
 
 N workers that start together end together, wave after wave, and one push acknowledges many results, sooner
-or later by a tenth of a second. Results counted between two moments would therefore be up to a wave too many
-or too few. So each worker's results but its first and its last (the ramp-up and the drain) are numbered, and
-a least-squares line through their moments gives that worker's seconds per result: once through the moments
-at which they were acknowledged, once through those at which its tasks ended. The rate is the lower of the
-two sums over all workers. The first counts publishing: if that falls behind, every result is acknowledged
-later than the one before. The second keeps chance out where an early push is answered late: between two
-ends of one worker lies a whole task, so no rate comes out above what the tasks' own time allows.
+or later by some tenths of a second. Results counted between two moments would therefore be up to a wave too
+many or too few. So each worker's results but its first and its last (the ramp-up and the drain) are numbered,
+and a least-squares line through the moments at which they ended gives that worker's seconds per result:
+between two ends of one worker lies a whole task, so no rate comes out above what the tasks' own time allows.
+
+Publishing counts all the same. Where, towards the end, there is a moment at which nothing waits, as many
+results were acknowledged by then as had ended: it kept up, and both rates are one. Where there is none, a
+line through the acknowledgements gives a second rate, and the lower one is taken.
 """
 
 import time
@@ -69,6 +70,8 @@ class OverheadRow:
     cycles: tuple[Cycle, ...]
     """One for each worker."""
     lag_s: float
+    kept_up: bool
+    """Whether at some moment late in the run all that had ended was acknowledged."""
     pushes: int
 
     @property
@@ -82,7 +85,8 @@ class OverheadRow:
 
     @property
     def per_min(self) -> float:
-        return min(self.worked_per_min, self.published_per_min)
+        worked = self.worked_per_min
+        return worked if self.kept_up else min(worked, self.published_per_min)
 
     @property
     def overhead(self) -> float:
@@ -100,6 +104,7 @@ class OverheadRow:
             "counted_tasks": self.counted * workers,
             "worked_per_min": round(self.worked_per_min, 1),
             "published_per_min": round(published, 1) if isfinite(published) else None,
+            "kept_up": self.kept_up,
             "publish_lag_ms_p50": round(1000 * self.lag_s, 1),
             "pushes": self.pushes,
         }
@@ -174,7 +179,8 @@ def _run(folder: Path, workers: int, task_s: float, tasks_per_worker: int, say: 
     moments = moments_of(watcher.results, coordination.acknowledged)
     cycles = cycles_of(moments, tasks_per_worker, workers)
     lag_s = median(published - ended for times in moments.values() for ended, published in times)
-    return OverheadRow(task_s, tasks_per_worker - 2, tuple(cycles), lag_s, report.pushes)
+    kept_up = has_kept_up(moments)
+    return OverheadRow(task_s, tasks_per_worker - 2, tuple(cycles), lag_s, kept_up, report.pushes)
 
 
 def moments_of(results: Sequence[Result], published: Mapping[str, float]) -> dict[str, list[Moment]]:
@@ -208,6 +214,24 @@ def cycles_of(moments: Mapping[str, list[Moment]], tasks_per_worker: int, worker
         Cycle(_slope([ended for ended, _ in times[1:last]]), _slope([at for _, at in times[1:last]]))
         for times in moments.values()
     ]
+
+
+def has_kept_up(moments: Mapping[str, list[Moment]]) -> bool:
+    """Whether nothing waited at some moment in the last third of the time before the first worker ran out.
+
+    The time begins when each worker has ended its first task.
+    """
+    begin = max(times[0][0] for times in moments.values())
+    end = min(times[-1][0] for times in moments.values())
+    late = begin + (end - begin) * 2 / 3
+    every = [moment for times in moments.values() for moment in times]
+    changes = [(ended, 1) for ended, _ in every] + [(published, -1) for _, published in every]
+    waiting = 0
+    for at, change in sorted(changes, key=lambda change: (change[0], -change[1])):
+        waiting += change
+        if waiting == 0 and late <= at < end:
+            return True
+    return False
 
 
 def _slope(moments: Sequence[float]) -> float:
