@@ -88,7 +88,7 @@ def document(repository: Repository, published: Counter[str]) -> dict[str, Any]:
         "stats": {
             "total_spawned_today": spawned,
             "total_completed_today": published["completed"],
-            "success_rate": round(published["completed"] / tried, 4) if tried else None,
+            "success_rate": round(published["completed"] / tried, 4) if tried else 0.0,
         },
     }
 
