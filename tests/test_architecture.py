@@ -36,6 +36,7 @@ LIGHT_START = (
     "pydantic",
     "rich",
     "sqlite3",
+    "textual",
     "univers",
     "yaml",
 )

@@ -1,0 +1,38 @@
+"""The command `cortex-git top`: the pool live in the terminal.
+
+Owns what must be there before the dashboard can be drawn. Imports Textual only when it is.
+"""
+
+import typer
+
+from cortex_git.cli.options import RepositoryOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command(short_help="Watch the pool live: workers, queue, throughput, logs.")(top)
+
+
+def top(repository: RepositoryOption = None) -> None:
+    """Watch the pool live in a terminal; keys drain it, cancel a task and retry a failed one."""
+    import sys
+    from importlib.util import find_spec
+
+    from cortex_git.errors import EnvironmentProblem
+    from cortex_git.locating import located, private_folder
+
+    folder = located(repository)
+    if folder is None or private_folder(folder) is None:
+        raise EnvironmentProblem(
+            "no coordination repository here or above", "run `cortex-git init`, or give --repository"
+        )
+    if find_spec("textual") is None:
+        raise EnvironmentProblem("`top` needs Textual", "run `pip install 'cortex-git[top]'`")
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        raise EnvironmentProblem(
+            "`top` needs a terminal", "run `cortex-git status`, which prints once and ends"
+        )
+    from cortex_git.cli.dashboard.app import Dashboard
+
+    Dashboard(folder.resolve()).run()
