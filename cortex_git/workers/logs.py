@@ -7,7 +7,7 @@ end is kept beside it.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FOLDER = "logs"
@@ -32,16 +32,10 @@ def log_path(folder: Path, worker: str) -> Path:
     return folder / f"{worker}.log"
 
 
-def write_log(folder: Path, worker: str, line: str) -> None:
-    """Add one line to the log of `worker`."""
-    with opened_log(folder, worker) as log:
-        if log is not None:
-            os.write(log, (line + "\n").encode("utf-8", "backslashreplace"))
-
-
 def keep_small(folder: Path) -> None:
     """Set aside what is in logs that have grown too large, in place: their writers have them open."""
     for path in folder.glob("*.log"):
-        if path.stat().st_size > MOST_BYTES:
-            shutil.copyfile(path, path.with_suffix(".log.1"))
-            os.truncate(path, 0)
+        with suppress(OSError):  # a disk that is full is no reason to stop working
+            if path.stat().st_size > MOST_BYTES:
+                shutil.copyfile(path, path.with_suffix(".log.1"))
+                os.truncate(path, 0)

@@ -18,7 +18,7 @@ from typing import cast
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.processes import signal_session
 from cortex_git.state import now
-from cortex_git.workers.logs import opened_log
+from cortex_git.workers.logs import keep_small, opened_log
 from cortex_git.workers.messages import Assignment, Report, receive, send
 from cortex_git.workers.spawning import Spawner
 from cortex_git.workers.worker import OUT_OF_TIME
@@ -147,6 +147,11 @@ class Pool:
         """Let an idle worker go, and start another in its place."""
         self._dismiss(slot)
         self._fill(slot)
+
+    def trim_logs(self) -> None:
+        """Keep the logs of long-lived workers small."""
+        if self._logs is not None:
+            keep_small(self._logs)
 
     def _dismiss(self, slot: Slot) -> None:
         if slot.connection is not None:

@@ -20,6 +20,8 @@ from cortex_git.workers.recycling import Memory, measure, why_leave
 from cortex_git.workers.sizing import Decision, Demand
 
 FEWER = "fewer workers are enough"
+_TRIM_S = 30.0
+"""How often the workers' logs are looked at."""
 
 
 class Staffing:
@@ -42,6 +44,7 @@ class Staffing:
         self._memory = Memory(self._settings.sample_s)
         self._known = {id(lane): -1 for lane in lanes}
         self._alerts: dict[str, str] = {}
+        self._trim_at = 0.0
 
     @property
     def alert(self) -> str | None:
@@ -51,6 +54,9 @@ class Staffing:
     def tick(self, *, draining: bool) -> None:
         """Look at memory and demand, and give every lane the workers it should have."""
         self._memory.look(self._pool.slots)
+        if time.monotonic() >= self._trim_at:
+            self._trim_at = time.monotonic() + _TRIM_S
+            self._pool.trim_logs()
         for lane in self._lanes:
             self._count(lane)
             if lane.sizer is not None and not draining:
