@@ -181,7 +181,7 @@ def duration(seconds: float) -> str:
 
 
 def clock(at: str, today: date | None = None) -> str:
-    """A moment in local time, to the second, without the date where that is today's; no date stays as it is."""
+    """A moment in local time to the second, without the date of `today`; what is no moment stays as it is."""
     try:
         moment = datetime.fromisoformat(at).astimezone()
     except (ValueError, OverflowError, OSError):
