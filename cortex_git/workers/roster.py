@@ -22,7 +22,21 @@ from cortex_git.store.repository import Repository
 FILE = f"{layout.ROOT}/worker-pool.json"
 ANY_TYPE = "any"
 """The type of a worker that takes tasks of any type."""
-_COLUMNS = "worker, type, owner, pool, pid, started_at, status, task, master, token_budget"
+_COLUMNS = ", ".join(
+    f"w.{name}"
+    for name in (
+        "worker",
+        "type",
+        "owner",
+        "pool",
+        "pid",
+        "started_at",
+        "status",
+        "task",
+        "master",
+        "token_budget",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +55,15 @@ class LiveWorker:
     task: str | None
     master: str | None
     token_budget: int
+    task_type: str | None
+    """The worker type that the task asks for; None without a task."""
 
 
 def live_workers(repository: Repository) -> list[LiveWorker]:
     """Workers of all living pools of this clone; what a pool that was killed left behind is passed over."""
     query = (
-        f"SELECT boot, pool, pool_started, {_COLUMNS} FROM workers"  # noqa: S608 - constants
-        " WHERE ended_at IS NULL ORDER BY pool, worker, started_at"
+        f"SELECT w.boot, w.pool, w.pool_started, {_COLUMNS}, t.type FROM workers w"  # noqa: S608 - constants
+        " LEFT JOIN tasks t ON t.task = w.task WHERE w.ended_at IS NULL ORDER BY w.pool, w.worker, w.started_at"
     )
     alive: dict[tuple[int, float, str], bool] = {}
     found: list[LiveWorker] = []
@@ -77,7 +93,7 @@ def document(repository: Repository, published: Counter[str]) -> dict[str, Any]:
         "active_workers": [
             {
                 "worker_id": worker.worker,
-                "worker_type": shown_type(worker.worker, worker.type),
+                "worker_type": worker.task_type or shown_type(worker.worker, worker.type),
                 "spawned_by": worker.master or worker.owner,
                 "status": worker.status,
                 "task_id": worker.task,

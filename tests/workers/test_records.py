@@ -114,6 +114,12 @@ def test_the_file_is_in_the_published_form(repository: Repository) -> None:
     assert git(repository.folder, "status", "--porcelain") == ""
 
 
+def test_a_worker_for_any_type_is_of_its_tasks_type(repository: Repository) -> None:
+    add_tasks(Coordination(repository), 1, type="review-worker")
+    PoolRecords(repository).observe(snapshot(worker(task="b1-t000")))
+    assert document(repository)["active_workers"][0]["worker_type"] == "review-worker"
+
+
 def test_it_is_written_only_when_it_says_something_new(repository: Repository) -> None:
     assert write_document(repository, Counter()), "there was none"
     assert not write_document(repository, Counter())
