@@ -14,8 +14,10 @@ def end_batch(ended: Ended, *, failed: bool) -> None:
     report = ended.report
     if report.fenced:
         note(f"{report.fenced} results came after another host's and are kept under refs/cortex/fenced/")
-    if report.problem is not None or report.waiting:
+    if report.waiting:
         note(f"{report.waiting} results wait to be published: {report.problem or 'run `cortex-git sync`'}")
+    elif report.problem is not None:
+        note(str(report.problem))
     if report.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.problem is not None or report.waiting:
