@@ -63,7 +63,8 @@ def live_workers(repository: Repository) -> list[LiveWorker]:
     """Workers of all living pools of this clone; what a pool that was killed left behind is passed over."""
     query = (
         f"SELECT w.boot, w.pool, w.pool_started, {_COLUMNS}, t.type FROM workers w"  # noqa: S608 - constants
-        " LEFT JOIN tasks t ON t.task = w.task WHERE w.ended_at IS NULL ORDER BY w.pool, w.worker, w.started_at"
+        " LEFT JOIN tasks t ON t.task = w.task"
+        " WHERE w.ended_at IS NULL ORDER BY w.pool, w.worker, w.started_at"
     )
     alive: dict[tuple[int, float, str], bool] = {}
     found: list[LiveWorker] = []
