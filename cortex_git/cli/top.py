@@ -16,7 +16,6 @@ def register(app: typer.Typer) -> None:
 def top(repository: RepositoryOption = None) -> None:
     """Watch the pool live in a terminal; keys drain it, cancel a task and retry a failed one."""
     import sys
-    from importlib.util import find_spec
 
     from cortex_git.errors import EnvironmentProblem
     from cortex_git.locating import located, private_folder
@@ -26,13 +25,15 @@ def top(repository: RepositoryOption = None) -> None:
         raise EnvironmentProblem(
             "no coordination repository here or above", "run `cortex-git init`, or give --repository"
         )
-    if find_spec("textual") is None:
-        raise EnvironmentProblem("`top` needs Textual", "run `pip install 'cortex-git[top]'`")
+    try:
+        from cortex_git.cli.dashboard.app import Dashboard
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "textual":
+            raise
+        raise EnvironmentProblem("`top` needs Textual", "run `pip install 'cortex-git[top]'`") from error
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if not all(stream is not None and stream.isatty() for stream in streams):
         raise EnvironmentProblem(
             "`top` needs a terminal", "run `cortex-git status`, which prints once and ends"
         )
-    from cortex_git.cli.dashboard.app import Dashboard
-
     Dashboard(folder.resolve()).run()

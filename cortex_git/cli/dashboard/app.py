@@ -4,8 +4,10 @@ Owns the selected worker and the open question. Must never wait for git, the rem
 actions run in threads, and come back as messages.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -29,6 +31,7 @@ from cortex_git.scan.reports.escape import terminal
 from cortex_git.workers.snapshot import WorkerView
 
 _REFRESH_S = 1.0
+_OWN_ACTIONS = frozenset({"drain", "cancel", "retry", "log", "yes", "no"})
 
 
 class Seen(Message):
@@ -105,11 +108,10 @@ class Dashboard(App[None]):
     def _look_again(self) -> None:
         if not self._looking:
             self._looking = True
-            self._look(self._selected)
+            self._in_background(partial(self._look, self._selected))
 
-    @work(thread=True, group="look")
-    def _look(self, selected: str | None) -> None:
-        self.post_message(Seen(self._watcher.look(selected)))
+    def _look(self, selected: str | None) -> Message:
+        return Seen(self._watcher.look(selected))
 
     def on_seen(self, message: Seen) -> None:
         self._looking = False
@@ -203,7 +205,7 @@ class Dashboard(App[None]):
     def action_retry(self) -> None:
         self._ask(None)
         self._say("Looking for failed tasks…")
-        self._list_failures()
+        self._in_background(self._list_failures)
 
     def action_log(self) -> None:
         self.screen_stack[0].toggle_class("log-first")
@@ -223,21 +225,32 @@ class Dashboard(App[None]):
         self._question = question
         self._say(str(question) if question else "")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """While another screen is shown, no key may do what cannot be seen."""
+        return len(self.screen_stack) == 1 or action not in _OWN_ACTIONS
+
     # Acting
 
     @work(thread=True, group="act")
     def _act(self, act: Callable[[], str]) -> None:
-        try:
-            self.post_message(Said(act()))
-        except (CortexError, OSError) as error:
-            self.post_message(Said(f"error: {error}"))
+        """What the person agreed to is done to its end, also when `top` is left meanwhile."""
+        self.post_message(Said(_told(act)))
 
-    @work(thread=True, group="act")
-    def _list_failures(self) -> None:
+    def _list_failures(self) -> Message:
         try:
-            self.post_message(Listed(self._actions.failures()))
+            return Listed(self._actions.failures())
         except (CortexError, OSError) as error:
-            self.post_message(Said(f"error: {error}"))
+            return Said(f"error: {error}")
+
+    def _in_background(self, call: Callable[[], Message]) -> None:
+        """In a thread that nobody waits for when `top` is left."""
+
+        def run() -> None:
+            message = call()
+            with suppress(RuntimeError):  # it was left, and nobody listens any more
+                self.post_message(message)
+
+        threading.Thread(target=run, daemon=True).start()
 
     def on_said(self, message: Said) -> None:
         if self._question is None:
@@ -255,3 +268,10 @@ class Dashboard(App[None]):
         if task is not None:
             text = f"Do task {task} again, as a new task?"
             self._ask(Question(text, partial(self._actions.retry, task), f"Adding a task for {task}…"))
+
+
+def _told(act: Callable[[], str]) -> str:
+    try:
+        return act()
+    except (CortexError, OSError) as error:
+        return f"error: {error}"
