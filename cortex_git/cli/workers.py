@@ -36,6 +36,9 @@ def spawn_workers(
         str | None, typer.Option("--runner", help="Runner, instead of each task's own.")
     ] = None,
     cold: Annotated[bool, typer.Option("--cold", help="Start a fresh interpreter for each worker.")] = False,
+    engine: Annotated[
+        str, typer.Option("--engine", help="local, or dask://HOST:PORT: on the workers of a Dask cluster.")
+    ] = "local",
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
     _log_format: LogFormatOption = None,
@@ -48,12 +51,15 @@ def spawn_workers(
     from cortex_git.cli.output import announce, note
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import settle
-    from cortex_git.services.spawning import check_scope, sized, spawn_many
+    from cortex_git.services.engines import checked_engine, run_on_engine
+    from cortex_git.services.joining import Work
+    from cortex_git.services.spawning import check_scope, sized
     from cortex_git.store.index import Scope
     from cortex_git.workers.balancing import checked_strategy
     from cortex_git.workers.events import batch_started
 
     balance = checked_strategy(strategy)
+    place = checked_engine(engine)
     coordination = open_coordination(repository)
     coordination.pull()
     wanted = Scope(batch=batch, glob=tasks, type=kind)
@@ -61,7 +67,7 @@ def spawn_workers(
     queue = coordination.open_count(Scope(batch=batch, glob=tasks, type=kind, merges=False))
     target = sized(queue, policy, count, coordination.repository.settings.pool.max)
     if dry_run:
-        what = f"run {queue} open tasks on {target.target} workers: {'; '.join(target.reasons)}"
+        what = f"run {queue} open tasks on {target.target} workers{place.where}: {'; '.join(target.reasons)}"
         announce(what, as_json=output is Format.JSON)
         return
     if queue == 0:
@@ -70,13 +76,11 @@ def spawn_workers(
         _show_run(ended.report, 0, output, cold=cold)
         end_batch(ended, failed=False)
         return
-    text = f"{queue} open tasks, {target.target} workers: {'; '.join(target.reasons)}"
+    text = f"{queue} open tasks, {target.target} workers{place.where}: {'; '.join(target.reasons)}"
     tell(batch_started(text, queue, target.target, batch))
     with batch_watcher(queue) as progress:
-        ended = spawn_many(
-            coordination, wanted, target.target, progress,
-            runner=runner, cold=cold, policy=target.policy, strategy=balance,
-        )  # fmt: skip
+        work = Work(wanted, target.target, runner, cold, target.policy, balance)
+        ended = run_on_engine(place, coordination, work, progress)
     failed = _show_run(ended.report, queue, output, cold=cold)
     end_batch(ended, failed=failed > 0)
 

@@ -22,6 +22,10 @@ from cortex_git.workers.pool import Pool, running
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 
 
+Conduct = Callable[[BatchRun, Watcher], AbstractContextManager[None]]
+"""Who may drain a run and end it: signals, or whoever sent it here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """A finished run, and what to tell the person about the branch and their checkout."""
@@ -58,12 +62,13 @@ def run_tasks(
     plans: Sequence[LanePlan] = (),
     strategy: StrategyName = "least-loaded",
     owner: str = "spawn-workers",
+    conduct: Conduct | None = None,
 ) -> Ended:
     """Run the open tasks in scope (or the given claims) to their end, fold, and follow with the checkout.
 
     `runner` takes the place of each task's own, `plans` say how many workers there are as the work goes on
     (by default as many as `pool` has), `owner` is the command, for those who watch.
-    The first SIGINT or SIGTERM drains, the second ends the workers.
+    The first SIGINT or SIGTERM drains, the second ends the workers, unless `conduct` does that otherwise.
     """
     run = BatchRun(
         coordination,
@@ -78,7 +83,7 @@ def run_tasks(
         strategy=strategy,
         owner=owner,
     )
-    with draining(run, watcher):
+    with (conduct or draining)(run, watcher):
         report = run.run()
     return Ended(report, () if report.killed else tuple(finish(coordination)))
 

@@ -3,7 +3,7 @@
 Owns the choices; `services.batches` runs them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import load_runner, runner_name
-from cortex_git.services.batches import Ended, open_pool, run_tasks, worker_name
+from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
 from cortex_git.store import index
@@ -107,13 +107,16 @@ def spawn_many(
     cold: bool = False,
     policy: Policy = "fixed",
     strategy: StrategyName = "least-loaded",
+    most: int | None = None,
+    conduct: Conduct | None = None,
 ) -> Ended:
     """Run every open task in scope on `count` workers, then on as many as `policy` answers as it goes on.
 
-    Raises BadInput where a task has no runner here.
+    Those are at most `most`, by default the pool's own maximum. Raises BadInput where a task has no runner
+    here.
     """
     tasks = listed(coordination.repository, replace(scope, merges=False))
-    runners = sorted({runner_name(runner or task.runner, task.type) for task in tasks})
+    runners = runners_for(tasks, runner)
     if not runners:
         raise BadInput("no task is in scope", "see `cortex-git task list`")
     for name in runners:
@@ -130,18 +133,27 @@ def spawn_many(
             options=scans.options,
             runner=runner,
             merger=scans.merger,
-            plans=_as_it_goes(coordination, scope, policy, worker_name(kind)),
+            plans=_as_it_goes(
+                policy,
+                scope,
+                worker_name(kind),
+                min(most or coordination.repository.settings.pool.max, len(tasks)),
+            ),
             strategy=strategy,
+            conduct=conduct,
         )
 
 
-def _as_it_goes(
-    coordination: Coordination, scope: Scope, policy: Policy, name: Callable[[int], str]
-) -> Sequence[LanePlan]:
+def runners_for(tasks: Iterable[Task], runner: str | None) -> list[str]:
+    """The runners that carry out the tasks, or `runner` in the place of them all."""
+    return sorted({runner_name(runner or task.runner, task.type) for task in tasks})
+
+
+def _as_it_goes(policy: Policy, scope: Scope, name: Callable[[int], str], most: int) -> Sequence[LanePlan]:
     """How a batch's pool grows and shrinks; a fixed one does neither."""
     if policy == "fixed":
         return ()
-    bounds = Bounds(min=1, max=coordination.repository.settings.pool.max)
+    bounds = Bounds(min=1, max=most)
     return (LanePlan(scope, name=name, policy=policy, bounds=bounds),)
 
 
