@@ -91,7 +91,7 @@ class BatchRun:
         self._attempts = Attempts(
             coordination, watcher, self._notify_committer, options=told, runner=runner, keep=keep
         )
-        self._staffing = Staffing(coordination, pool, self._lanes, self._attempts, watcher.event)
+        self._staffing = Staffing(coordination, pool, self._lanes, self._attempts, watcher.event, alerts=kept)
         self._heart = Heart(coordination.repository, lambda: len(pool.slots))
         self._views = Views(coordination, Frame(owner, strategy, tuple(self._lanes), pool, self._attempts))
         self.orders = Orders(coordination, self._attempts, self._given, self._lanes, pool, self._wake)
@@ -112,8 +112,8 @@ class BatchRun:
             sizer = Sizer(settings, policy=plan.policy, bounds=plan.bounds, fixed=plan.fixed)
         slots = [slot for slot in self._pool.slots if slot.kind == plan.kind]
         name = (plan.name or self._pool.name)(1)
-        pause = {"idle_s": settings.look_s} if self._kept else {}
-        claims = Claimer(self._coordination, plan.scope, max(len(slots), 1), name, self._wake, **pause)
+        look_s = settings.look_s if self._kept else None
+        claims = Claimer(self._coordination, plan.scope, max(len(slots), 1), name, self._wake, look_s)
         return Lane(plan, claims, sizer)
 
     @property
@@ -291,8 +291,7 @@ class BatchRun:
     def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
         """Which claim each idle worker starts: those that were given first, then its lane's."""
         for held in self._given.waiting():
-            lane = next((lane for lane in self._lanes if lane.plan.kind == held.claim.task.type), None)
-            kind = lane.plan.kind if lane else ""
+            kind = self.orders.kind_for(held.claim.task.type)
             idle = [slot for slot in self._pool.idle() if slot.kind == kind]
             if idle:
                 yield self._given, idle[0], held.claim.task.task
@@ -357,6 +356,7 @@ class BatchRun:
             report.real_s = max(self._attempts.last_published - self._began, 0.0)
             report.wall_s = max(self._attempts.last_published - warm, 0.0)
             report.scan_wall_s = max(self._attempts.last_report - self._first_dispatch, 0.0)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        if not self._kept:  # whoever serves requests may still wake us, and their numbers may be reused
+            os.close(self._wake_read)
+            os.close(self._wake_write)
         hurry(None)

@@ -20,6 +20,8 @@ from cortex_git.store.index import Scope
 
 _LEAST_PAUSE_S = 0.1
 _MOST_PAUSE_S = 2.0
+_LOOK_S = 10.0
+"""How often a batch looks for what others added or did while it needs no claim."""
 _RECENT_S = 0.25
 """A view this young will do to choose tasks by: what decides is the push, and the pull after it."""
 
@@ -86,7 +88,7 @@ class GivenClaims:
 class Claimer:
     """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones.
 
-    `idle_s` is the longest pause between two looks at the remote while there is nothing to claim.
+    `look_s` is how often the remote is looked at for new tasks, where a batch knows all of its own.
     """
 
     def __init__(
@@ -96,14 +98,15 @@ class Claimer:
         size: int,
         name: str,
         wake: Callable[[], None],
-        idle_s: float = _MOST_PAUSE_S,
+        look_s: float | None = None,
     ) -> None:
         self._coordination = coordination
         self._scope = scope
         self._size = size
         self._name = name
         self._wake = wake
-        self._idle_s = idle_s
+        self._idle_s = _MOST_PAUSE_S if look_s is None else look_s
+        self._look_s = _LOOK_S if look_s is None else look_s
         self._tickets = count()
         self._ready: dict[str, Held] = {}
         self._condition = threading.Condition()
@@ -235,7 +238,7 @@ class Claimer:
 
     def _look_due(self) -> bool:
         """Whether new tasks may have come unseen, because there was no need to claim any."""
-        return time.monotonic() - self._looked_at > self._idle_s
+        return time.monotonic() - self._looked_at > self._look_s
 
     def _try(self, wanted: int) -> bool:
         """Look at the remote, and claim up to `wanted` tasks; whether any was had."""

@@ -43,8 +43,7 @@ class Orders:
 
     def place(self, claim: Claim, order: Order) -> "Future[Settled]":
         """Have the claim carried out next, as `order` says; its end."""
-        kinds = {lane.plan.kind for lane in self._lanes}
-        kind = claim.task.type if claim.task.type in kinds else ""
+        kind = self.kind_for(claim.task.type)
         queued = not any(slot.kind == kind for slot in self._pool.idle())
         task = claim.task.task
         self._attempts.orders[task] = replace(order, queued=queued)
@@ -71,6 +70,12 @@ class Orders:
             return future
         self._attempts.let_go(task, "not here")
         return None
+
+    def kind_for(self, worker_type: str) -> str:
+        """Whose workers carry out an order: its type's own, else those for any type, else any."""
+        kinds = [lane.plan.kind for lane in self._lanes]
+        wanted = [kind for kind in (worker_type, "") if kind in kinds]
+        return next(iter([*wanted, *kinds]), "")
 
     def next_of(self, worker_type: str) -> str | None:
         """A task of that type which this run holds and has not started."""

@@ -34,7 +34,10 @@ class Staffing:
         lanes: Sequence[Lane],
         attempts: Attempts,
         tell: Callable[[Event], None],
+        *,
+        alerts: bool,
     ) -> None:
+        """`alerts`: somebody is to be told when the backlog is too much; a batch's has an end anyway."""
         self._coordination = coordination
         self._pool = pool
         self._lanes = lanes
@@ -44,6 +47,7 @@ class Staffing:
         self._memory = Memory(self._settings.sample_s)
         self._known = {id(lane): -1 for lane in lanes}
         self._alerts: dict[str, str] = {}
+        self._alerts_wanted = alerts
         self._trim_at = 0.0
 
     @property
@@ -57,6 +61,9 @@ class Staffing:
         if time.monotonic() >= self._trim_at:
             self._trim_at = time.monotonic() + _TRIM_S
             self._pool.trim_logs()
+        for slot in [] if draining else self._pool.idle():
+            slot.leaving = why_leave(slot, self._settings, time.monotonic())
+            self.depart(slot)
         for lane in self._lanes:
             self._count(lane)
             if lane.sizer is not None and not draining:
@@ -96,7 +103,7 @@ class Staffing:
 
     def _alert(self, lane: Lane, decision: Decision) -> None:
         kind = lane.plan.kind
-        if decision.alert is None:
+        if decision.alert is None or not self._alerts_wanted:
             self._alerts.pop(kind, None)
         else:
             if kind not in self._alerts:

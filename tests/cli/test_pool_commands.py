@@ -188,6 +188,11 @@ def test_tasks_that_come_from_elsewhere_are_run(clones: Callable[[int], list[Pat
     assert_sound(bare)
 
 
+def test_a_pool_of_one_type_carries_out_what_it_is_asked_for_all_the_same(host: Path) -> None:
+    with pool(host, "--workers", "1", "--type", "fix-worker"):
+        assert said(spawn(host, "-i", "other", "--runner", "echo", "--format", "json"))["spawn"] == "warm"
+
+
 def test_the_first_stop_drains(host: Path, bare: Path) -> None:
     add_tasks(Coordination.open(host), 8, runner="sleep", context={"seconds": 1})
     with pool(host, "--workers", "2") as process:
