@@ -19,6 +19,7 @@ from cortex_git.models import Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import names as runner_names
 from cortex_git.runners import runner_name
+from cortex_git.services.alerts import Alarm
 from cortex_git.services.batches import Ended, draining, finish, worker_name
 from cortex_git.services.metrics import serve_metrics
 from cortex_git.services.pool_requests import Requests
@@ -129,7 +130,7 @@ def keep_pool(
             )
             door = Door(private, Requests(coordination, run).handle)
             try:
-                with _metrics(plan, run), draining(run, watcher, regular=[SIGTERM]):
+                with _metrics(plan, run), _alarm(run, watcher), draining(run, watcher, regular=[SIGTERM]):
                     ready()
                     report = run.run()
             finally:
@@ -142,6 +143,10 @@ def _metrics(plan: PoolPlan, run: BatchRun) -> AbstractContextManager[object]:
     if plan.metrics is None:
         return nullcontext()
     return serve_metrics(plan.metrics, lambda: run.snapshot)
+
+
+def _alarm(run: BatchRun, watcher: Watcher) -> Alarm:
+    return Alarm(lambda: run.snapshot, watcher.note)
 
 
 @contextmanager
