@@ -33,7 +33,9 @@ def render(found: Overview, width: int, height: int) -> list[Text]:
     """The lines of the screen, each at most `width` cells."""
     lines = []
     for label, text in fitted(sections(found), width, height):
-        lines.append(Text.assemble((f"{label:<{LABEL}}", _LOUD.get(label, "bold")), text))
+        # What was kept together in one line is apart again for whoever searches or copies it.
+        plain = text.replace("\u00a0", " ")
+        lines.append(Text.assemble((f"{label:<{LABEL}}", _LOUD.get(label, "bold")), plain))
         lines[-1].rstrip()
     return lines
 
@@ -62,8 +64,8 @@ def sections(found: Overview) -> list[Section]:
 def _queue(queue: Queue) -> str:
     if not queue.open:
         return "empty"
-    priorities = ", ".join(f"{count} {name}" for name, count in queue.by_priority.items() if count)
-    kinds = [f"{count} {word(kind)}" for kind, count in list(queue.by_type.items())[:_TYPES]]
+    priorities = ", ".join(f"{count}\u00a0{name}" for name, count in queue.by_priority.items() if count)
+    kinds = [f"{count}\u00a0{word(kind)}" for kind, count in list(queue.by_type.items())[:_TYPES]]
     others = len(queue.by_type) - _TYPES
     if others > 0:
         kinds.append(f"and {others} more {'type' if others == 1 else 'types'}")
