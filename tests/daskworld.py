@@ -1,4 +1,4 @@
-"""A Dask cluster for tests: a scheduler and workers as a person starts them, each a real process on 127.0.0.1."""
+"""A Dask cluster for tests: a scheduler and workers, each a real process on 127.0.0.1."""
 
 import os
 import signal
