@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, cortex
-from poolworld import pool, until
+from poolworld import plug_in, pool, until, with_path
 from screenworld import screen_lines, until_shown, watch
 from textual.pilot import Pilot
 
@@ -28,6 +28,18 @@ LONG = "check-every-lockfile-of-the-payments-team-and-of-all-who-depend-on-it-20
 
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:[34][0-8]|9[0-7]|10[0-7])[;m]")
 """A terminal's code that sets a colour (39 and 49, its own colours, set none)."""
+
+LOUD = """
+import sys, time
+
+def preload():
+    pass
+
+def run(task, context):
+    print(task["task"], "on stdout", flush=True)
+    print("on stderr", file=sys.stderr, flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -98,8 +110,7 @@ def task_column(lines: list[str], task: str) -> bool:
     return task in "".join(line[start:].rstrip("▁▂▃▄▅▆▇█ ") for line in lines)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_without_a_pool_it_says_so_and_keeps_looking(host: Path, size: tuple[int, int]) -> None:
+def test_without_a_pool_it_says_so_and_keeps_looking(host: Path) -> None:
     async def look(pilot: "Pilot[None]") -> None:
         text = await until_shown(pilot, lambda text: "No pool runs here" in text)
         assert "start one with `cortex-git pool start --detach`" in text
@@ -110,7 +121,7 @@ def test_without_a_pool_it_says_so_and_keeps_looking(host: Path, size: tuple[int
             await until_shown(pilot, lambda text: "1 workers, target 1" in text)
         await until_shown(pilot, lambda text: "No pool runs here: start" in text)
 
-    watch(host, size, look)
+    watch(host, (80, 24), look)
 
 
 def test_drain_asks_first_and_then_drains(host: Path) -> None:
@@ -177,8 +188,7 @@ def test_cancel_ends_the_task_of_the_selected_worker(clones: Callable[[int], lis
     assert [result_of(there, task) for task in others] == [None]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_retry_lists_what_failed_and_does_it_again(host: Path, size: tuple[int, int]) -> None:
+def test_retry_lists_what_failed_and_does_it_again(host: Path) -> None:
     coordination = Coordination.open(host)
     add_tasks(coordination, 2, LONG, runner="sleep", context={"seconds": "no number"}, max_attempts=1)
     with pool(host, "--workers", "2"):
@@ -188,11 +198,16 @@ def test_retry_lists_what_failed_and_does_it_again(host: Path, size: tuple[int, 
         await until_shown(pilot, lambda text: "No pool runs here" in text)
         await pilot.press("r")
         text = await until_shown(pilot, lambda text: "Failed tasks (2, newest first)" in text)
-        assert max(map(len, screen_lines(pilot.app))) <= size[0]
+        assert max(map(len, screen_lines(pilot.app))) <= 80
         assert f"{LONG}-t000" in unfolded(text)
         assert "context.seconds is not a number" in " ".join(text.split())
         assert "↑↓ select   enter retry it   esc back" in text
         chosen = unfolded(text.partition("\n> ")[2])[: len(LONG) + len("-t000")]
+        await pilot.resize_terminal(120, 40)
+        wide = await until_shown(pilot, lambda text: f"> {chosen}\n" in text)
+        assert "context.seconds is not a number\n" in wide
+        assert "esc back" in wide
+        await pilot.resize_terminal(80, 24)
         await pilot.press("enter")
         text = await until_shown(pilot, lambda text: "(y/n)" in text)
         assert unfolded(f"Do task {chosen} again, as a new task? (y/n)") in unfolded(text)
@@ -205,7 +220,21 @@ def test_retry_lists_what_failed_and_does_it_again(host: Path, size: tuple[int, 
         text = await until_shown(pilot, lambda text: HINTS in text)
         assert "No pool runs here\n" not in text
 
-    watch(host, size, look)
+    watch(host, (80, 24), look)
+
+
+def test_what_was_agreed_to_is_done_though_top_is_left(clones: Callable[[int], list[Path]]) -> None:
+    here, there = clones(2)
+    add_tasks(Coordination.open(here), 1, runner="sleep", context={"seconds": 600})
+
+    async def look(pilot: "Pilot[None]") -> None:
+        await until_shown(pilot, lambda text: " busy " in text)
+        await pilot.press("c", "y", "q")
+
+    with pool(here, "--workers", "1"):
+        busy(here, 1)
+        watch(here, (80, 24), look)
+        assert result_of(there, "b1-t000") == "cancelled"
 
 
 def test_nothing_failed(host: Path) -> None:
@@ -216,8 +245,24 @@ def test_nothing_failed(host: Path) -> None:
     watch(host, (80, 24), look)
 
 
-def test_the_log_of_the_selected_worker_is_followed(host: Path, commands: Callable[..., None]) -> None:
-    """Its own messages, and what another process adds to the file, which may also be cut."""
+def test_what_a_worker_prints_is_in_its_log(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in(tmp_path, "loud", LOUD)
+    monkeypatch.setenv("PYTHONPATH", with_path(tmp_path))
+    add_tasks(Coordination.open(host), 1, runner="loud")
+
+    async def look(pilot: "Pilot[None]") -> None:
+        text = await until_shown(pilot, lambda text: "on stderr" in text)
+        assert "\nb1-t000 on stdout\n" in text
+
+    with pool(host, "--workers", "1"):
+        busy(host, 1)
+        watch(host, (80, 24), look)
+
+
+def test_the_log_of_the_selected_worker_is_followed(host: Path) -> None:
+    """What another process adds to the file, which may also be cut."""
     log = host / ".git/cortex/logs/worker-pool-001.log"
 
     async def look(pilot: "Pilot[None]") -> None:
