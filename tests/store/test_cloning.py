@@ -102,5 +102,5 @@ def test_what_cannot_be_joined_is_said_in_one_line(host: Coordination, bare: Pat
     tree = git(empty, "hash-object", "-t", "tree", "-w", "/dev/null")
     commit = git(empty, "-c", "user.name=a", "-c", "user.email=a@b.invalid", "commit-tree", "-m", "x", tree)
     git(empty, "update-ref", "refs/heads/main", commit)
-    with pytest.raises(EnvironmentProblem, match="has no coordination/config.toml"):
+    with pytest.raises(EnvironmentProblem, match="has no coordination/config"):
         joining_clone(tmp_path / "d", str(empty), "main")
