@@ -100,7 +100,7 @@ class Views:
             unpublished=frame.attempts.unpublished,
             problem=str(problem) if problem else None,
             tokens_used=report.tokens_used,
-            workers=tuple(_worker(slot) for slot in frame.pool.slots),
+            workers=tuple(_worker(slot) for slot in list(frame.pool.slots) if slot.connection is not None),
         )
 
 
