@@ -20,10 +20,11 @@ from textual.message import Message
 from textual.widgets import OptionList
 
 from cortex_git.cli.dashboard import drawing
-from cortex_git.cli.dashboard.acting import Actions, Failure
+from cortex_git.cli.dashboard.acting import Actions
 from cortex_git.cli.dashboard.failed import FailedTasks
 from cortex_git.cli.dashboard.history import History
 from cortex_git.cli.dashboard.looking import Look, Watcher
+from cortex_git.cli.dashboard.messages import Listed, Said, Seen
 from cortex_git.cli.dashboard.panels import Lines, LogLines, Rows
 from cortex_git.cli.dashboard.question import Question
 from cortex_git.errors import CortexError
@@ -32,30 +33,6 @@ from cortex_git.workers.snapshot import WorkerView
 
 _REFRESH_S = 1.0
 _OWN_ACTIONS = frozenset({"drain", "cancel", "retry", "log", "yes", "no"})
-
-
-class Seen(Message):
-    """A look has ended."""
-
-    def __init__(self, look: Look) -> None:
-        super().__init__()
-        self.look = look
-
-
-class Said(Message):
-    """An action has ended, with a line for the person."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-class Listed(Message):
-    """The failed tasks were read."""
-
-    def __init__(self, failures: list[Failure]) -> None:
-        super().__init__()
-        self.failures = failures
 
 
 class Dashboard(App[None]):
