@@ -2,7 +2,9 @@
 
     python benchmarks/engines.py [--tasks 300] [--workers 4] [--dask-workers 2] [--runs 1]
 
-Starts its own scheduler and Dask workers on 127.0.0.1 and a local bare remote, all in a temporary folder. The
+Starts its own scheduler and Dask workers on 127.0.0.1 and a local bare remote, in a temporary folder. The
+seconds are the whole command's: for Dask with the connection, in the first run
+also with the making of the clones.
 """
 
 import argparse
