@@ -5,7 +5,6 @@ running pool has to start in a moment.
 """
 
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +39,12 @@ def is_enabled(folder: Path) -> bool:
     """
     config = folder / CONFIG
     try:
-        return tomllib.loads(config.read_bytes().decode()).get("enabled") is not False
+        data = config.read_bytes()
+        if b"enabled" not in data:
+            return True
+        import tomllib
+
+        return tomllib.loads(data.decode()).get("enabled") is not False
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError):

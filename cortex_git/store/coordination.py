@@ -25,6 +25,7 @@ class Coordination:
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
+        self._seen: View | None = None
         self.locks = Locks(repository.locks_folder, repository.private)
         self.outbox = Outbox(repository)
         self.claims = Claims(repository, self.locks)
@@ -36,7 +37,8 @@ class Coordination:
         return cls(open_repository(folder))
 
     def pull(self, *, not_before: float | None = None) -> View:
-        return pull(self.repository, not_before=not_before)
+        self._seen = pull(self.repository, not_before=not_before)
+        return self._seen
 
     def claim(
         self, scope: Scope, count: int, worker: Callable[[Task], str], view: View | None = None
@@ -57,7 +59,7 @@ class Coordination:
         Raises BadInput where there is no such task or it is finished, EnvironmentProblem where somebody
         else has it.
         """
-        view = self.pull()
+        view = view or self.pull()
         if self._canceller.finish_left(view):
             self.flush()
         document = index.task_of(self.repository, task)
@@ -116,8 +118,8 @@ class Coordination:
         return index.count_open(self.repository, scope)
 
     def view(self) -> View:
-        """What the last pull of any process of this clone saw."""
-        return index.refresh(self.repository)
+        """What the last pull saw: good enough to claim by, because the claim is checked after it."""
+        return self._seen or self.pull()
 
     def known_count(self, scope: Scope) -> int:
         """Tasks in scope, finished ones included, as of the last pull."""

@@ -4,7 +4,6 @@ Owns one function per kind of output. Must never drop a character silently: what
 safely is shown as its code, such as `\\x1b`, so that a reader sees that something was there.
 """
 
-import html
 import re
 
 _INVISIBLE = re.compile(
@@ -49,6 +48,8 @@ def workflow_data(text: str) -> str:
 
 def html_text(text: str) -> str:
     """For HTML text and quoted attribute values."""
+    import html  # half of what a short command loads besides typer
+
     return html.escape(visible(text), quote=True)
 
 
