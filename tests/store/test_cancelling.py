@@ -23,7 +23,7 @@ from gitworld import (
 from cortex_git import state
 from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result
-from cortex_git.store import cancelling, heartbeat, index
+from cortex_git.store import cancelling, claims, heartbeat, index
 from cortex_git.store.cancelling import WORKER
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -65,6 +65,11 @@ def later(monkeypatch: pytest.MonkeyPatch, ahead_s: float) -> None:
     """Put this process's clock forward, as if it had waited."""
     real = state.monotonic
     monkeypatch.setattr(heartbeat, "monotonic", lambda: real() + ahead_s)
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process judge claims as one on another machine does: it cannot see who is dead there."""
+    monkeypatch.setattr(claims, "process_gone", lambda _pid, _started, _boot: False)
 
 
 def left_behind(coordination: Coordination, count: int = 1) -> list[Claim]:
@@ -343,7 +348,10 @@ KILLED = """
     """
 
 
-def test_killed_between_claim_and_publish_its_own_host_finishes_at_once(hosts: Hosts, bare: Path) -> None:
+def test_killed_between_claim_and_publish_its_own_host_finishes_at_once(
+    hosts: Hosts, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere(monkeypatch)
     one, two = hosts(2)
     add_tasks(one, 2)
     child = python(KILLED, str(one.repository.folder), TASK)
@@ -365,6 +373,7 @@ def test_killed_between_claim_and_publish_its_own_host_finishes_at_once(hosts: H
 def test_killed_between_claim_and_publish_another_host_finishes_after_the_lease(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    elsewhere(monkeypatch)
     one, two = hosts(2)
     add_tasks(one, 1)
     child = python(KILLED, str(one.repository.folder), TASK)
