@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gitworld import CHECKOUT
+from gitworld import CHECKOUT, git
 from poolworld import until
 
 
@@ -49,6 +49,13 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
+    def wait_for(self, workers: int) -> None:
+        """Wait until the scheduler knows so many workers."""
+        from distributed import Client
+
+        with Client(f"tcp://127.0.0.1:{self.port}", timeout=60, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+            client.wait_for_workers(workers, timeout=60)
+
     def _start(self, program: str, *arguments: str, path: str | None = None) -> "subprocess.Popen[bytes]":
         log = (self.folder / f"{program}-{len(self.workers)}.log").open("wb")
         with log:
@@ -78,6 +85,8 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
         made.start_scheduler()
         for _ in range(workers):
             made.add_worker()
+        if workers:
+            made.wait_for(workers)
         yield made
     finally:
         made.close()
@@ -86,3 +95,11 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
 def is_open(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def share(host: Path, settings: str) -> None:
+    """Settings for every host, those that join as well."""
+    config = host / "coordination" / "config.toml"
+    config.write_text(f"{config.read_text()}\n{settings}\n")
+    git(host, "-c", "user.name=a", "-c", "user.email=a@b.invalid", "commit", "-qam", "settings")
+    git(host, "push", "-q", "origin", "HEAD:main")

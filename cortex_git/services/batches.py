@@ -21,7 +21,6 @@ from cortex_git.workers.lanes import LanePlan
 from cortex_git.workers.pool import Pool, running
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 
-
 Conduct = Callable[[BatchRun, Watcher], AbstractContextManager[None]]
 """Who may drain a run and end it: signals, or whoever sent it here."""
 

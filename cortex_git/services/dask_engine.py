@@ -4,7 +4,9 @@ Owns the connection to the scheduler, on both sides: the command's, which sends 
 join's, which hears them. Tasks and results never pass through Dask.
 """
 
+import asyncio
 import logging
+import socket
 import threading
 import time
 import uuid
@@ -52,7 +54,8 @@ def run_on_dask(scheduler: str, coordination: Coordination, work: Work, watcher:
     coordination.flush()
     tasks = listed(coordination.repository, replace(work.scope, merges=False))
     merges = work.scope.merges and "scan" in runners_for(tasks, work.runner)
-    work = replace(work, scope=replace(work.scope, merges=merges))
+    scope = replace(work.scope, merges=merges)
+    work = replace(work, scope=scope, count=max(1, min(work.count, coordination.open_count(scope))))
     with _connected(scheduler) as client:
         places = _able_workers(client, scheduler)
         branch = coordination.repository.settings.branch
@@ -60,7 +63,7 @@ def run_on_dask(scheduler: str, coordination: Coordination, work: Work, watcher:
             Placement(address, branch, replace(work, count=n)) for n in divided(work.count, len(places))
         ]
         with _DaskJoins(client, shares, places) as joins:
-            return watch(coordination, work.scope, joins, watcher)
+            return watch(coordination, scope, joins, watcher)
 
 
 def divided(count: int, places: int) -> list[int]:
@@ -78,18 +81,44 @@ def _connected(scheduler: str) -> "Iterator[Client]":
             "the Dask engine needs the package distributed", "pip install 'cortex-git[dask]'"
         ) from error
     _quiet()
+    _check_scheduler(scheduler)
     try:
         client = Client(f"tcp://{scheduler}", timeout=_CONNECT_S, set_as_default=False, name="cortex-git")
-    except Exception as error:  # whatever answers there, if anything
+    except Exception as error:
         raise EnvironmentProblem(
-            f"no Dask scheduler answers at {scheduler}: {_first_line(error)}",
-            "check the address, and that it runs",
+            f"the Dask scheduler at {scheduler} took no connection: {_first_line(error)}", "see its log"
         ) from error
     try:
         yield client
     finally:
         with suppress(Exception):
             client.close(timeout=_ANSWER_S)
+
+
+def _check_scheduler(scheduler: str) -> None:
+    """See that a Dask scheduler listens there. Raises EnvironmentProblem.
+
+    A client that cannot connect would try for long where nobody listens, and leave threads behind.
+    """
+    from distributed.comm import connect
+
+    async def greet() -> None:
+        comm = await connect(f"tcp://{scheduler}", timeout=_CONNECT_S)
+        await comm.close()
+
+    host, _, port = scheduler.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"no Dask scheduler answers at {scheduler}: {error}", "check the address, and that it runs"
+        ) from error
+    try:
+        asyncio.run(greet())
+    except Exception as error:  # whatever becomes of words that are not Dask's
+        raise EnvironmentProblem(
+            f"what listens at {scheduler} does not answer as a Dask scheduler does", "check the address"
+        ) from error
 
 
 def _quiet() -> None:

@@ -108,7 +108,7 @@ def _work(coordination: Coordination, work: Work, place: str, sender: Sender) ->
     give_back_left(coordination)
     if coordination.open_count(work.scope) == 0:
         return JoinReport(place, host)
-    sender.tell(f"joined as {host} with {work.count} workers")
+    sender.tell(f"joined as {host}, workers: {work.count}")
     try:
         ended = spawn_many(
             coordination, work.scope, work.count, _Passing(sender.tell), runner=work.runner, cold=work.cold,

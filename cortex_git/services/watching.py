@@ -237,9 +237,10 @@ class _Watch:
             report.waiting = 0  # whatever waits somewhere was done by another, too
         elif not report.interrupted:
             reasons = [*([str(self._unseen)] if self._unseen else []), *self._reasons]
+            many = f"{left} tasks have" if left > 1 else "1 task has"
             why = "; ".join(dict.fromkeys(reasons[:_REASONS])) or "all joins have left"
             report.problem = EnvironmentProblem(
-                f"{left} tasks have no result, and nobody is left to work on them: {why}",
+                f"{many} no result, and nobody is left to work: {why}",
                 "nothing is lost; mend that and run the command again",
             )
         return report

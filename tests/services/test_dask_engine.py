@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daskworld import Cluster, cluster, free_port
+from daskworld import Cluster, cluster, free_port, share
 from gitworld import add_tasks, assert_sound, cortex, git, result_commits, results_on, start_cortex
 from poolworld import until
 
@@ -55,9 +55,9 @@ def running(pid: int) -> bool:
 @pytest.mark.race
 @pytest.mark.timeout(300)
 def test_a_thousand_tasks_and_a_dask_worker_killed_midway(host: Path, bare: Path, tmp_path: Path) -> None:
+    share(host, "[leases]\nlease_s = 3600")  # what the killed one held is not waited for
     names = [task.task for task in add_tasks(Coordination.open(host), 1000)]
     with cluster(tmp_path / "cluster", 4) as dask:
-        until(lambda: all(worker.poll() is None for worker in dask.workers))
         command = start_cortex(
             "spawn-workers", "--engine", dask.engine, "--count", "8", "--format", "json", cwd=host
         )
@@ -76,6 +76,8 @@ def test_a_thousand_tasks_and_a_dask_worker_killed_midway(host: Path, bare: Path
         assert (said["tasks"], said["completed"], said["failed"]) == (1000, 1000, 0)
         assert_once(bare, names)
         until(lambda: not any(descendants(worker.pid) for worker in dask.workers if worker is not victim))
+        published_by = git(bare, "for-each-ref", "--format=%(refname)", "refs/cortex/results").split()
+        assert len(published_by) >= 4, "three Dask workers at least, and whoever added the tasks"
 
 
 def test_tasks_are_run_in_clones_of_the_dask_workers(dask: Cluster, host: Path, bare: Path) -> None:

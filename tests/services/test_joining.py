@@ -51,7 +51,7 @@ def test_a_join_works_until_every_task_has_a_result(host: Coordination, bare: Pa
     report = join(placement(bare), tmp_path / "elsewhere", "there", sent)
     assert (report.place, report.problem, report.waiting, report.fenced) == ("there", "", 0, 0)
     assert report.host != host.repository.host
-    assert sent.told[0] == f"joined as {report.host} with 2 workers"
+    assert sent.told[0] == f"joined as {report.host}, workers: 2"
     assert sorted(results_on(bare, "main")) == names
     assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
     assert_sound(bare)
