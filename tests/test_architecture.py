@@ -20,6 +20,7 @@ OWNERS = {
     "distributed": ("services/dask_engine.py",),
     "prometheus_client": ("services/metrics.py",),
     "rich": ("cli/",),
+    "statsmodels": ("workers/forecasting.py",),
     "textual": ("cli/",),
 }
 """Who may import each package, as path prefixes below the package."""
@@ -40,6 +41,7 @@ LIGHT_START = (
     "pydantic",
     "rich",
     "sqlite3",
+    "statsmodels",
     "textual",
     "univers",
     "yaml",

@@ -1,4 +1,4 @@
-"""Measurements: `bench queue`, `bench overhead`, `bench spawn`, `bench scan`."""
+"""Measurements: `bench queue`, `bench overhead`, `bench spawn`, `bench scan`, `bench policies`."""
 
 from typing import Annotated
 
@@ -167,6 +167,33 @@ def scan(
     )
     print_line(f"Findings: {found['findings']}, the same in every run")
     print_line(f"Parallel ÷ xargs: {found['parallel_to_xargs']}")
+
+
+@app.command()
+def policies(
+    seed: Annotated[int, typer.Option("--seed", help="What the traces are made from.")] = 1,
+    trace: Annotated[
+        list[str] | None,
+        typer.Option("--trace", help="Only this one of steady, wave and bursts; may be repeated."),
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Worker-hours and waits of every sizing policy on three arrival traces, replayed in virtual time."""
+    from cortex_git.analysis.bench.policies import SETTINGS, bench_policies
+    from cortex_git.analysis.bench.traces import traces_of
+    from cortex_git.cli.output import note, print_json, print_table
+
+    rows = [row.to_json() for row in bench_policies(traces_of(seed, trace or []), note)]
+    if output is Format.JSON:
+        pool = {"min": SETTINGS.min, "max": SETTINGS.max, "cooldown_s": SETTINGS.cooldown_s}
+        print_json({"seed": seed, "pool": pool, "rows": rows})
+        return
+    headings = {
+        "trace": "Trace", "policy": "Policy", "worker_hours": "Worker-hours", "wait_p50_s": "Wait p50, s",
+        "wait_p95_s": "Wait p95, s", "changes": "Changes", "most_changes_per_cooldown": "Most per cool-down",
+        "peak": "Peak",
+    }  # fmt: skip
+    print_table([*headings.values()], [[row[key] for key in headings] for row in rows], "nothing replayed")
 
 
 def _counts(text: str) -> list[int]:

@@ -17,8 +17,8 @@ SURGE = 3.0
 """So are arrivals in `PACE_S` seconds that many above what was expected, and two more."""
 PACE_COUNTS = 1.5
 """From so many standard deviations on, the pace is taken to last until the target can change again."""
-BAND = 0.1
-"""A plan within this share of the last one, or one worker, is not worth a change."""
+BAND, BAND_WORKERS = 0.2, 2
+"""A plan within this share of the last one, or so many workers, is not worth a cool-down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Prediction:
         plan = max(self._planned(load), seen.least)
         stale = [state] if (state := self._forecaster.state()) else []
         why = (
-            f"{rate:.3f} tasks a second are forecast; at {seen.task_s:.1f} s each they keep {load:.1f} workers"
-            f" busy, and {plan} are planned for their ups and downs"
+            f"{rate:.3f} tasks a second are forecast; at {seen.task_s:.1f} s each they keep {load:.1f}"
+            f" workers busy, and {plan} are planned for their ups and downs"
         )
         most = max(plan, math.floor(load + UNFORESEEN * math.sqrt(load)))
         expected, recent = rate * PACE_S, self._forecaster.recent()
@@ -83,6 +83,6 @@ class Prediction:
 
     def _planned(self, load: float) -> int:
         plan = math.ceil(load + MARGIN * math.sqrt(load))
-        if self._plan is None or abs(plan - self._plan) > max(1.0, BAND * self._plan):
+        if self._plan is None or abs(plan - self._plan) > max(BAND_WORKERS, BAND * self._plan):
             self._plan = plan
         return self._plan

@@ -75,8 +75,8 @@ class Sizer:
     either way at most once per `cooldown_s`, whatever happens.
 
     `bounds` that differ from the settings' own (a worker type's, or given by hand) are only narrowed by a
-    window of the schedule; the settings' own are replaced by it. Raises BadInput for `fixed` without a number,
-    EnvironmentProblem for `predictive` where no forecaster is given and none is installed.
+    window of the schedule; the settings' own are replaced by it. Raises BadInput for `fixed` without a
+    number, EnvironmentProblem for `predictive` where no forecaster is given and none is installed.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Sizer:
         before = self._target
         self._target, held = self._moved(wanted, settled, now_s)
         if self._target > wanted and not held:
-            held = [self._settling(clamp, wanted, now_s)]
+            held = [self._settling(clamp, wanted, self._target, now_s)]
         return Decision(
             workers=workers,
             target=self._target,
@@ -154,22 +154,25 @@ class Sizer:
         goal = wanted if wanted > current else min(settled, current)
         if goal == current:
             return current, []
-        left = self._changed_at + self._settings.cooldown_s - now_s
+        left = self._settings.cooldown_s - (now_s - self._changed_at)
         if left > 0:
-            return current, [f"{goal} wanted, held at {current} for {math.ceil(left)} s more by the cool-down"]
+            seconds = math.ceil(left)
+            return current, [f"{goal} wanted, held at {current} for {seconds} s more by the cool-down"]
         self._changed_at = now_s
         return goal, []
 
-    def _settling(self, clamp: Callable[[int], tuple[int, list[str]]], wanted: int, now_s: float) -> str:
+    def _settling(
+        self, clamp: Callable[[int], tuple[int, list[str]]], wanted: int, current: int, now_s: float
+    ) -> str:
         """Why the target stays above what is wanted: more was wanted not long ago."""
         lower_since = now_s
         for since, wish in reversed(self._wishes):
-            if clamp(wish)[0] > wanted:
+            if clamp(wish)[0] >= current:
                 break
             lower_since = since
         left = math.ceil(lower_since + self._settings.settle_s - now_s)
         return (
-            f"{wanted} wanted, kept at {self._target} until fewer have been enough"
+            f"{wanted} wanted, kept at {current} until fewer have been enough"
             f" for {self._settings.settle_s:g} s ({left} s more)"
         )
 

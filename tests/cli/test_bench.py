@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Command
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -72,6 +73,15 @@ def test_scan(tmp_path: Path) -> None:
     assert found["sequential_s"] > 0
     assert found["xargs_s"] > 0
     assert found["findings"] >= 6
+
+
+def test_policies(cortex: Command, conforms: Callable[[Any, str], None]) -> None:
+    found = cortex("bench", "policies", "--trace", "steady", "--seed", "7", "--format", "json").json()
+    conforms(found, "bench-policies")
+    assert {row["trace"] for row in found["rows"]} == {"steady"}
+    assert [row["policy"] for row in found["rows"]][:3] == ["activation", "tree", "fixed"]
+    assert all(row["most_changes_per_cooldown"] <= 1 for row in found["rows"])
+    assert cortex("bench", "policies", "--trace", "storm").error(2).startswith("no trace 'storm'")
 
 
 def test_a_table_for_people(tmp_path: Path) -> None:

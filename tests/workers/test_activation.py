@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_git.errors import BadInput
-from cortex_git.workers.activation import activation_rate, checked_policy, target, tree_workers
+from cortex_git.workers.activation import (
+    POLICIES,
+    activation_rate,
+    checked_policy,
+    target,
+    tree_workers,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,21 @@ def test_tree(queue: int, answer: tuple[int, bool]) -> None:
     assert tree_workers(queue) == answer
 
 
+def test_every_queue_up_to_100_as_published() -> None:
+    """Percent of 64 by utilization (below 0.20, 0.50, 0.80, else), and the tree, at every size of a queue."""
+    activation = [*[9] * 13, *[22] * 19, *[45] * 20, *[64] * 49]
+    tree = [*[5] * 5, *[10] * 15, *[20] * 81]
+    assert [target(queue).workers for queue in range(101)] == activation
+    assert [target(queue, policy="tree").workers for queue in range(101)] == tree
+    assert [queue for queue in range(101) if target(queue, policy="tree").alert] == [*range(40, 101)]
+
+
+def test_without_a_history_predictive_answers_as_activation() -> None:
+    assert [target(q, policy="predictive").workers for q in range(101)] == [
+        target(q).workers for q in range(101)
+    ]
+
+
 @given(st.integers(0, 500), st.integers(1, 200))
 def test_more_work_never_asks_for_fewer_workers(queue: int, capacity: int) -> None:
     assert target(queue, capacity=capacity).workers <= target(queue + 1, capacity=capacity).workers
@@ -39,7 +60,7 @@ def test_more_work_never_asks_for_fewer_workers(queue: int, capacity: int) -> No
 
 @given(
     st.integers(0, 500), st.integers(1, 200), st.integers(0, 64), st.integers(1, 64),
-    st.sampled_from(["activation", "tree", "fixed"]),
+    st.sampled_from(POLICIES),
 )  # fmt: skip
 def test_the_target_stays_in_its_bounds_and_says_why(
     queue: int, capacity: int, least: int, most: int, policy: str
@@ -75,5 +96,5 @@ def test_what_makes_no_sense(arguments: dict[str, int]) -> None:
 
 
 def test_a_policy_that_is_none() -> None:
-    with pytest.raises(BadInput, match="activation, tree, fixed"):
+    with pytest.raises(BadInput, match="activation, tree, fixed, predictive"):
         checked_policy("fast")
