@@ -7,24 +7,31 @@ and never take an address or a command from anything that can be pushed.
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from cortex_git.config import Alerts, load_host_settings
+from cortex_git.processes import TookTooLong, finished
 from cortex_git.workers.snapshot import PoolSnapshot
 
 _LOOK_S = 1.0
 _MOST_S = 30.0
 """Seconds that a program or a server may take."""
+_QUIET_S = 60.0
+"""Seconds that the backlog must stay small before the alert is told to be over: it may hover at the limit."""
 
 
 class Alarm:
     """Watches the views of a pool for the length of a `with` block."""
 
-    def __init__(self, view: Callable[[], PoolSnapshot], note: Callable[[str], None]) -> None:
+    def __init__(
+        self, view: Callable[[], PoolSnapshot], note: Callable[[str], None], quiet_s: float = _QUIET_S
+    ) -> None:
         self._view = view
         self._note = note
+        self._quiet_s = quiet_s
         self._settings = load_host_settings().alerts
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="alarm", daemon=True)
@@ -42,9 +49,13 @@ class Alarm:
             self._thread.join(timeout=_MOST_S)
 
     def _run(self) -> None:
-        raised = False
+        raised, last_s = False, 0.0
         while not self._stopped.wait(_LOOK_S):
-            view = self._view()
+            view, now_s = self._view(), time.monotonic()
+            if view.alert is not None:
+                last_s = now_s
+            elif now_s - last_s < self._quiet_s:
+                continue
             if (view.alert is not None) != raised:
                 raised = view.alert is not None
                 for problem in tell(self._settings, said_of(view)):
@@ -64,40 +75,44 @@ def said_of(view: PoolSnapshot) -> dict[str, Any]:
     }
 
 
-def tell(settings: Alerts, said: dict[str, Any]) -> list[str]:
-    """Run the program and call the webhook, those that are set; what went wrong, one line each."""
+def tell(settings: Alerts, said: dict[str, Any], most_s: float = _MOST_S) -> list[str]:
+    """Run the program and call the webhook, those that are set; what went wrong, one line each.
+
+    Each may take `most_s` seconds. The webhook's address is not in the lines: it is often a secret.
+    """
     body = json.dumps(said).encode()
     problems = []
-    if settings.command and (problem := _run_program(settings.command, body)):
+    if settings.command and (problem := _run_program(settings.command, body, most_s)):
         problems.append(f"the alert's command {settings.command[0]}: {problem}")
-    if settings.webhook and (problem := _post(settings.webhook, body)):
+    if settings.webhook and (problem := _post(settings.webhook, body, most_s)):
         problems.append(f"the alert's webhook: {problem}")
     return problems
 
 
-def _run_program(command: list[str], body: bytes) -> str | None:
+def _run_program(command: list[str], body: bytes, most_s: float) -> str | None:
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             command,
-            input=body,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            timeout=_MOST_S,
-            check=False,
+            start_new_session=True,
         )
+        with process:
+            _, errors = finished(process, body, most_s)
     except OSError as error:
         return error.strerror
-    except subprocess.TimeoutExpired:
-        return f"took longer than {_MOST_S:g} s"
-    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-    return f"ended with status {done.returncode}: {' '.join(said[-1:])}" if done.returncode else None
+    except TookTooLong:
+        return f"took longer than {most_s:g} s"
+    said = errors.decode("utf-8", "replace").strip().splitlines()
+    return f"ended with status {process.returncode}: {' '.join(said[-1:])}" if process.returncode else None
 
 
-def _post(url: str, body: bytes) -> str | None:
+def _post(url: str, body: bytes, most_s: float) -> str | None:
     import httpx
 
     try:
-        answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=_MOST_S)
+        answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=most_s)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return f"{type(error).__name__}: {error}"
     return f"answered {answer.status_code}" if answer.is_error else None

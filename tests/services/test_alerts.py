@@ -73,7 +73,7 @@ def test_once_when_it_is_raised_and_once_when_it_clears(
         config.mkdir(exist_ok=True)
         (config / "config.toml").write_text(f'[alerts]\nwebhook = "{url}"\n')
         notes: list[str] = []
-        with Alarm(lambda: views[-1], notes.append):
+        with Alarm(lambda: views[-1], notes.append, quiet_s=0):
             views.append(BEHIND)
             until(lambda: len(heard) == 1)
             time.sleep(1.5)  # it is behind still, and nobody is told again
@@ -81,3 +81,29 @@ def test_once_when_it_is_raised_and_once_when_it_clears(
             until(lambda: len(heard) == 2)
     assert [said["state"] for said in heard] == ["raised", "cleared"]
     assert notes == []
+
+
+def test_one_that_comes_and_goes_is_told_once(own_folders: Path) -> None:
+    views = [CALM]
+    with webhook() as (url, heard):
+        config = own_folders / "config"
+        config.mkdir(exist_ok=True)
+        (config / "config.toml").write_text(f'[alerts]\nwebhook = "{url}"\n')
+        with Alarm(lambda: views[-1], lambda _: None, quiet_s=2.5):
+            for view in (BEHIND, CALM, BEHIND):
+                views.append(view)
+                time.sleep(1.2)
+            views.append(CALM)
+            until(lambda: len(heard) == 2)
+    assert [said["state"] for said in heard] == ["raised", "cleared"]
+
+
+def test_a_program_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    """Its child holds the pipe of its messages open, and would for a minute."""
+    child = tmp_path / "child"
+    script = f'sleep 60 & echo $! > "{child}"; wait'
+    began = time.monotonic()
+    problems = tell(Alerts(command=["sh", "-c", script]), said_of(BEHIND), most_s=0.5)
+    assert problems == ["the alert's command sh: took longer than 0.5 s"]
+    assert time.monotonic() - began < 30
+    until(lambda: not Path(f"/proc/{child.read_text().strip()}").exists())
