@@ -74,7 +74,7 @@ class Requests:
             raise EnvironmentProblem("the pool is draining", "wait for its end, or give --cold")
         began = monotonic()
         asked = _Asked(self._coordination, request)
-        requested = min(float(request.get("requested") or began), began)
+        requested = _moment(request.get("requested"), began)
         task = asked.task or self._next(asked)
         done = self._ran_here(task)
         if done is None:
@@ -174,6 +174,11 @@ class Requests:
         }
 
 
+def _moment(said: object, began: float) -> float:
+    """When the request was made, by `state.monotonic`; not after it came, and never no number."""
+    return min(said, began) if isinstance(said, int | float) and 0 < said < began else began
+
+
 class _Asked:
     """A request for a task's run, checked before anything is changed."""
 
@@ -183,6 +188,8 @@ class _Asked:
         self.claim: Claim | None = None
         self.view: View | None = None
         """What was seen when the task had to be looked for."""
+        if not isinstance(self.task, str | None):
+            raise BadInput("a task id is text", "see docs/pool.md")
         self.overrides = Overrides(request.get("runner"), request.get("budget"), request.get("deadline"))
         self.new = self._described(coordination, request)
         load_runner(runner_for(coordination, self.new, self.task, self.kind, self.overrides))

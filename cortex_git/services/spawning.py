@@ -35,6 +35,17 @@ class Overrides:
     budget: int | None = None
     deadline: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raises BadInput: they reach the attempt unlike a task's own, which its document has checked."""
+        if not isinstance(self.runner, str | None):
+            raise BadInput("a runner is named by text", "see docs/pool.md")
+        if self.budget is not None and (not isinstance(self.budget, int) or self.budget < 0):
+            raise BadInput(f"a budget of {self.budget!r} tokens", "give a whole number from 0")
+        if self.deadline is not None and not (
+            isinstance(self.deadline, int | float) and 0 < self.deadline < float("inf")
+        ):
+            raise BadInput(f"a deadline of {self.deadline!r} minutes", "give a number above 0")
+
     def apply(self, task: Task) -> Task:
         changes = {"runner": self.runner, "budget": self.budget, "deadline": self.deadline}
         return task.model_copy(update={key: value for key, value in changes.items() if value is not None})
@@ -91,6 +102,8 @@ def runner_for(
     if new is None and task is None:
         return runner_name("", worker_type)
     found = new or index.task_of(coordination.repository, task or "")
+    if found.is_merge:
+        raise BadInput(f"{found.task!r} is the last task of its batch", "it is run when the others are done")
     name = runner_name(found.runner, found.type)
     if name == "scan" and new is not None and new.repo is None:
         raise BadInput(f"no task {new.task!r}, and a new one has nothing to scan", "give --repo or --runner")

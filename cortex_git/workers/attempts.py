@@ -113,7 +113,7 @@ class Attempts:
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
         self._unpublished: dict[str, tuple[Claim, Result]] = {}
-        self._followed: dict[str, Future[Settled]] = {}
+        self._followed: dict[str, list[Future[Settled]]] = {}
         self._lately: deque[float] = deque(maxlen=_LATELY)
         self.orders: dict[str, Order] = {}
         """What was asked of us by task, until an attempt of it has begun."""
@@ -137,7 +137,16 @@ class Attempts:
     def follow(self, task: str) -> "Future[Settled]":
         """The end of the next attempt of `task` that this run settles. Safe from any thread."""
         with self._guard:
-            return self._followed.setdefault(task, Future())
+            future: Future[Settled] = Future()
+            self._followed.setdefault(task, []).append(future)
+            return future
+
+    def unfollow(self, task: str, future: "Future[Settled]") -> None:
+        """Whoever asked for this future does not wait for it; others who follow the task still do."""
+        with self._guard:
+            others = [one for one in self._followed.pop(task, []) if one is not future]
+            if others:
+                self._followed[task] = others
 
     def has(self, task: str) -> bool:
         """Whether the task runs here, or its result is on its way. Safe from any thread."""
@@ -155,8 +164,8 @@ class Attempts:
 
     def _tell(self, task: str, settled: Settled) -> None:
         with self._guard:
-            future = self._followed.pop(task, None)
-        if future is not None:
+            futures = self._followed.pop(task, [])
+        for future in futures:
             future.set_result(settled)
 
     @property
@@ -206,7 +215,20 @@ class Attempts:
             self._coordination.claims.release([claim], retry_after_s=pause)
             self.let_go(claim.task.task, reason)
             return None
-        return claim, to_result(event.assignment, event.report), {}
+        try:
+            return claim, to_result(event.assignment, event.report), {}
+        except ValueError as error:  # a runner of another package may answer anything
+            first = str(error).replace("\n", " ")[:200]
+            self.give_up(claim, f"its runner's answer is no result: {first}")
+            return None
+
+    def put_off(self, claim: Claim, error: CortexError) -> None:
+        """Release a claim that this host cannot carry out just now, to be tried again after a pause."""
+        leases = self._coordination.repository.settings.leases
+        pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
+        self._watcher.note(f"{claim.task.task}: {error}")
+        self._coordination.claims.release([claim], retry_after_s=pause)
+        self.let_go(claim.task.task, str(error))
 
     def orphaned(self, nonce: str) -> Claim:
         """The claim of an attempt whose worker died."""

@@ -284,9 +284,19 @@ class BatchRun:
                 reason = f"its worker died in each of {claim.task.max_attempts} attempts"
                 self._attempts.give_up(claim, reason)
             elif claim.task.is_merge and self._merger is not None:
-                self._attempts.enter([(claim, *self._merger(claim))])
+                self._merge(claim, self._merger)
             else:
                 self._start(source, slot, claim)
+
+    def _merge(self, claim: Claim, merger: Merger) -> None:
+        try:
+            done = merger(claim)
+        except CortexError as error:
+            if not self._kept:
+                raise
+            self._attempts.put_off(claim, error)  # no reason to end a pool that others use
+        else:
+            self._attempts.enter([(claim, *done)])
 
     def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
         """Which claim each idle worker starts: those that were given first, then its lane's."""

@@ -81,8 +81,9 @@ class GivenClaims:
         """Nothing changes what was given."""
 
     def stop(self) -> None:
-        held, self._ready = [held.claim for held in self.waiting()], {}
-        self._coordination.claims.release(held)
+        # One by one: another thread may give a claim meanwhile, and none may be forgotten.
+        taken = [self.take(held.claim.task.task) for held in self.waiting()]
+        self._coordination.claims.release([claim for claim in taken if claim is not None])
 
 
 class Claimer:

@@ -6,9 +6,11 @@ threads that serve requests, except where it says otherwise.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cortex_git.errors import CortexError
 from cortex_git.models import Result, Task
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -68,7 +70,8 @@ class Orders:
                     return self.place(replace(claim, task=change(claim.task)), order)
         if future.done() or self._attempts.has(task) or self._is_given(task):
             return future
-        self._attempts.let_go(task, "not here")
+        # Others may follow it: it is in no list while the loop starts it or takes it over.
+        self._attempts.unfollow(task, future)
         return None
 
     def kind_for(self, worker_type: str) -> str:
@@ -103,3 +106,5 @@ class Orders:
         """The run has ended: nobody waits any longer."""
         self.closed = True
         self._attempts.let_all_go("the pool was stopped")
+        with suppress(CortexError):  # the claims lapse with this process
+            self._given.stop()  # what came while the run ended

@@ -117,6 +117,8 @@ class Staffing:
             if slot.leaving == FEWER and len(staying) < decision.target:
                 slot.leaving = ""
                 staying.append(slot)
+            elif slot.leaving == FEWER:  # one that was only starting when it was told
+                self.depart(slot)
         for _ in range(min(decision.target, decision.ceiling) - len(staying)):
             self.add(lane)
         surplus = len(staying) - decision.target

@@ -14,13 +14,27 @@ import pytest
 from gitworld import add_tasks, assert_sound, cortex, result_commits
 from poolworld import plug_in, pool, until, with_path
 
-from cortex_git.models import Task
+from cortex_git.config import Bounds
+from cortex_git.errors import BadInput
+from cortex_git.models import Result, Task
 from cortex_git.processes import descendants
-from cortex_git.services.pool_client import pool_status
+from cortex_git.services.pool_client import ask_pool, pool_status
+from cortex_git.services.pool_requests import Requests
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
+from cortex_git.workers.attempts import Attempts, Order
+from cortex_git.workers.batch import BatchRun
+from cortex_git.workers.claimer import Claimer, GivenClaims
+from cortex_git.workers.events import Event
+from cortex_git.workers.lanes import Lane, LanePlan
+from cortex_git.workers.orders import Orders
+from cortex_git.workers.pool import Pool
+from cortex_git.workers.pool import running as opened
+from cortex_git.workers.sizing import Sizer
+from cortex_git.workers.spawning import WarmSpawner
+from cortex_git.workers.staffing import Staffing
 
 
 @pytest.fixture
@@ -235,3 +249,137 @@ def test_a_remote_that_goes_away_and_comes_back(host: Path, bare: Path) -> None:
         bare.with_name("away").rename(bare)
         until(lambda: len(result_commits(bare)) == 4)
     assert_sound(bare)
+
+
+class Silent:
+    """Nobody watches."""
+
+    def started(self, task: str, worker: str, repo: str | None) -> None: ...
+    def finished(self, result: Result) -> None: ...
+    def event(self, event: Event) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"deadline": "soon"},
+        {"deadline": float("nan")},
+        {"deadline": -1},
+        {"budget": "much"},
+        {"budget": -1},
+        {"runner": 5},
+        {"task_id": 5},
+        {"task_id": {"task": "b1-t000"}},
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(host: Path, bare: Path, wrong: dict[str, object]) -> None:
+    coordination = Coordination.open(host)
+    add_tasks(coordination, 1)
+    run = BatchRun(coordination, Pool(WarmSpawner([]), 0, str), Scope(batch="b1"), watcher=Silent())
+    try:
+        with pytest.raises(BadInput):
+            Requests(coordination, run).handle({"kind": "spawn", "task_id": "b1-t000", **wrong}, print)
+    finally:
+        run._pool.close()
+    assert not coordination.pull().claims
+
+
+def test_no_request_and_no_runner_ends_the_pool(
+    host: Path, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in(tmp_path, "strange", STRANGE)
+    monkeypatch.setenv("PYTHONPATH", with_path(tmp_path))
+    spawn = {"kind": "spawn", "type": "analysis-worker"}
+    with pool(host, "--workers", "1") as process:
+        for task, more in (("n-1", {"requested": float("nan")}), ("n-2", {"requested": -1e300})):
+            answer = ask_pool(host, {**spawn, "task_id": task, "runner": "echo", **more})
+            assert answer is not None
+            assert answer["status"] == "completed"
+            assert answer["result"]["spawn_s"] < 3600
+        strange = ask_pool(host, {**spawn, "task_id": "n-3", "runner": "strange"})
+        assert strange is not None
+        assert strange["status"] == "failed"
+        assert "no result" in strange["result"]["error"]
+        assert process.poll() is None
+    assert_sound(bare)
+
+
+STRANGE = """
+def preload(): pass
+def run(task, context):
+    from cortex_git.runners import RunOutcome
+    return RunOutcome("splendid", tokens_used=-1)
+"""
+
+
+def test_a_summary_that_this_host_cannot_make_ends_no_pool(
+    host: Path, bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CORTEX_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "data/advisories").mkdir(parents=True)
+    (tmp_path / "data/advisories/osv.sqlite").write_bytes(b"no database" * 100)
+    coordination = Coordination.open(host)
+    settings(host, "[leases]\nretry_base_s = 0.1\nretry_max_s = 0.2")
+    (task,) = [Task(task="m-1", batch="m", title="one", runner="echo", created_at="2026-01-01T00:00:00Z")]
+    coordination.add_batch(new_batch("m", 1, coordination.repository.host, merge=True), [task])
+    with pool(host, "--workers", "1") as process:
+        until(lambda: len(result_commits(bare)) == 2 or process.poll() is not None)
+        assert process.poll() is None
+        asked = cortex("spawn-worker", "-i", "m.merge", cwd=host)
+        assert asked.returncode == 2
+        assert "last task of its batch" in asked.stderr
+    assert_sound(bare)
+
+
+def test_who_looks_for_a_task_takes_it_from_nobody_who_waits(host: Path) -> None:
+    coordination = Coordination.open(host)
+    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    pool_of_none = Pool(WarmSpawner([]), 0, str)
+    given = GivenClaims(coordination)
+    orders = Orders(coordination, attempts, given, [], pool_of_none, lambda: None)
+    try:
+        waiting = attempts.follow("b1-t000")
+        assert orders.join("b1-t000", Order(), lambda task: task) is None
+        assert not waiting.done()
+        orders.close()
+        assert waiting.result(timeout=0).state == "the pool was stopped"
+    finally:
+        pool_of_none.close()
+
+
+def test_a_claim_that_comes_as_the_pool_ends_is_given_back(host: Path) -> None:
+    coordination = Coordination.open(host)
+    add_tasks(coordination, 2)
+    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    pool_of_none = Pool(WarmSpawner([]), 0, str)
+    orders = Orders(coordination, attempts, GivenClaims(coordination), [], pool_of_none, lambda: None)
+    try:
+        early = orders.place(coordination.claim_task("b1-t000", "w"), Order())
+        late = coordination.claim_task("b1-t001", "w")
+        orders.close()
+        futures = [early, orders.place(late, Order())]
+        assert [future.result(timeout=0).result for future in futures] == [None, None]
+    finally:
+        pool_of_none.close()
+    assert not coordination.pull().claims
+    assert not coordination.locks.path("b1-t000").exists()
+    assert not coordination.locks.path("b1-t001").exists()
+
+
+def test_a_worker_told_to_leave_while_it_starts_leaves(host: Path) -> None:
+    coordination = Coordination.open(host)
+    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    settings_ = coordination.repository.settings.pool
+    with opened(Pool(WarmSpawner([]), 0, str)) as started:
+        plan = LanePlan(Scope(), name=str, policy="fixed", bounds=Bounds(min=0, max=4), fixed=1)
+        sizer = Sizer(settings_, policy="fixed", bounds=plan.bounds, fixed=1)
+        lane = Lane(plan, Claimer(coordination, plan.scope, 1, "w", lambda: None), sizer)
+        staffing = Staffing(coordination, started, [lane], attempts, lambda _: None, alerts=False)
+        for _ in range(3):
+            staffing.add(lane)
+        staffing.tick(draining=False)
+        assert sum(bool(slot.leaving) for slot in started.slots) == 2
+        until(lambda: started.wait(0.1) == [] and all(slot.ready for slot in started.slots))
+        staffing.tick(draining=False)
+        assert [slot.leaving for slot in started.slots] == [""]
