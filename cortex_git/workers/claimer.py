@@ -118,6 +118,8 @@ class Claimer:
         self._proven_at = uptime()
         """`state.uptime` when the oldest claim in hand was last known to be ours."""
         self._looked_at = 0.0
+        self._shrunk = False
+        """Whether there may be claims in hand for workers that are no more."""
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self.crash: BaseException | None = None
         self.problem: CortexError | None = None
@@ -133,6 +135,7 @@ class Claimer:
     def resize(self, size: int) -> None:
         """Hold claims for another number of workers from now on."""
         with self._condition:
+            self._shrunk = self._shrunk or size < self._size
             self._size = size
             self._condition.notify()
 
@@ -201,11 +204,14 @@ class Claimer:
 
         Two rounds to the remote are covered at the rate at which workers took claims lately.
         """
+        return self._ahead() - len(self._ready)
+
+    def _ahead(self) -> int:
         ahead = self._size
         if len(self._taken_at) >= 2:
             span = max(time.monotonic() - self._taken_at[0], 0.01)
             ahead = max(ahead, int(2 * self._cycle_s * len(self._taken_at) / span))
-        return min(ahead, MOST_AT_ONCE) - len(self._ready)
+        return min(ahead, MOST_AT_ONCE)
 
     def _run(self) -> None:
         try:
@@ -226,6 +232,7 @@ class Claimer:
                     return
                 wanted = self._wanted()
                 asked = max(wanted, 1) + first if wanted > 0 or first else 0
+            self._give_back_surplus()
             got = self._try(asked)
             first = 0
             if got or asked == 0:
@@ -236,6 +243,21 @@ class Claimer:
                     self._condition.wait(timeout=pause)
                 self._changed = False
             pause = min(pause * 2, self._idle_s)
+
+    def _give_back_surplus(self) -> None:
+        """After the pool has shrunk, others are to have what we would only hold."""
+        with self._condition:
+            surplus = self.waiting()[2 * self._ahead() :] if self._shrunk else []
+            self._shrunk = False
+            for held in surplus:
+                del self._ready[held.claim.task.task]
+        try:
+            self._coordination.claims.release([held.claim for held in surplus])
+        except PASSING as error:
+            self.problem = problem_of(error)
+            with self._condition:
+                self._ready |= {held.claim.task.task: held for held in surplus}
+                self._shrunk = True
 
     def _look_due(self) -> bool:
         """Whether new tasks may have come unseen, because there was no need to claim any."""

@@ -126,7 +126,7 @@ class Staffing:
         for slot in idle_first[: max(surplus, 0)]:
             slot.leaving = FEWER
             self.depart(slot)
-        lane.claims.resize(max(decision.target, 1))
+        lane.claims.resize(decision.target)
 
     def add(self, lane: Lane) -> Slot:
         """One more worker for the lane."""

@@ -16,7 +16,7 @@ from poolworld import plug_in, pool, until, with_path
 
 from cortex_git.config import Bounds
 from cortex_git.errors import BadInput
-from cortex_git.models import Result, Task
+from cortex_git.models import ClaimRecord, Result, Task
 from cortex_git.processes import descendants
 from cortex_git.services.pool_client import ask_pool, pool_status
 from cortex_git.services.pool_requests import Requests
@@ -383,3 +383,25 @@ def test_a_worker_told_to_leave_while_it_starts_leaves(host: Path) -> None:
         until(lambda: started.wait(0.1) == [] and all(slot.ready for slot in started.slots))
         staffing.tick(draining=False)
         assert [slot.leaving for slot in started.slots] == [""]
+
+
+def test_a_pool_that_shrinks_gives_back_what_it_cannot_start_soon(host: Path) -> None:
+    coordination = Coordination.open(host)
+    add_tasks(coordination, 30, runner="sleep", context={"seconds": 30})
+    wake: list[int] = []
+    claimer = Claimer(coordination, Scope(batch="b1"), 8, "w", lambda: wake.append(1), 0.3)
+    claimer.start()
+    until(lambda: len(claimer.waiting()) == 16)
+    claimer.resize(1)
+    until(lambda: len(claimer.waiting()) == 2)
+    claimer.stop()
+    assert claimer.crash is None
+    (freed,) = coordination.claim(Scope(batch="b1"), 1, lambda _: "other")
+    coordination.claims.release([freed])
+    assert sum(record.state == "running" for record in records(coordination)) == 0
+
+
+def records(coordination: Coordination) -> list[ClaimRecord]:
+    view = coordination.pull()
+    found = [coordination.claims.record(oid) for oid in view.claims.values()]
+    return [record for record in found if record is not None]
