@@ -17,7 +17,7 @@ OWNERS = {
     "typer": ("cli/",),
     "click": (),
     "dask": (),
-    "distributed": ("services/dask_engine.py",),
+    "distributed": ("services/dask_engine.py", "services/dask_join.py"),
     "prometheus_client": ("services/metrics.py",),
     "rich": ("cli/",),
     "statsmodels": ("workers/forecasting.py",),

@@ -1,7 +1,7 @@
-"""The Dask engine: one join on each worker of a Dask cluster. The only importer of `distributed`.
+"""The Dask engine: one join on each worker of a Dask cluster, on the side of the command.
 
-Owns the connection to the scheduler, on both sides: the command's, which sends joins and orders, and the
-join's, which hears them. Tasks and results never pass through Dask.
+Owns the command's connection to the scheduler: it sends joins and orders, and hears how they fare. Tasks and
+results never pass through Dask. With `dask_join`, the side of the joins, the only importer of `distributed`.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import cortex_git
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.services.batches import Ended
-from cortex_git.services.joining import JoinReport, Order, Placement, Work, join
+from cortex_git.services.dask_join import join_here
+from cortex_git.services.joining import JoinReport, Order, Placement, Work
 from cortex_git.services.spawning import runners_for
 from cortex_git.services.watching import watch
 from cortex_git.store.cloning import shared_address
@@ -31,15 +31,13 @@ from cortex_git.store.tasks import listed
 from cortex_git.workers.attempts import Watcher
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from distributed import Client
 
 _CONNECT_S = 10.0
 _ANSWER_S = 10.0
 """Longest wait for one answer of the scheduler."""
 _CHECK_S = 30.0
 _BEAT_S = 2.0
-_SILENT_S = 60.0
-"""A join that heard nothing of its command for so long drains: nobody is there to wait for it."""
 _RETRIES = 2
 """How often a join that failed by an error of its own is sent again; one that lost its worker always is."""
 
@@ -162,55 +160,6 @@ def _able_workers(client: "Client", scheduler: str) -> list[str]:
             "install this version in their environment",
         )
     return sorted(found)
-
-
-def join_here(placement: Placement, number: int, name: str) -> JoinReport:
-    """What Dask carries out on a worker: join number `number` of the command of that `name`."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    sender = _Command(worker, number, name)
-    sender.say("")
-    return join(placement, Path(worker.local_directory), worker.address, sender)
-
-
-class _Command:
-    """The command that sent a join, as the join sees it through the scheduler."""
-
-    def __init__(self, worker: "Worker", number: int, name: str) -> None:
-        from distributed import Variable, get_client
-
-        self._worker = worker
-        self._number = number
-        self._name = name
-        self._variable = Variable(name, client=get_client(timeout=_ANSWER_S))
-        self._beat: int | None = None
-        self._heard_at = time.monotonic()
-
-    def say(self, text: str) -> None:
-        self._worker.log_event(
-            self._name, {"join": self._number, "place": self._worker.address, "text": text}
-        )
-
-    tell = say
-
-    def order(self) -> Order:
-        """The order that holds. A Dask worker that is being closed ends its join: it is gone in a moment."""
-        status = self._worker.status.name
-        if status in ("closing", "closed", "stopping", "stopped", "failed"):
-            return "end"
-        try:
-            value = self._variable.get(timeout=_ANSWER_S / 2, callback_timeout=_ANSWER_S)
-        except Exception:  # the scheduler is away, or the command and its variable are gone
-            silent = self._beat is None or time.monotonic() - self._heard_at > _SILENT_S
-            return "drain" if silent else "work"
-        now = time.monotonic()
-        if value["beat"] != self._beat:
-            self._beat, self._heard_at = value["beat"], now
-        if now - self._heard_at > _SILENT_S or (status == "closing_gracefully" and value["order"] == "work"):
-            return "drain"
-        order: Order = value["order"]
-        return order
 
 
 class _DaskJoins:

@@ -67,8 +67,6 @@ class JoinReport:
     place: str
     """Where it was, in the engine's words."""
     host: str = ""
-    workers: int = 0
-    """Workers that ran at least one task."""
     fenced: int = 0
     waiting: int = 0
     """Results that the remote has not acknowledged; they are in the clone of that place."""
@@ -119,10 +117,10 @@ def _work(coordination: Coordination, work: Work, place: str, sender: Sender) ->
             give_back_left(coordination)
         raise
     report = ended.report
-    problem = "" if report.problem is None else str(report.problem)
+    problem = "" if report.problem is None else report.problem.message
     if report.waiting:
         problem = f"{report.waiting} results wait in {coordination.repository.folder}: {problem}"
-    return JoinReport(place, host, report.workers_used, report.fenced, report.waiting, report.pushes, problem)
+    return JoinReport(place, host, report.fenced, report.waiting, report.pushes, problem)
 
 
 @contextmanager

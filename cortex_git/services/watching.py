@@ -30,8 +30,6 @@ _LEAVE_S = 30.0
 """How long joins may take to leave when all is done, and again when they were told to end."""
 _HURRY_S = 10.0
 """Seconds that git calls may take in all after the second signal."""
-_REASONS = 3
-"""Reasons that one line has room for."""
 
 
 class Joins(Protocol):
@@ -64,9 +62,11 @@ def watch(coordination: Coordination, scope: Scope, joins: Joins, watcher: Watch
     The first SIGINT or SIGTERM drains, the second ends what runs. Why something is left undone is the
     report's problem.
     """
+    watching = _Watch(coordination, scope, joins, watcher)
     with _counted_signals(watcher) as asked:
-        report = _Watch(coordination, scope, joins, watcher).run(asked)
-    return Ended(report, () if report.killed else tuple(finish(coordination)))
+        report = watching.run(asked)
+    away = report.killed or watching.unseen is not None
+    return Ended(report, () if away else tuple(finish(coordination)))
 
 
 @contextmanager
@@ -115,7 +115,8 @@ class _Watch:
         self._began = self._last_seen = time.monotonic()
         self._look_at = 0.0
         self._order: Order = "work"
-        self._unseen: CortexError | None = None
+        self.unseen: CortexError | None = None
+        """Why the last look at the remote failed."""
         self._trouble = ""
         self._reasons: list[str] = []
         give_up_s = coordination.repository.settings.leases.give_up_s
@@ -165,7 +166,7 @@ class _Watch:
         """With the last join gone: whether the remote showed what they did, or never will."""
         self._listen()
         self._look()
-        return self._unseen is None or self.report.killed or self._remote.is_over(goes_on=True)
+        return self.unseen is None or self.report.killed or self._remote.is_over(goes_on=True)
 
     def _is_engine_lost(self) -> bool:
         """Whether it has been in trouble for too long. Joins that live work on: they need it for orders."""
@@ -191,7 +192,6 @@ class _Watch:
 
     def _count(self, ended: JoinReport) -> None:
         report = self.report
-        report.workers_used += ended.workers
         report.fenced += ended.fenced
         report.waiting += ended.waiting
         report.pushes += ended.pushes
@@ -205,11 +205,11 @@ class _Watch:
         try:
             self._coordination.pull()
         except CortexError as error:
-            if self._unseen is None:
+            if self.unseen is None:
                 self._watcher.note(f"{error}; trying again")
-            self._unseen = error
+            self.unseen = error
         else:
-            self._unseen = None
+            self.unseen = None
             self._show_new()
         now = time.monotonic()
         self._look_at = now + min(max(_LOOK_SHARE * (now - began), _LOOK_S), _LOOK_MOST_S)
@@ -231,14 +231,16 @@ class _Watch:
     def _concluded(self) -> BatchReport:
         report = self.report
         report.published = len(report.results)
+        report.workers_used = len({(result.host, result.worker) for result in report.results.values()})
         report.wall_s = report.real_s = self._last_seen - self._began
         left = self._coordination.open_count(self._scope)
         if left == 0:
             report.waiting = 0  # whatever waits somewhere was done by another, too
         elif not report.interrupted:
-            reasons = [*([str(self._unseen)] if self._unseen else []), *self._reasons]
+            reasons = [*([self.unseen.message] if self.unseen else []), *self._reasons]
+            why = reasons[0] if reasons else "all joins have left"
+            why += f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
             many = f"{left} tasks have" if left > 1 else "1 task has"
-            why = "; ".join(dict.fromkeys(reasons[:_REASONS])) or "all joins have left"
             report.problem = EnvironmentProblem(
                 f"{many} no result, and nobody is left to work: {why}",
                 "nothing is lost; mend that and run the command again",

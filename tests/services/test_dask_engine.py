@@ -182,9 +182,13 @@ def test_dask_workers_without_this_package(tmp_path: Path, host: Path) -> None:
         assert "has no workers" in none.stderr
         dask.add_worker(path=str(other.parent))
         until(lambda: "0.0.0" in cortex("spawn-workers", "--engine", dask.engine, cwd=host).stderr)
+        (other / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'cortex_git'\")\n")
+        dask.add_worker(path=str(other.parent))
+        dask.wait_for(2)
         done = cortex("spawn-workers", "--engine", dask.engine, cwd=host)
         assert done.returncode == 3
-        assert "cannot run cortex-git" in done.stderr
+        assert "2 of 2 Dask workers cannot run cortex-git" in done.stderr
+        assert "Traceback" not in done.stderr
     assert git(host, "status", "--porcelain") == ""
 
 

@@ -15,7 +15,8 @@ from poolworld import until
 
 from cortex_git.models import Task
 from cortex_git.processes import descendants
-from cortex_git.services import dask_engine
+from cortex_git.services.dask_engine import divided
+from cortex_git.services.dask_join import join_here
 from cortex_git.services.joining import Placement, Work
 from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
@@ -74,6 +75,27 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def test_a_remote_that_goes_away_for_longer_than_anybody_waits(dask: Cluster, host: Path, bare: Path) -> None:
+    """What was done meanwhile waits in the clones of the Dask workers; the next joins publish it."""
+    share(host, "[leases]\nlease_s = 3600\ngive_up_s = 2")
+    names = [task.task for task in add_tasks(Coordination.open(host), 40, **LONG)]  # type: ignore[arg-type]
+    command = start_cortex("spawn-workers", "--engine", dask.engine, "--count", "4", cwd=host)
+    until(lambda: result_commits(bare) or command.poll() is not None)
+    away = bare.rename(bare.with_name("away.git"))
+    _, errors = command.communicate(timeout=90)
+    assert command.returncode == 3, errors
+    assert "nobody is left to work" in errors
+    assert "Traceback" not in errors
+    until(lambda: nothing_runs(dask))
+    away.rename(bare)
+    assert 0 < len(result_commits(bare)) < len(names)
+    again = cortex("spawn-workers", "--engine", dask.engine, "--count", "4", "--runner", "echo", cwd=host)
+    assert again.returncode == 0, again.stderr
+    assert sorted(results_on(bare, "main")) == names
+    assert len(result_commits(bare)) == len(names)
+    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
 
 
 def test_the_second_signal_ends_what_runs_and_gives_it_back(dask: Cluster, host: Path, bare: Path) -> None:
@@ -182,14 +204,14 @@ def test_a_join_whose_command_falls_silent_drains(host: Path, bare: Path, tmp_pa
 
     add_tasks(Coordination.open(host), 60, **LONG)  # type: ignore[arg-type]
     placement = Placement(str(bare), "main", Work(Scope(batch="b1"), 2))
-    patience = "import cortex_git.services.dask_engine as engine; engine._SILENT_S = 2.0"
+    patience = "import cortex_git.services.dask_join as join; join._SILENT_S = 2.0"
     (tmp_path / "sitecustomize.py").write_text(patience)
     with cluster(tmp_path / "cluster", 0) as dask:
         dask.add_worker(path=f"{tmp_path}{os.pathsep}{CHECKOUT}")
         with Client(f"tcp://127.0.0.1:{dask.port}", set_as_default=False) as client:  # type: ignore[no-untyped-call]
             Variable("command", client=client).set({"beat": 1, "order": "work"})
-            report = client.submit(dask_engine.join_here, placement, 0, "command").result(timeout=60)
-            late = client.submit(dask_engine.join_here, placement, 0, "no such command").result(timeout=60)
+            report = client.submit(join_here, placement, 0, "command").result(timeout=60)
+            late = client.submit(join_here, placement, 0, "no such command").result(timeout=60)
     assert (report.problem, report.waiting) == ("", 0)
     assert 0 < len(result_commits(bare)) < 60
     assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
@@ -197,6 +219,6 @@ def test_a_join_whose_command_falls_silent_drains(host: Path, bare: Path, tmp_pa
 
 
 def test_shares_are_even_and_none_is_empty() -> None:
-    assert dask_engine.divided(10, 4) == [3, 3, 2, 2]
-    assert dask_engine.divided(2, 4) == [1, 1]
-    assert dask_engine.divided(64, 1) == [64]
+    assert divided(10, 4) == [3, 3, 2, 2]
+    assert divided(2, 4) == [1, 1]
+    assert divided(64, 1) == [64]
