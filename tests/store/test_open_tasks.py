@@ -42,7 +42,11 @@ def test_no_stream_of_urgent_tasks_holds_up_an_old_one(coordination: Coordinatio
     assert names(coordination, limit=1) == ["old-t000"]
 
 
-@pytest.mark.parametrize("created_at", ["", "yesterday", before(-2 * 24 * 60), "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize(
+    "created_at",
+    ["", "yesterday", before(-2 * 24 * 60), "9999-12-31T23:59:59Z"],
+    ids=["none", "no date", "in two days", "the last day"],
+)
 def test_a_task_without_a_usable_date_cannot_be_held_up(created_at: str, coordination: Coordination) -> None:
     """Its age would never grow beyond that of those that come after it."""
     add_tasks(coordination, 1, "undated", priority="low", created_at=created_at)
