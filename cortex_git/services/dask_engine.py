@@ -90,7 +90,7 @@ def _connected(scheduler: str) -> "Iterator[Client]":
         yield client
     finally:
         with suppress(Exception):
-            client.close(timeout=_ANSWER_S)
+            client.close(timeout=_ANSWER_S if client.status == "running" else _BEAT_S)
 
 
 def _check_scheduler(scheduler: str) -> None:
@@ -258,6 +258,8 @@ class _DaskJoins:
 
     def _beat(self) -> None:
         """Show that the command lives, with its order, and see how many Dask workers there are."""
+        if self._client.status != "running":
+            return  # it lost the scheduler and looks for it
         self._beats += 1
         value = {"beat": self._beats, "order": self._order}
         with suppress(Exception):  # then the answer is late, and `trouble` says so

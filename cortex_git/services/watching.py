@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Protocol
 
 from cortex_git.errors import CortexError, EnvironmentProblem
@@ -63,23 +62,23 @@ def watch(coordination: Coordination, scope: Scope, joins: Joins, watcher: Watch
     report's problem.
     """
     watching = _Watch(coordination, scope, joins, watcher)
-    with _counted_signals(watcher) as asked:
+    with _counted_signals() as asked:
         report = watching.run(asked)
     away = report.killed or watching.unseen is not None
     return Ended(report, () if away else tuple(finish(coordination)))
 
 
 @contextmanager
-def _counted_signals(watcher: Watcher) -> Iterator[list[int]]:
-    """Within the block SIGINT and SIGTERM are only noted down, in the list."""
+def _counted_signals() -> Iterator[list[int]]:
+    """Within the block SIGINT and SIGTERM are only noted down, in the list.
+
+    Nothing is said here: a handler may come in the midst of a line that is being written.
+    """
     asked: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        name = signal.Signals(number).name
-        watcher.note(f"{name}: what runs is finished and published; once more ends it at once")
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda number, _frame: asked.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield asked
     finally:
@@ -137,6 +136,8 @@ class _Watch:
         report = self.report
         if asked and not report.interrupted:
             report.interrupted = True
+            name = signal.Signals(asked[0]).name
+            self._watcher.note(f"{name}: what runs is finished and published; once more ends it at once")
             self._tell("drain")
         if len(asked) > 1 and not report.killed:
             report.killed = True

@@ -201,3 +201,12 @@ def test_the_extra_is_not_installed(tmp_path: Path, host: Path, monkeypatch: pyt
     done = cortex("spawn-workers", "--engine", "dask://127.0.0.1:1", cwd=host)
     assert done.returncode == 3
     assert "pip install 'cortex-git[dask]'" in done.stderr
+
+
+def test_a_dry_run_says_where_and_asks_nobody(host: Path) -> None:
+    add_tasks(Coordination.open(host), 3)
+    engine = f"dask://127.0.0.1:{free_port()}"
+    done = cortex("spawn-workers", "--engine", engine, "--count", "2", "--dry-run", cwd=host)
+    assert done.returncode == 0, done.stderr
+    where = engine.removeprefix("dask://")
+    assert f"would run 3 open tasks on 2 workers through the Dask scheduler at {where}" in done.stderr

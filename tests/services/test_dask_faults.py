@@ -26,7 +26,7 @@ from cortex_git.store.tasks import new_batch
 
 pytest.importorskip("distributed", reason="the extra is not installed")
 
-LONG = {"runner": "sleep", "context": {"seconds": 0.4}}
+LONG = {"runner": "sleep", "context": {"seconds": 0.3}}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def nothing_runs(dask: Cluster) -> bool:
 def test_without_its_scheduler_the_command_ends_and_so_does_the_work(
     dask: Cluster, host: Path, bare: Path
 ) -> None:
-    share(host, "[leases]\nlease_s = 3600\ngive_up_s = 2")
+    share(host, "[leases]\nlease_s = 3600\ngive_up_s = 1")
     names = [task.task for task in add_tasks(Coordination.open(host), 60, **LONG)]  # type: ignore[arg-type]
     command = start_cortex("spawn-workers", "--engine", dask.engine, "--count", "4", cwd=host)
     until(lambda: result_commits(bare) or command.poll() is not None)
@@ -79,7 +79,7 @@ def alive(pid: int) -> bool:
 
 def test_a_remote_that_goes_away_for_longer_than_anybody_waits(dask: Cluster, host: Path, bare: Path) -> None:
     """What was done meanwhile waits in the clones of the Dask workers; the next joins publish it."""
-    share(host, "[leases]\nlease_s = 3600\ngive_up_s = 2")
+    share(host, "[leases]\nlease_s = 3600\ngive_up_s = 1")
     names = [task.task for task in add_tasks(Coordination.open(host), 40, **LONG)]  # type: ignore[arg-type]
     command = start_cortex("spawn-workers", "--engine", dask.engine, "--count", "4", cwd=host)
     until(lambda: result_commits(bare) or command.poll() is not None)
@@ -120,7 +120,7 @@ def test_a_dask_worker_that_is_stopped_gives_its_work_to_the_others(
     dask: Cluster, host: Path, bare: Path
 ) -> None:
     share(host, "[leases]\nlease_s = 3600")
-    names = [task.task for task in add_tasks(Coordination.open(host), 40, **LONG)]  # type: ignore[arg-type]
+    names = [task.task for task in add_tasks(Coordination.open(host), 30, **LONG)]  # type: ignore[arg-type]
     command = start_cortex("spawn-workers", "--engine", dask.engine, "--count", "4", cwd=host)
     until(lambda: all(descendants(worker.pid) for worker in dask.workers) and len(result_commits(bare)) > 2)
     dask.workers[0].send_signal(signal.SIGTERM)
@@ -204,7 +204,7 @@ def test_a_join_whose_command_falls_silent_drains(host: Path, bare: Path, tmp_pa
 
     add_tasks(Coordination.open(host), 60, **LONG)  # type: ignore[arg-type]
     placement = Placement(str(bare), "main", Work(Scope(batch="b1"), 2))
-    patience = "import cortex_git.services.dask_join as join; join._SILENT_S = 2.0"
+    patience = "import cortex_git.services.dask_join as join; join._SILENT_S = 1.0"
     (tmp_path / "sitecustomize.py").write_text(patience)
     with cluster(tmp_path / "cluster", 0) as dask:
         dask.add_worker(path=f"{tmp_path}{os.pathsep}{CHECKOUT}")
