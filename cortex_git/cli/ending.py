@@ -13,7 +13,10 @@ def end_batch(ended: Ended, *, failed: bool) -> None:
         note(text)
     report = ended.report
     if report.fenced:
-        note(f"{report.fenced} results came after another host's and are kept under refs/cortex/fenced/")
+        note(
+            f"{report.fenced} results came after another host's, or after a cancel,"
+            " and are kept under refs/cortex/fenced/"
+        )
     if report.waiting:
         note(f"{report.waiting} results wait to be published: {report.problem or 'run `cortex-git sync`'}")
     elif report.problem is not None:
