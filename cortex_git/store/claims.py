@@ -155,6 +155,21 @@ class Claims:
         self._load(view.claims.values())
         return [task for task in view.claims if self._may_replace(task, view) is None]
 
+    def drop_left(self, view: View) -> None:
+        """Delete what dead owners hold of finished tasks: a remote killed in the midst of a publish keeps it.
+
+        (As a remote folder's `git receive-pack` is together with the command that it serves.)
+        """
+        finished = index.with_result(self._repository, list(view.claims))
+        self._load(view.claims[task] for task in finished)
+        updates: list[Update] = []
+        for task in sorted(finished):
+            record = self._records.get(view.claims[task])
+            if record is not None and self._is_left(task, view.claims[task], record, view):
+                updates.append(Update(self._repository.claim_ref(task), None, view.claims[task]))
+        if updates:
+            self._release(updates)
+
     def record(self, oid: str) -> ClaimRecord | None:
         """The record of a claim commit; None when it is not a valid one."""
         self._load([oid])

@@ -50,6 +50,7 @@ class Coordination:
         view = view or self.pull()
         self._canceller.finish_left(view)
         busy = self.claims.unavailable(view)
+        self.claims.drop_left(view)
         candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
         return self.claims.claim(candidates, view, worker)
 

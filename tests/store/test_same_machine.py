@@ -120,6 +120,32 @@ def test_a_process_in_another_pid_namespace_is_waited_for(hosts: Hosts) -> None:
         assert claim_all(two) == []
 
 
+def test_what_a_dead_owner_holds_of_a_finished_task_is_dropped(hosts: Hosts, bare: Path) -> None:
+    """As when the remote was killed between the two halves of a publish, together with who published."""
+    one, two = hosts(2)
+    add_tasks(one, 3)
+    with owner(one.repository.folder) as process:
+        kept = git(bare, "for-each-ref", "--format=%(refname) %(objectname)", "refs/cortex/claims")
+        process.kill()
+        process.wait()
+        finish(two, claim_all(two))
+    for line in kept.splitlines():
+        git(bare, "update-ref", *line.split())
+    assert claim_all(two) == []
+    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
+    assert len(result_commits(bare)) == 3
+
+
+def test_what_a_living_owner_holds_of_a_finished_task_is_its_own_to_drop(hosts: Hosts, bare: Path) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    claims = claim_all(one)
+    finish(one, claims)
+    git(bare, "update-ref", "refs/cortex/claims/b1-t000", claims[0].oid)
+    assert claim_all(two) == []
+    assert git(bare, "for-each-ref", "--format=%(objectname)", "refs/cortex/claims") == claims[0].oid
+
+
 @pytest.mark.race
 def test_the_others_end_the_work_of_killed_clones_without_waiting(
     clones: Callable[[int], list[Path]], bare: Path, tmp_path: Path
