@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cortex_git.errors import EnvironmentProblem
+
 VARIABLE = "CORTEX_REPOSITORY"
 CONFIG = "coordination/config.toml"
 SOCKET = "pool.sock"
+LOCK = "pool.lock"
+"""Held by the pool of this clone for as long as it lives."""
 _LONGEST_ADDRESS = 100
 """Bytes of a path that fits a Unix socket's address everywhere."""
 
@@ -22,6 +26,20 @@ def located(explicit: Path | None) -> Path | None:
         return explicit
     named = os.environ.get(VARIABLE)
     return Path(named) if named else find_repository(Path.cwd())
+
+
+def needed(explicit: Path | None) -> Path:
+    """The folder of the coordination repository a command means. Raises EnvironmentProblem without one."""
+    folder = located(explicit)
+    if folder is None:
+        raise no_repository()
+    return folder
+
+
+def no_repository() -> EnvironmentProblem:
+    return EnvironmentProblem(
+        "no coordination repository here or above", "run `cortex-git init`, or give --repository"
+    )
 
 
 def find_repository(start: Path) -> Path | None:

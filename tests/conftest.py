@@ -98,3 +98,12 @@ def commands(own_folders: Path) -> Callable[..., None]:
         (folder / "config.toml").write_text("\n".join(entries))
 
     return write
+
+
+@pytest.fixture
+def host(tmp_path: Path, bare: Path) -> Path:
+    """A clone of a fresh coordination repository with a remote."""
+    from cortex_git.store.creation import create
+
+    create(tmp_path / "host", str(bare))
+    return tmp_path / "host"

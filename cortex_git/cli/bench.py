@@ -30,14 +30,11 @@ def queue(
 ) -> None:
     """No-op tasks a minute: ours against a shell loop of pull, add, commit, push, retry in N clones."""
     from cortex_git.analysis.bench.hosts import bench_hosts
-    from cortex_git.analysis.bench.machine import busy_note, describe
     from cortex_git.analysis.bench.queue import bench_queue, rows_to_json
     from cortex_git.cli.output import note, print_json, print_table
 
     counts = _counts(workers)
-    machine = describe()
-    if warning := busy_note(machine):
-        note(warning)
+    machine = _machine()
     rows = rows_to_json(bench_queue(counts, tasks, note))
     hosts = [row.to_json() for row in bench_hosts(counts, tasks, note)] if clones else None
     if output is Format.JSON:
@@ -67,13 +64,10 @@ def spawn(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Cold against warm start: from the request to a task's first instruction, anthropic imported."""
-    from cortex_git.analysis.bench.machine import busy_note, describe
     from cortex_git.analysis.bench.spawn import bench_spawn
     from cortex_git.cli.output import note, print_json, print_line
 
-    machine = describe()
-    if warning := busy_note(machine):
-        note(warning)
+    machine = _machine()
     found = bench_spawn(runs, note).to_json()
     if output is Format.JSON:
         print_json({**found, "machine": machine})
@@ -113,14 +107,11 @@ def overhead(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Share of the workers' time that coordination takes, publishing included, while tasks sleep."""
-    from cortex_git.analysis.bench.machine import busy_note, describe
     from cortex_git.analysis.bench.overhead import bench_overhead
     from cortex_git.cli.output import note, print_json, print_table
 
     counts = _counts(workers)
-    machine = describe()
-    if warning := busy_note(machine):
-        note(warning)
+    machine = _machine()
     rows = [row.to_json() for row in bench_overhead(counts, note, task_s, tasks_per_worker)]
     if output is Format.JSON:
         print_json({"task_s": task_s, "rows": rows, "machine": machine})
@@ -150,13 +141,10 @@ def scan(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Seconds for the same repositories: --parallel, --sequential, and xargs -P over single scans."""
-    from cortex_git.analysis.bench.machine import busy_note, describe
     from cortex_git.analysis.bench.scan import bench_scan
     from cortex_git.cli.output import note, print_json, print_line
 
-    machine = describe()
-    if warning := busy_note(machine):
-        note(warning)
+    machine = _machine()
     found = bench_scan(repositories, workers, packages, runs, note).to_json()
     if output is Format.JSON:
         print_json({**found, "machine": machine})
@@ -203,3 +191,14 @@ def _counts(text: str) -> list[int]:
     if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
         raise BadInput(f"--workers {text!r} is not a list of 1 to 64", "write 1,5,10,20,40")
     return [int(part) for part in parts]
+
+
+def _machine() -> dict[str, str | int | float]:
+    """What this is measured on; a note where it has other things to do."""
+    from cortex_git.analysis.bench.machine import busy_note, describe
+    from cortex_git.cli.output import note
+
+    machine = describe()
+    if warning := busy_note(machine):
+        note(warning)
+    return machine

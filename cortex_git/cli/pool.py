@@ -1,7 +1,7 @@
 """Commands about the long-lived pool: `pool start`, `pool status`, `pool stop`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,7 @@ from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormat
 
 if TYPE_CHECKING:
     from cortex_git.services.pools import PoolPlan
+    from cortex_git.store.coordination import Coordination
 
 app = typer.Typer(help="Keep workers warm, and give them work.", no_args_is_help=True)
 
@@ -80,7 +81,7 @@ def start(
     _keep(coordination, plan, output)
 
 
-def _keep(coordination: Any, plan: "PoolPlan", output: Format) -> None:
+def _keep(coordination: "Coordination", plan: "PoolPlan", output: Format) -> None:
     import os
 
     from cortex_git.cli.batch_progress import batch_watcher
@@ -112,9 +113,10 @@ def _detach(folder: Path, private: Path, log_format: str | None, output: Format)
 
     from cortex_git.cli.output import print_json, print_line
     from cortex_git.services.detaching import start_detached
+    from cortex_git.workers.logs import FOLDER, log_path
 
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
-    log = private / "logs" / "pool.log"
+    log = log_path(private / FOLDER, "pool")
     pid = start_detached(folder, [*arguments, "--repository", str(folder)], log)
     if output is Format.JSON:
         print_json({"pid": pid, "log": str(log), "log_format": log_format or "text"})
@@ -131,9 +133,10 @@ def status(
     """Show the running pool and its workers; exit status 3 where none runs, 4 where it is behind."""
     from cortex_git.cli.output import note, print_json, print_line, print_table
     from cortex_git.errors import ExitCode
+    from cortex_git.locating import needed
     from cortex_git.services.pool_client import pool_status
 
-    found = pool_status(_folder(repository))
+    found = pool_status(needed(repository))
     if found is None:
         note("no pool runs here: start one with `cortex-git pool start`")
         if output is Format.JSON:
@@ -179,10 +182,11 @@ def stop(
     """Drain the pool: what runs ends and is published. A second `pool stop` ends it at once."""
     from cortex_git.cli.output import announce, note, print_json, print_line
     from cortex_git.errors import ExitCode
+    from cortex_git.locating import needed
     from cortex_git.services.detaching import wait_for_end
     from cortex_git.services.pool_client import stop_pool
 
-    folder = _folder(repository)
+    folder = needed(repository)
     found = stop_pool(folder, dry_run=dry_run)
     if found is None:
         note("no pool runs here")
@@ -199,15 +203,3 @@ def stop(
         print_json({"running": False, "stopped": True, **found})
     else:
         print_line(f"Pool {found['pid']} has ended")
-
-
-def _folder(repository: Path | None) -> Path:
-    from cortex_git.errors import EnvironmentProblem
-    from cortex_git.locating import located
-
-    folder = located(repository)
-    if folder is None:
-        raise EnvironmentProblem(
-            "no coordination repository here or above", "run `cortex-git init`, or give --repository"
-        )
-    return folder

@@ -18,13 +18,11 @@ def top(repository: RepositoryOption = None) -> None:
     import sys
 
     from cortex_git.errors import EnvironmentProblem
-    from cortex_git.locating import located, private_folder
+    from cortex_git.locating import needed, no_repository, private_folder
 
-    folder = located(repository)
-    if folder is None or private_folder(folder) is None:
-        raise EnvironmentProblem(
-            "no coordination repository here or above", "run `cortex-git init`, or give --repository"
-        )
+    folder = needed(repository)
+    if private_folder(folder) is None:
+        raise no_repository()
     try:
         from cortex_git.cli.dashboard.app import Dashboard
     except ImportError as error:

@@ -73,22 +73,7 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
         "severity": dict(report.severity),
         "sources": [result.task for result in results],
     }
-    record = claim.record
-    result = Result(
-        task=claim.task.task,
-        batch=batch.batch,
-        status="completed",
-        type=claim.task.type,
-        master=claim.task.responsible,
-        worker=record.worker,
-        host=record.host,
-        nonce=record.nonce,
-        epoch=record.epoch,
-        attempt=record.attempt,
-        started_at=started,
-        completed_at=now(),
-        output=output,
-    )
+    result = claim.ended("completed").model_copy(update={"started_at": started, "output": output})
     return result, files
 
 

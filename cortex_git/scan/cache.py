@@ -4,17 +4,16 @@ Owns one SQLite file in the user's cache folder, shared by all worker processes.
 nor answer for other content: every error is a miss, a damaged file is dropped and begun anew.
 """
 
-import fcntl
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cortex_git.flocks import file_lock
 from cortex_git.scan.matching import MatchResult
 from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package
 
@@ -121,7 +120,7 @@ class ScanCache:
             return None
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _locked(self._file.with_suffix(".lock")):
+            with file_lock(self._file.with_suffix(".lock")):
                 if self._file.exists() and self._file.stat().st_size > _MAX_BYTES:
                     self._drop()
                 try:
@@ -138,7 +137,7 @@ class ScanCache:
         self.close()
         if self._file is not None:
             try:
-                with _locked(self._file.with_suffix(".lock")):
+                with file_lock(self._file.with_suffix(".lock")):
                     self._drop()
             except OSError:
                 return
@@ -184,13 +183,6 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _finding(fields: Sequence[Any]) -> Finding:

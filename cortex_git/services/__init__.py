@@ -6,8 +6,7 @@ Owns which coordination repository a command means. Commands call in here and re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cortex_git.errors import EnvironmentProblem
-from cortex_git.locating import located
+from cortex_git.locating import located, needed
 
 if TYPE_CHECKING:
     from cortex_git.store.coordination import Coordination
@@ -20,21 +19,16 @@ def open_coordination(explicit: Path | None) -> "Coordination":
     """
     from cortex_git.store.coordination import Coordination
 
-    folder = located(explicit)
-    if folder is None:
-        raise EnvironmentProblem(
-            "no coordination repository here or above", "run `cortex-git init`, or give --repository"
-        )
-    return Coordination.open(folder)
+    return Coordination.open(needed(explicit))
 
 
 def open_or_embedded(explicit: Path | None) -> "Coordination":
     """Like `open_coordination`, with one of this user's own in the data folder where there is none."""
     from cortex_git.config import data_folder
+    from cortex_git.flocks import file_lock
     from cortex_git.store import layout
     from cortex_git.store.coordination import Coordination
     from cortex_git.store.creation import create
-    from cortex_git.store.pulling import file_lock
 
     folder = located(explicit)
     if folder is None:

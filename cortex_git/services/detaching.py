@@ -3,7 +3,6 @@
 Owns the process that outlives the command which started it.
 """
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.locating import private_folder
+from cortex_git.flocks import try_lock
+from cortex_git.locating import LOCK, private_folder
 from cortex_git.services.pool_client import pool_status
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from cortex_git.__main__ import main; main()"
@@ -55,17 +55,9 @@ def wait_for_end(folder: Path, note: Callable[[str], None]) -> None:
     if private is None:
         return
     said = time.monotonic()
-    with (private / "pool.lock").open("a") as lock:
-        while not _free(lock.fileno()):
+    with (private / LOCK).open("a") as lock:
+        while not try_lock(lock):
             time.sleep(_LOOK_S)
             if time.monotonic() - said > _SAY_S:
                 said = time.monotonic()
                 note("it finishes what runs; `pool stop` again ends it at once")
-
-
-def _free(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -4,7 +4,6 @@ Owns the clone and its claims for as long as it takes. Knows nothing of the engi
 and runs in a thread of a process that goes on afterwards: whatever it holds it has to give back itself.
 """
 
-import fcntl
 import hashlib
 import shutil
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from cortex_git.errors import CortexError
+from cortex_git.flocks import try_lock
 from cortex_git.models import Result
 from cortex_git.services.spawning import spawn_many
 from cortex_git.state import PASSING, own_process
@@ -131,9 +131,7 @@ def _own_clone(folder: Path, placement: Placement) -> Iterator[Path]:
     for number in count():
         clone = folder / f"cortex-git-{mark}-{number}"
         with clone.with_suffix(".lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_lock(lock):
                 continue
             joining_clone(clone, placement.address, placement.branch)
             yield clone

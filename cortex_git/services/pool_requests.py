@@ -80,8 +80,6 @@ class Requests:
         if done is None:
             future, claim_s = self._begin(asked, task, requested, began)
             settled = self._wait(future, task, note)
-            if settled.result is None:
-                return self._answer(task, None, settled.state, claim_s)
             return self._answer(task, settled.result, settled.state, claim_s)
         return self._answer(task, done, "done", 0.0)
 
@@ -129,9 +127,8 @@ class Requests:
             ended: Future[Settled] = Future()
             ended.set_result(Settled(done, "done"))
             return ended, monotonic() - began
-        claim_s = monotonic() - began
-        placed = Order(requested=requested, claim_s=claim_s)
-        return orders.place(replace(claim, task=change(claim.task)), placed), claim_s
+        placed = order()
+        return orders.place(replace(claim, task=change(claim.task)), placed), placed.claim_s
 
     def _claimed(self, asked: "_Asked", task: str) -> Claim:
         name = worker_name(asked.kind)(1)

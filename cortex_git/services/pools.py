@@ -4,7 +4,6 @@ Owns its lock (one pool for each clone), its door, and what it is made of. What 
 `pool_requests`' business.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +13,9 @@ from signal import SIGTERM
 from typing import Any
 
 from cortex_git.config import Bounds, PoolSettings
-from cortex_git.errors import EnvironmentProblem
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.flocks import try_lock
+from cortex_git.locating import LOCK
 from cortex_git.models import Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import names as runner_names
@@ -82,8 +83,6 @@ def plan_pool(
 
 def checked_bounds(least: int, most: int) -> Bounds:
     """Bounds that do not cross. Raises BadInput where they do."""
-    from cortex_git.errors import BadInput
-
     if least > most:
         raise BadInput(f"a minimum of {least} workers is above the maximum of {most}", "swap them")
     return Bounds(min=least, max=most)
@@ -152,16 +151,14 @@ def _alarm(run: BatchRun, watcher: Watcher) -> Alarm:
 @contextmanager
 def _only_one(coordination: Coordination) -> Iterator[None]:
     """Be the only pool of this clone for the length of the block; the kernel frees it if we die."""
-    path = coordination.repository.private / "pool.lock"
+    path = coordination.repository.private / LOCK
     with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(lock):
             lock.seek(0)
             raise EnvironmentProblem(
                 f"a pool runs already for {coordination.repository.folder} (process {lock.read().strip()})",
                 "see `cortex-git pool status`, or end it with `cortex-git pool stop`",
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()

@@ -223,10 +223,7 @@ class _Watch:
         self._last_seen = time.monotonic()
         self._open = [name for name in self._open if name not in found]
         for result in read_results(repository, sorted(found)):
-            self.report.results[result.task] = result
-            self.report.completed += result.status == "completed"
-            self.report.failed += result.status != "completed"
-            self.report.tokens_used += result.tokens_used
+            self.report.add(result)
             self._watcher.finished(result)
 
     def _concluded(self) -> BatchReport:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result, Task
-from cortex_git.state import now
 from cortex_git.store import index, layout
-from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
+from cortex_git.store.claims import MOST_AT_ONCE, Claims
 from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.index import View
 from cortex_git.store.outbox import Outbox
@@ -137,7 +136,7 @@ class Canceller:
         claims = self._claims.cancel(tasks, view, WORKER)
         entries = [
             result_entry(
-                _cancelled(claim, reasons[claim.task.task]),
+                claim.ended("cancelled", reasons[claim.task.task]),
                 claim.oid,
                 layout.result_beside(index.path_of(self._repository, claim.task.task)),
             )
@@ -167,24 +166,6 @@ class Canceller:
             + (f", or was refused: {refusal}" if refusal else ""),
             "try again",
         )
-
-
-def _cancelled(claim: Claim, reason: str) -> Result:
-    record = claim.record
-    return Result(
-        task=claim.task.task,
-        batch=claim.task.batch,
-        status="cancelled",
-        type=claim.task.type,
-        master=claim.task.responsible,
-        worker=record.worker,
-        host=record.host,
-        nonce=record.nonce,
-        epoch=record.epoch,
-        attempt=min(record.attempt, claim.task.max_attempts),
-        completed_at=now(),
-        error=reason,
-    )
 
 
 def _waits(task: str, problem: CortexError) -> CortexError:

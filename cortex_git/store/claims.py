@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, EnvironmentProblem
-from cortex_git.models import ClaimRecord, Task
+from cortex_git.models import ClaimRecord, Result, ResultStatus, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive, process_gone
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, singles
@@ -33,6 +33,24 @@ class Claim:
     task: Task
     oid: str
     record: ClaimRecord
+
+    def ended(self, status: ResultStatus, error: str | None = None) -> Result:
+        """The result that ends the task now, under this claim and without a worker's report."""
+        record = self.record
+        return Result(
+            task=self.task.task,
+            batch=self.task.batch,
+            status=status,
+            type=self.task.type,
+            master=self.task.responsible,
+            worker=record.worker,
+            host=record.host,
+            nonce=record.nonce,
+            epoch=record.epoch,
+            attempt=min(record.attempt, self.task.max_attempts),
+            completed_at=now(),
+            error=error,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,15 +41,23 @@ class Coordination:
         return self._seen
 
     def claim(
-        self, scope: Scope, count: int, worker: Callable[[Task], str], view: View | None = None
+        self,
+        scope: Scope,
+        count: int,
+        worker: Callable[[Task], str],
+        view: View | None = None,
+        busy: Sequence[str] | None = None,
     ) -> list[Claim]:
         """Up to `count` claims on open tasks in scope. Fewer means that no more could be had just now.
+
+        `busy` are the claims that cannot be had as of `view`, where the caller has asked for them already.
 
         A cancel that was left half-way, in scope or not, is entered into the outbox along the way.
         """
         view = view or self.pull()
         self._canceller.finish_left(view)
-        busy = self.claims.unavailable(view)
+        if busy is None:
+            busy = self.claims.unavailable(view)
         self.claims.drop_left(view)
         candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
         return self.claims.claim(candidates, view, worker)
@@ -126,10 +134,10 @@ class Coordination:
         """Tasks in scope, finished ones included, as of the last pull."""
         return index.count_known(self.repository, scope)
 
-    def claimed_elsewhere(self, view: View, scope: Scope) -> int:
-        """Open tasks in scope that another host runs, holds or waits with, as of `view`."""
+    def claimed_elsewhere(self, view: View, busy: Sequence[str], scope: Scope) -> int:
+        """Those of the `busy` claims of `view` on open tasks in scope that another host has."""
         own = {self.repository.host, *self.repository.former_hosts}
-        others = [task for task in self.claims.unavailable(view) if not self._held_by(view.claims[task], own)]
+        others = [task for task in busy if not self._held_by(view.claims[task], own)]
         return index.count_open_of(self.repository, scope, others)
 
     def _held_by(self, oid: str, hosts: set[str]) -> bool:

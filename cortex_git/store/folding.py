@@ -7,11 +7,12 @@ race or dies half-way costs nothing, because the result refs hold everything.
 from collections.abc import Sequence
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.flocks import file_lock
 from cortex_git.gitio import GitFailed
 from cortex_git.store import index, layout
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.index import View
-from cortex_git.store.pulling import file_lock, pull
+from cortex_git.store.pulling import pull
 from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
 

@@ -9,10 +9,10 @@ import os
 import threading
 from collections.abc import Callable
 
+from cortex_git.flocks import file_lock
 from cortex_git.state import PASSING, boot_id, monotonic, now
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, singles
-from cortex_git.store.pulling import file_lock
 from cortex_git.store.refs import ABSENT, Outcome, Update
 from cortex_git.store.repository import Repository
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cortex_git.flocks import file_lock
 from cortex_git.state import own_process, process_alive
-from cortex_git.store.pulling import file_lock
 
 _STARTED = "started"
 TRIES = 30

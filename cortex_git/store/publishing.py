@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.flocks import file_lock
 from cortex_git.gitio import blob_id
 from cortex_git.models import Result
 from cortex_git.state import transaction
@@ -17,7 +18,7 @@ from cortex_git.store import layout
 from cortex_git.store.commits import Draft, chain, singles
 from cortex_git.store.index import add_document
 from cortex_git.store.outbox import Entry, Intent, Outbox
-from cortex_git.store.pulling import file_lock, pull
+from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results

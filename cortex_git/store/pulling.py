@@ -1,26 +1,13 @@
 """Seeing what the others did: one fetch for all processes of a clone that want one at the same time.
 
-Owns the fetch and its lock. A fetch that began before the moment asked for never counts.
+Owns the fetch, one at a time. A fetch that began before the moment asked for never counts.
 """
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
+from cortex_git.flocks import file_lock
 from cortex_git.state import boot_id, monotonic
 from cortex_git.store import index
 from cortex_git.store.index import View
 from cortex_git.store.repository import Repository
-
-
-@contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold `path` exclusively against other threads and processes; the kernel frees it if we die."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def pull(repository: Repository, *, not_before: float | None = None) -> View:

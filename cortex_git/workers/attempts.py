@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from cortex_git.errors import CortexError
 from cortex_git.models import Result, ResultStatus, Task
 from cortex_git.runners import runner_name
-from cortex_git.state import monotonic, now
+from cortex_git.state import monotonic
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.events import Event
@@ -74,6 +74,13 @@ class BatchReport:
     """Interrupted twice: what ran was ended, and nothing more is to be waited for."""
     problem: CortexError | None = None
     """What kept results from being published."""
+
+    def add(self, result: Result) -> None:
+        """Count one more result."""
+        self.completed += result.status == "completed"
+        self.failed += result.status != "completed"
+        self.tokens_used += result.tokens_used
+        self.results[result.task] = result
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +215,7 @@ class Attempts:
         self.last_report = time.monotonic()
         self._lately.append(event.report.duration_s)
         if event.report.retry and claim.record.attempt < claim.task.max_attempts:
-            reason = f"attempt {claim.record.attempt} failed: {event.report.error}"
-            self._watcher.note(f"{claim.task.task}: {reason}")
-            leases = self._coordination.repository.settings.leases
-            pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
-            self._coordination.claims.release([claim], retry_after_s=pause)
-            self.let_go(claim.task.task, reason)
+            self.put_off(claim, f"attempt {claim.record.attempt} failed: {event.report.error}")
             return None
         try:
             return claim, to_result(event.assignment, event.report), {}
@@ -222,13 +224,13 @@ class Attempts:
             self.give_up(claim, f"its runner's answer is no result: {first}")
             return None
 
-    def put_off(self, claim: Claim, error: CortexError) -> None:
-        """Release a claim that this host cannot carry out just now, to be tried again after a pause."""
+    def put_off(self, claim: Claim, reason: str) -> None:
+        """Release a claim that did not lead to a result just now, to be tried again after a pause."""
         leases = self._coordination.repository.settings.leases
         pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
-        self._watcher.note(f"{claim.task.task}: {error}")
+        self._watcher.note(f"{claim.task.task}: {reason}")
         self._coordination.claims.release([claim], retry_after_s=pause)
-        self.let_go(claim.task.task, str(error))
+        self.let_go(claim.task.task, reason)
 
     def orphaned(self, nonce: str) -> Claim:
         """The claim of an attempt whose worker died."""
@@ -255,20 +257,8 @@ class Attempts:
 
     def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed") -> None:
         """End a task without (another) attempt."""
-        result = Result(
-            task=claim.task.task,
-            batch=claim.task.batch,
-            status=status,
-            type=claim.task.type,
-            master=claim.task.responsible,
-            worker=claim.record.worker,
-            host=self._coordination.repository.host,
-            nonce=claim.record.nonce,
-            epoch=claim.record.epoch,
-            attempt=min(claim.record.attempt, claim.task.max_attempts),
-            completed_at=now(),
-            error=error,
-        )
+        host = self._coordination.repository.host
+        result = claim.ended(status, error).model_copy(update={"host": host})
         self.enter([(claim, result, {})])
 
     def enter(self, outcomes: list[Outcome]) -> None:
@@ -284,10 +274,7 @@ class Attempts:
 
     def _count(self, result: Result) -> None:
         report = self.report
-        report.completed += result.status == "completed"
-        report.failed += result.status != "completed"
-        report.tokens_used += result.tokens_used
-        report.results[result.task] = result
+        report.add(result)
         if self._keep is not None and len(report.results) > self._keep:
             del report.results[next(iter(report.results))]
 

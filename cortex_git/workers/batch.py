@@ -294,7 +294,7 @@ class BatchRun:
         except CortexError as error:
             if not self._kept:
                 raise
-            self._attempts.put_off(claim, error)  # no reason to end a pool that others use
+            self._attempts.put_off(claim, str(error))  # no reason to end a pool that others use
         else:
             self._attempts.enter([(claim, *done)])
 

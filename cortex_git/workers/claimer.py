@@ -268,8 +268,9 @@ class Claimer:
         started = self._looked_at = time.monotonic()
         try:
             view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
-            self.elsewhere = self._coordination.claimed_elsewhere(view, self._scope)
-            claims = self._coordination.claim(self._scope, wanted, self._worker, view) if wanted else []
+            busy = self._coordination.claims.unavailable(view)
+            self.elsewhere = self._coordination.claimed_elsewhere(view, busy, self._scope)
+            claims = self._coordination.claim(self._scope, wanted, self._worker, view, busy) if wanted else []
             self.looked, self.problem = True, None
         except PASSING as error:
             self.problem = problem_of(error)

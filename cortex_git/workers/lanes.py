@@ -47,6 +47,8 @@ class Lane:
         """The last one; None where the size is fixed by the pool."""
         self.queue = 0
         """Tasks that wait or run here, as last counted."""
+        self.finished_before: int | None = None
+        """Tasks in scope without those that waited at the first look: these arrived at that moment."""
         self._hints: dict[str, str] = {}
         self._turn = 0
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cortex_git.flocks import file_lock
 from cortex_git.models import WORKER_TYPES
 from cortex_git.state import process_alive
 from cortex_git.store import layout
-from cortex_git.store.pulling import file_lock
 from cortex_git.store.repository import Repository
 
 FILE = f"{layout.ROOT}/worker-pool.json"

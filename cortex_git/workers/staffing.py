@@ -45,7 +45,6 @@ class Staffing:
         self._tell = tell
         self._settings: PoolSettings = coordination.repository.settings.pool
         self._memory = Memory(self._settings.sample_s)
-        self._known = {id(lane): -1 for lane in lanes}
         self._alerts: dict[str, str] = {}
         self._alerts_wanted = alerts
         self._trim_at = 0.0
@@ -80,15 +79,13 @@ class Staffing:
         slots = lane.slots(self._pool)
         measured = [slot.rss_mib for slot in slots if slot.rss_mib]
         known = self._coordination.known_count(lane.plan.scope)
-        first = self._known[id(lane)]
-        if first < 0 and lane.claims.looked:
-            # What waited when we began arrived at that moment.
-            first = self._known[id(lane)] = known - lane.queue
+        if lane.finished_before is None and lane.claims.looked:
+            lane.finished_before = known - lane.queue
         return Demand(
             queue=lane.queue,
             live=len(slots),
             busy=sum(slot.assignment is not None for slot in slots),
-            arrived=max(known - first, 0) if first >= 0 else 0,
+            arrived=0 if lane.finished_before is None else max(known - lane.finished_before, 0),
             task_s=self._attempts.task_s,
             free_mib=free_mib(),
             rss_mib=sum(measured) / len(measured) if measured else None,

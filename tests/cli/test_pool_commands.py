@@ -20,12 +20,6 @@ from cortex_git.store.creation import create
 from cortex_git.store.results import read_results
 
 
-@pytest.fixture
-def host(tmp_path: Path, bare: Path) -> Path:
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
-
-
 def spawn(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return cortex("spawn-worker", "--type", "analysis-worker", *arguments, cwd=folder)
 

@@ -18,7 +18,6 @@ from textual.pilot import Pilot
 
 from cortex_git.services.pool_client import pool_status
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.results import read_results
 
 SIZES = [(80, 24), (120, 40)]
@@ -40,12 +39,6 @@ def run(task, context):
     print("on stderr", file=sys.stderr, flush=True)
     time.sleep(600)
 """
-
-
-@pytest.fixture
-def host(tmp_path: Path, bare: Path) -> Path:
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
 
 
 def busy(folder: Path, count: int) -> None:

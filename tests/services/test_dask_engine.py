@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,18 +17,6 @@ from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 pytest.importorskip("distributed", reason="the extra is not installed")
-
-
-@pytest.fixture
-def host(tmp_path: Path, bare: Path) -> Path:
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
-
-
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path / "cluster", 2) as made:
-        yield made
 
 
 def published(bare: Path) -> int:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +19,12 @@ from cortex_git.services.dask_join import join_here
 from cortex_git.services.joining import Placement, Work
 from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
 
 pytest.importorskip("distributed", reason="the extra is not installed")
 
 LONG = {"runner": "sleep", "context": {"seconds": 0.3}}
-
-
-@pytest.fixture
-def host(tmp_path: Path, bare: Path) -> Path:
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
-
-
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster(tmp_path / "cluster", 2) as made:
-        yield made
 
 
 def nothing_runs(dask: Cluster) -> bool:

@@ -21,7 +21,6 @@ from cortex_git.processes import descendants
 from cortex_git.services.pool_client import ask_pool, pool_status
 from cortex_git.services.pool_requests import Requests
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
 from cortex_git.workers.attempts import Attempts, Order
@@ -35,12 +34,6 @@ from cortex_git.workers.pool import running as opened
 from cortex_git.workers.sizing import Sizer
 from cortex_git.workers.spawning import WarmSpawner
 from cortex_git.workers.staffing import Staffing
-
-
-@pytest.fixture
-def host(tmp_path: Path, bare: Path) -> Path:
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
 
 
 def settings(host: Path, text: str) -> None:

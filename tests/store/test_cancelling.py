@@ -2,7 +2,8 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -403,6 +404,25 @@ def away(bare: Path) -> Path:
     return bare.rename(bare.with_name("away.git"))
 
 
+@contextmanager
+def gone_after_a_push(
+    coordination: Coordination, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Within the block the remote goes away as soon as a push has arrived; it is back after it."""
+    refs = coordination.repository.refs
+    real = refs.transaction
+
+    def push_and_cut(updates: object, *, atomic: bool) -> object:
+        found = real(updates, atomic=atomic)  # type: ignore[arg-type]
+        away(bare)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refs, "transaction", push_and_cut)
+        yield
+    bare.with_name("away.git").rename(bare)
+
+
 def test_with_the_remote_away_nothing_changes(hosts: Hosts, bare: Path) -> None:
     (one,) = hosts(1)
     add_tasks(one, 1)
@@ -419,18 +439,8 @@ def test_a_remote_that_falls_silent_after_the_claim(
     """Whether the claim arrived is not known, so nothing is published; once more finishes it."""
     (one,) = hosts(1)
     add_tasks(one, 1)
-    refs = one.repository.refs
-    real = refs.transaction
-
-    def push_and_cut(updates: object, *, atomic: bool) -> object:
-        found = real(updates, atomic=atomic)  # type: ignore[arg-type]
-        away(bare)
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(refs, "transaction", push_and_cut)
+    with gone_after_a_push(one, bare, monkeypatch):
         assert isinstance(refused(one), RemoteUnreachable)
-    bare.with_name("away.git").rename(bare)
     assert (one.outbox.count(), len(refs_of(one, "claims"))) == (0, 1)
     assert claim_all(one) == []  # never to be run
     monkeypatch.setattr(cancelling, "_PATIENCE_S", 0.1)
@@ -466,19 +476,8 @@ def test_claims_that_were_in_doubt_stay_with_those_who_asked_for_them(
     """A cancel in between proves them along the way, and must not keep them."""
     (one,) = hosts(1)
     add_tasks(one, 2)
-    refs = one.repository.refs
-    real = refs.transaction
-
-    def push_and_cut(updates: object, *, atomic: bool) -> object:
-        found = real(updates, atomic=atomic)  # type: ignore[arg-type]
-        away(bare)
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(refs, "transaction", push_and_cut)
-        with pytest.raises(RemoteUnreachable):
-            claim_all(one, 1)
-    bare.with_name("away.git").rename(bare)
+    with gone_after_a_push(one, bare, monkeypatch), pytest.raises(RemoteUnreachable):
+        claim_all(one, 1)
     (claimed,) = refs_of(one, "claims")
     other = ({"b1-t000", "b1-t001"} - {claimed.rpartition("/")[2]}).pop()
     cancelled(one, other)

@@ -6,10 +6,11 @@ remote chose is escaped for a terminal here.
 
 from pathlib import Path
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import chop_cells
 
 from cortex_git.cli.dashboard.acting import Failure
 from cortex_git.cli.dashboard.history import BAR_S, History, sparkline
+from cortex_git.cli.screen import fold as fold_words
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.workers.snapshot import PoolSnapshot, WorkerView
 
@@ -32,18 +33,7 @@ _MOST_BARS = 60
 
 def fold(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` cells, broken between words where that is possible."""
-    width = max(width, 2)
-    lines, line = [], ""
-    for word in text.split(" "):
-        joined = f"{line} {word}" if line else word
-        if cell_len(joined) <= width:
-            line = joined
-            continue
-        if line:
-            lines.append(line)
-        *whole, line = chop_cells(word, width) or [""]
-        lines += whole
-    return [*lines, line]
+    return fold_words(text.split(" "), max(width, 2))
 
 
 def chop(text: str, width: int) -> list[str]:

@@ -3,7 +3,6 @@
 Must never leave a half-built database where readers look: an error leaves the old one as it was.
 """
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.flocks import try_lock
 from cortex_git.scan.advisories import archive, download
 from cortex_git.scan.advisories.archive import Limits
 from cortex_git.scan.advisories.build import NO_ECOSYSTEM, DatabaseBuilder, Tally
@@ -104,14 +104,10 @@ def _only_one(target: Path) -> Iterator[None]:
     lock = os.open(target.with_name("update.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + LOCK_WAIT_S
     try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise EnvironmentProblem("another advisories update is still running") from None
-                time.sleep(0.1)
+        while not try_lock(lock):
+            if time.monotonic() > deadline:
+                raise EnvironmentProblem("another advisories update is still running")
+            time.sleep(0.1)
         yield
     finally:
         os.close(lock)
