@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cortex_git.errors import BadInput
 
-Model = TypeVar("Model", bound=BaseModel)
+AnySection = TypeVar("AnySection", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -105,6 +105,53 @@ class PoolSettings(Bounds):
     """Named parts of the day with bounds of their own, such as `day` and `night`."""
 
 
+class BudgetSettings(Section):
+    """Most tokens that all hosts together may spend; `budget set` changes them for everyone at once."""
+
+    total: int = Field(1_000_000, ge=0)
+    daily: int | None = Field(None, ge=0)
+    """Within one day, by UTC."""
+    monthly: int | None = Field(None, ge=0)
+    """Within one month, by UTC."""
+    masters: dict[str, int] = Field(default_factory=dict)
+    """Caps of single masters, such as `security-master`."""
+    batch: int | None = Field(None, ge=0)
+    """Cap of every batch that has none of its own."""
+    warn_at: float = Field(0.80, gt=0, le=1)
+    critical_at: float = Field(0.95, gt=0, le=1)
+
+
+class Rate(Section):
+    """What the account may ask of one provider in a minute, for all hosts together; None: as it answers."""
+
+    requests_per_minute: int | None = Field(None, ge=1)
+    tokens_per_minute: int | None = Field(None, ge=1)
+
+
+class Model(Section):
+    """A model and its prices, in US dollars for a million tokens."""
+
+    name: str = Field(min_length=1)
+    input: float = Field(0.0, ge=0)
+    output: float = Field(0.0, ge=0)
+    cache_write: float = Field(0.0, ge=0)
+    cache_read: float = Field(0.0, ge=0)
+    batch_factor: float = Field(0.5, ge=0, le=1)
+    """What the provider's message batches cost, as a fraction of that."""
+
+
+class Models(Section):
+    """The model of each tier: the small one for tasks of a complexity below `small_below`."""
+
+    small: Model = Model(name="claude-haiku-5-5", input=0.10, output=0.50, cache_write=0.125, cache_read=0.01)
+    large: Model = Model(name="claude-sonnet-5-5", input=2.0, output=10.0, cache_write=2.5, cache_read=0.10)
+    small_below: int = Field(4, ge=1, le=11)
+
+    def for_complexity(self, complexity: int) -> Model:
+        """The model for a task of that complexity (1 to 10)."""
+        return self.small if complexity < self.small_below else self.large
+
+
 class Settings(Section):
     """The shared settings of one coordination repository."""
 
@@ -120,6 +167,11 @@ class Settings(Section):
     leases: Leases = Leases()
     pool: PoolSettings = PoolSettings()
     limits: dict[str, WorkerLimits] = Field(default_factory=dict)
+    budget: BudgetSettings = BudgetSettings()
+    rates: dict[str, Rate] = Field(default_factory=dict)
+    """By provider: `claude`, `openai`."""
+    models: Models = Models()
+    """Claude's; those of an OpenAI-compatible server are this host's own settings."""
 
     def limits_of(self, worker_type: str) -> WorkerLimits:
         """Tokens and minutes for a worker type; a scan worker's for a type nobody configured."""
@@ -145,11 +197,50 @@ class Alerts(Section):
     """URL that gets the alert as a JSON POST."""
 
 
+class Provider(Section):
+    """How this host reaches a provider of models."""
+
+    base_url: str | None = None
+    """None: the provider's own, or what its environment variable says."""
+    key_file: str | None = None
+    """A file with mode 0600 that holds the key, for when it is not in the environment."""
+    timeout_s: float = Field(120.0, gt=0)
+    """Longest silence within a call, after which it counts as lost."""
+
+
+class OpenAI(Provider):
+    """An OpenAI-compatible server, with the models it has."""
+
+    models: Models = Models(small=Model(name="gpt-5-mini"), large=Model(name="gpt-5"))
+
+
+class AgentSettings(Section):
+    """What a model's tools may do on this host."""
+
+    commands: list[str] = Field(
+        default_factory=lambda: ["cargo", "go", "make", "mvn", "npm", "pytest", "python", "python3", "ruff"]
+    )
+    """Programs that the run tool may start, by name."""
+    command_timeout_s: float = Field(300.0, gt=0)
+    """Longest run of one of them."""
+    turns: int = Field(40, ge=1)
+    """Most calls of the model for one attempt."""
+    max_output: int = Field(4096, ge=16)
+    """Most tokens of one answer."""
+
+
 class HostSettings(Section):
     """What only this host's person may set."""
 
     alerts: Alerts = Alerts()
 
+    claude: Provider = Provider()
+    openai: OpenAI = OpenAI()
+    agents: AgentSettings = AgentSettings()
+    runners: dict[str, str] = Field(default_factory=dict)
+    """Runner by worker type, or by priority (`priority:low`); a task's own and --runner come first."""
+    confirm_above_usd: float = Field(1.0, ge=0)
+    """A batch that is expected to cost more asks before it starts."""
     commands: dict[str, CommandEntry] = Field(default_factory=dict)
     askpass: str | None = None
     credential_helper: str | None = None
@@ -185,7 +276,7 @@ def checked_branch(name: str) -> str:
     raise BadInput(f"--branch {name!r} is not a usable name", "use letters, digits and / . _ -")
 
 
-def _validated(model: type[Model], data: bytes, where: str) -> Model:
+def _validated(model: type[AnySection], data: bytes, where: str) -> AnySection:
     try:
         values: dict[str, Any] = tomllib.loads(data.decode())
         return model.model_validate(values)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 
-VERSION = 2
+VERSION = 3
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

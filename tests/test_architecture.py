@@ -13,7 +13,9 @@ CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "cortex_git"
 OWNERS = {
     "git": ("gitio.py",),
-    "anthropic": ("llm.py",),
+    "anthropic": ("llm/claude.py",),
+    "detect_secrets": ("runners/agent/secrets.py",),
+    "openai": ("llm/openai.py",),
     "typer": ("cli/",),
     "click": (),
     "dask": (),

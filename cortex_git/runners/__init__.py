@@ -27,8 +27,18 @@ class RunContext:
     """Seconds this attempt may take; the pool ends it after that."""
     budget: int
     """Tokens this attempt may use."""
+    epoch: int = 1
+    host: str = ""
+    nonce: str = ""
+    """Of the claim; the attempt's allocation in the token ledger goes by it."""
+    folder: str = ""
+    """The clone of the coordination repository, for what this host keeps in its `.git/cortex`."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the batch command set for all its tasks, from this host only."""
+    earlier: Mapping[str, Any] = field(default_factory=dict)
+    """The output of the attempt that this one continues."""
+    so_far: dict[str, Any] = field(default_factory=dict)
+    """What the runner has done until now: the output of an attempt that is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
