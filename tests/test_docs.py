@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from cortex_git.config import DEFAULT_LIMITS, HostSettings, Leases, PoolSettings, Settings
+from cortex_git.config import (
+    DEFAULT_LIMITS,
+    AgentSettings,
+    BudgetSettings,
+    HostSettings,
+    Leases,
+    Model,
+    Models,
+    OpenAI,
+    PoolSettings,
+    Rate,
+    Settings,
+)
 from cortex_git.locating import find_repository
 from cortex_git.store.creation import create
 
@@ -72,7 +84,8 @@ def _anchors(text: str) -> set[str]:
 
 def test_every_setting_is_documented() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    for model in (Settings, Leases, PoolSettings, HostSettings):
+    shared = (Settings, Leases, PoolSettings, BudgetSettings, Rate, Models, Model)
+    for model in (*shared, HostSettings, OpenAI, AgentSettings):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text, f"{model.__name__}.{name}"
     for kind, limits in DEFAULT_LIMITS.items():
