@@ -65,11 +65,51 @@ CREATE TABLE IF NOT EXISTS samples (
     tokens_used INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS samples_at ON samples (at);
-CREATE TABLE IF NOT EXISTS outcomes (
+DROP TABLE IF EXISTS outcomes;
+CREATE TABLE outcomes (
     task TEXT PRIMARY KEY, oid TEXT NOT NULL, status TEXT NOT NULL, worker TEXT NOT NULL, host TEXT NOT NULL,
-    completed_at TEXT NOT NULL, tokens_used INTEGER NOT NULL
+    completed_at TEXT NOT NULL, tokens_used INTEGER NOT NULL,
+    type TEXT NOT NULL, model TEXT NOT NULL, duration_s REAL NOT NULL, input INTEGER NOT NULL,
+    output INTEGER NOT NULL, cache_write INTEGER NOT NULL, cache_read INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS outcomes_completed ON outcomes (completed_at);
+CREATE TABLE IF NOT EXISTS grants (
+    host TEXT NOT NULL, account TEXT NOT NULL,
+    tokens INTEGER CHECK (tokens >= 0),
+    spent INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    allocated INTEGER NOT NULL DEFAULT 0 CHECK (allocated >= 0),
+    CHECK (tokens IS NULL OR allocated = 0 OR spent + reserved + allocated <= tokens),
+    PRIMARY KEY (host, account)
+);
+CREATE TABLE IF NOT EXISTS allocations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, nonce TEXT NOT NULL UNIQUE, host TEXT NOT NULL,
+    task TEXT NOT NULL, batch TEXT NOT NULL, master TEXT NOT NULL, worker TEXT NOT NULL,
+    accounts TEXT NOT NULL, day TEXT NOT NULL,
+    tokens INTEGER NOT NULL, spent INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    pid INTEGER NOT NULL, started REAL NOT NULL, boot TEXT NOT NULL,
+    allocated_at TEXT NOT NULL, closed_at TEXT,
+    CHECK (spent + reserved <= tokens)
+);
+CREATE INDEX IF NOT EXISTS allocations_open ON allocations (id) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS allocations_closed ON allocations (closed_at) WHERE closed_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS reservations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, nonce TEXT NOT NULL, tokens INTEGER NOT NULL CHECK (tokens >= 0),
+    model TEXT NOT NULL, provider TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'sent', 'settled', 'worst', 'released')),
+    pid INTEGER NOT NULL, started REAL NOT NULL, boot TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS reservations_nonce ON reservations (nonce);
+CREATE TABLE IF NOT EXISTS spent (
+    host TEXT NOT NULL, nonce TEXT NOT NULL, day TEXT NOT NULL, batch TEXT NOT NULL, master TEXT NOT NULL,
+    provider TEXT NOT NULL, model TEXT NOT NULL,
+    input INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,
+    cache_write INTEGER NOT NULL DEFAULT 0, cache_read INTEGER NOT NULL DEFAULT 0,
+    unknown INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (nonce, provider, model)
+);
+CREATE INDEX IF NOT EXISTS spent_day ON spent (day);
 """
 
 

@@ -1,12 +1,15 @@
-"""What became of tasks, without their documents: status, worker, host, time and tokens of each result.
+"""What became of tasks, without their documents: status, worker, host, times and tokens of each result.
 
 Owns the table `outcomes`. It is made from the result documents, each read once, and can be made anew.
 """
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cortex_git.errors import BadInput
+from cortex_git.llm import Usage
 from cortex_git.models import Result
 from cortex_git.state import transaction
 from cortex_git.store.repository import Repository
@@ -15,8 +18,12 @@ _AT_ONCE = 1000
 """Documents read in one git call."""
 _MOST_TOKENS = 10**12
 """More is no count of tokens, and would not add up in SQLite."""
+_LATEST = 1000
+"""Attempts of a worker type that what the next one takes is judged by."""
 UNREADABLE = "unreadable"
 """The status of a result that is no valid document: its task has ended all the same."""
+
+_Row = tuple[str, str, str, str, str, str, int, str, str, float, int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,20 @@ class Outcomes:
     """Those completed last, newest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one attempt that used tokens took."""
+
+    type: str
+    model: str
+    """Empty where the result does not say."""
+    status: str
+    tokens: int
+    duration_s: float
+    usage: Usage
+    """The tokens by kind; all zero where the result does not say."""
+
+
 def outcomes(repository: Repository, last: int) -> Outcomes:
     """Everything up to the last pull, with the `last` results themselves."""
     _catch_up(repository)
@@ -60,6 +81,21 @@ def outcomes(repository: Repository, last: int) -> Outcomes:
     )
 
 
+def spent_lately(repository: Repository, types: Collection[str]) -> list[Spent]:
+    """The latest attempts of those worker types that used tokens, up to the last pull; newest first."""
+    _catch_up(repository)
+    found: list[Spent] = []
+    for kind in sorted(types):
+        rows = repository.state.execute(
+            "SELECT type, model, status, tokens_used, duration_s, input, output, cache_write, cache_read"
+            " FROM outcomes WHERE type = ? AND tokens_used > 0 ORDER BY completed_at DESC LIMIT ?",
+            (kind, _LATEST),
+        )
+        for name, model, status, tokens, duration_s, *kinds in rows:
+            found.append(Spent(name, model, status, tokens, duration_s, Usage(*kinds)))
+    return found
+
+
 def _catch_up(repository: Repository) -> None:
     query = (
         "SELECT r.task, r.path, r.oid FROM results r LEFT JOIN outcomes o ON o.task = r.task"
@@ -69,13 +105,31 @@ def _catch_up(repository: Repository) -> None:
         blobs = repository.git.blobs(oid for _, _, oid in places)
         rows = [_row(task, path, oid, blobs.get(oid, b"")) for task, path, oid in places]
         with transaction(repository.state) as state:
-            state.executemany("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            marks = ",".join("?" * len(rows[0]))
+            state.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({marks})", rows)  # noqa: S608
 
 
-def _row(task: str, path: str, oid: str, body: bytes) -> tuple[str, str, str, str, str, str, int]:
+def _row(task: str, path: str, oid: str, body: bytes) -> _Row:
     try:
         result = Result.parse(body, path)
     except BadInput:
-        return task, oid, UNREADABLE, "", "", "", 0
+        return task, oid, UNREADABLE, "", "", "", 0, "", "", 0.0, 0, 0, 0, 0
     tokens = min(result.tokens_used, _MOST_TOKENS)
-    return task, oid, result.status, result.worker, result.host, result.completed_at, tokens
+    model = result.output.get("model")
+    used = usage_of(result.output)
+    return (
+        task, oid, result.status, result.worker, result.host, result.completed_at, tokens,
+        result.type, model if isinstance(model, str) else "", result.duration_s,
+        used.input, used.output, used.cache_write, used.cache_read,
+    )  # fmt: skip
+
+
+def usage_of(output: Mapping[str, Any]) -> Usage:
+    """The tokens by kind that a result's output tells as `tokens`; none where it tells no sensible ones."""
+    told = output.get("tokens")
+    if not isinstance(told, dict):
+        return Usage()
+    counts = [told.get(kind, 0) for kind in ("input", "output", "cache_write", "cache_read")]
+    if not all(isinstance(count, int) and 0 <= count <= _MOST_TOKENS for count in counts):
+        return Usage()
+    return Usage(*counts)
