@@ -28,6 +28,8 @@ class Planned:
     deadline_s: float
     batch: str
     master: str
+    waits: bool = False
+    """Whether `--economy` can send it through the provider's message batches."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -57,7 +59,7 @@ class Estimate:
     """None: the model has no price here."""
     cost_most_usd: float | None
     economy_usd: float | None
-    """`cost_usd` at the price of message batches."""
+    """`cost_usd`, if those that can wait go through message batches at their price."""
     task_s: float
     """Seconds of one attempt."""
     task_s_p90: float
@@ -96,6 +98,8 @@ def _estimate(tasks: Sequence[Planned], past: Sequence[Spent]) -> Estimate:
         tokens, middle, high = sum(most), round(median(most)), max(most)
         task_s = task_s_p90 = max(task.deadline_s for task in tasks)
     price = _price(first.model, alike)
+    waiting = sum(task.waits for task in tasks) / len(tasks)
+    economy = 1.0 if first.model is None else 1.0 - waiting * (1.0 - first.model.batch_factor)
     return Estimate(
         type=first.type,
         runner=first.runner,
@@ -109,7 +113,7 @@ def _estimate(tasks: Sequence[Planned], past: Sequence[Spent]) -> Estimate:
         tokens_most=max(sum(most), tokens),
         cost_usd=None if price is None else tokens * price,
         cost_most_usd=None if price is None else max(sum(most), tokens) * price,
-        economy_usd=None if price is None or not first.model else tokens * price * first.model.batch_factor,
+        economy_usd=None if price is None else tokens * price * economy,
         task_s=task_s,
         task_s_p90=task_s_p90,
         deadline_s=min(task.deadline_s for task in tasks),
