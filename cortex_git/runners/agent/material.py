@@ -1,0 +1,94 @@
+"""What an agent is given beside its task: a scanner's findings, a branch's diff, what an earlier attempt left.
+
+Owns how that is found and shortened. Everything it returns is data, to be marked as such.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cortex_git.config import cache_folder, data_folder
+from cortex_git.errors import CortexError
+from cortex_git.gitio import Git, GitFailed
+from cortex_git.runners import RunContext
+from cortex_git.runners.agent.prompts import CONTINUED, cut, earlier_work
+
+Material = tuple[str, str]
+"""What it is, and its text."""
+
+MOST_FINDINGS = 40
+"""Findings that one triage is given, the worst ones."""
+MOST_DIFF = 5000
+"""Bytes of a diff."""
+_KEYS = ("id", "severity", "ecosystem", "package", "version", "fixed", "lockfile", "line")
+_ORDER = {name: rank for rank, name in enumerate(("critical", "high", "medium", "low", "unknown"))}
+
+
+def material_for(
+    task: Mapping[str, Any], context: RunContext, folder: Path | None, base: str | None
+) -> list[Material]:
+    """Everything there is for this task; `folder` is its checkout and `base` the commit it began at.
+
+    Raises CortexError where a triage has nothing to triage and cannot scan.
+    """
+    found: list[Material] = []
+    if task.get("type") == "scan-worker":
+        found.append(_triage(task, context))
+    if task.get("type") == "pr-worker" and folder is not None:
+        found += _diff(folder, base)
+    if earlier := earlier_work(context.earlier):
+        found.append((CONTINUED, earlier))
+    return found
+
+
+def findings_of(task: Mapping[str, Any], context: RunContext) -> Sequence[Mapping[str, Any]]:
+    """The scanner's findings: those of the task, of the attempt this one continues, or of a scan made now."""
+    given = (task.get("context") or {}).get("findings", context.earlier.get("findings"))
+    if isinstance(given, list):
+        return [one for one in given if isinstance(one, Mapping)]
+    from cortex_git.runners.scan import STARTER, scan_row
+    from cortex_git.scan.advisories.database import open_default
+
+    asked = task.get("context") or {}
+    database = open_default(data_folder())
+    if database is not None:
+        database.close()
+    own = {
+        "database": STARTER if database is None else "",
+        "data_dir": str(data_folder()),
+        "cache_dir": str(cache_folder()),
+    }
+    about = {"repo": task.get("repo"), "url": asked.get("url") or task.get("repo"), "ref": asked.get("ref")}
+    row = scan_row({**own, **context.options, **about})
+    if row["status"] == "failed":
+        raise CortexError(f"{row['repo']} could not be scanned: {row['error']}", "see the task's repository")
+    return [one for one in row["findings"] if isinstance(one, Mapping)]
+
+
+def _triage(task: Mapping[str, Any], context: RunContext) -> Material:
+    findings = sorted(findings_of(task, context), key=lambda one: _ORDER.get(str(one.get("severity")), 9))
+    lines = [
+        json.dumps({key: one[key] for key in _KEYS if one.get(key) not in (None, "", [])}, ensure_ascii=False)
+        for one in findings[:MOST_FINDINGS]
+    ]
+    left_out = f", the worst {MOST_FINDINGS}" if len(findings) > MOST_FINDINGS else ""
+    return f"The scanner's {len(findings)} findings{left_out}", "\n".join(lines)
+
+
+def _diff(folder: Path, base: str | None) -> list[Material]:
+    """The commits and the diff of the branch that is checked out, against where it left its base."""
+    git = Git(folder)
+    plain = ("--no-ext-diff", "--no-textconv", "--no-color")
+    try:
+        start = git.text("merge-base", base or "origin/HEAD", "HEAD")
+        log = git.text("log", "--format=%s%n%w(0,2,2)%b", f"{start}..HEAD")
+        stat = git.text("diff", *plain, "--stat", start, "HEAD")
+        diff = git.text("diff", *plain, start, "HEAD")
+    except GitFailed as error:
+        return [("The diff could not be read", error.message)]
+    return [
+        ("Its commits", cut(log, MOST_DIFF // 2)),
+        ("Files changed", cut(stat, MOST_DIFF // 2)),
+        ("The diff", cut(diff, MOST_DIFF)),
+    ]
