@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,6 +34,10 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
         ("CORTEX_CACHE_HOME", "cache"),
     ):
         monkeypatch.setenv(variable, str(home / name))
+    # Compiling the detector's rules takes seconds: once for all tests, of this run and the next.
+    rules = Path(tempfile.gettempdir()) / f"cortex-git-secret-rules-{os.getuid()}"
+    rules.mkdir(mode=0o700, exist_ok=True)
+    monkeypatch.setenv("KF_RULE_CACHE_DIR", str(rules))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))

@@ -14,7 +14,7 @@ PACKAGE = CHECKOUT / "cortex_git"
 OWNERS = {
     "git": ("gitio.py",),
     "anthropic": ("llm/claude.py",),
-    "detect_secrets": ("runners/agent/secrets.py",),
+    "kingfisher_sdk": ("runners/agent/secrets.py",),
     "openai": ("llm/openai.py",),
     "typer": ("cli/",),
     "click": (),
@@ -35,6 +35,7 @@ LIGHT_START = (
     "distributed",
     "git",
     "httpx",
+    "kingfisher_sdk",
     "multiprocessing",
     "packaging",
     "platformdirs",
