@@ -1,8 +1,8 @@
 """Starts one program of the run tool inside its limits.
 
-Run as a script by `commands`; imports nothing but Python's own. Owns the namespaces (no network but its own loopback, no process but its own, no file that holds keys),
-the resource limits and the loss of every privilege. Must never start the program when a limit that was
-asked for cannot be had.
+Run as a script by `commands`; imports nothing but Python's own. Owns the namespaces (no network but its
+own loopback, no process but its own, no file that holds keys), the resource limits and the loss of every
+privilege. Must never start the program when a limit that was asked for cannot be had.
 """
 
 import ctypes
