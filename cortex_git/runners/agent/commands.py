@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cortex_git.config import config_folder
+from cortex_git.config import config_folder, load_host_settings
+from cortex_git.errors import BadInput
 from cortex_git.gitio import ENVIRONMENT as GIT_ENVIRONMENT
 from cortex_git.locating import private_folder
 from cortex_git.processes import end_marked, signal_session
@@ -34,7 +35,8 @@ _GRACE_S = 2.0
 _LEFT_OPEN_S = 0.5
 """How long output is still read once the program has ended and something holds its pipe."""
 _MARK = "CORTEX_RUN"
-_PASSED_ON = ("GOROOT", "JAVA_HOME", "RUSTUP_HOME", "TZ", "VIRTUAL_ENV")
+_PASSED_ON = ("CORTEX_WORKER_MARK", "GOROOT", "JAVA_HOME", "RUSTUP_HOME", "TZ", "VIRTUAL_ENV")
+"""The worker's mark is how what it leaves behind is found when it is killed."""
 _PRIVATE = (
     *(".aws", ".azure", ".cargo/credentials", ".cargo/credentials.toml", ".claude", ".claude.json", ".codex"),
     *(".config/gcloud", ".config/gh", ".config/git/credentials", ".docker", ".git-credentials", ".gnupg"),
@@ -111,6 +113,7 @@ class Commands:
         hidden, fixed = self._kept_away()
         return json.dumps(
             {
+                "parent": os.getpid(),
                 "cpu_s": cpu_s,
                 "isolated": isolated(),
                 "hidden": hidden,
@@ -123,7 +126,7 @@ class Commands:
         """What a program may not see, and what it may not change: git's files, which others trust later."""
         home = Path.home()
         hidden = [home / name for name in _PRIVATE] + [Path(name) for name in _SOCKETS]
-        hidden += [config_folder(), *self._private]
+        hidden += [config_folder(), *_key_files(), *self._private]
         fixed = [self._folder / ".git"]
         own = private_folder(self._folder)
         if own is not None:
@@ -133,6 +136,14 @@ class Commands:
         real = {path.resolve() for path in hidden if path.exists()}
         apart = {part for path in real for part in _apart(path, needed)}
         return [str(path) for path in sorted(apart)], [str(path) for path in fixed if path.exists()]
+
+
+def _key_files() -> list[Path]:
+    with contextlib.suppress(BadInput):
+        host = load_host_settings()
+        named = (host.claude.key_file, host.openai.key_file)
+        return [Path(name).expanduser() for name in named if name]
+    return []
 
 
 def _apart(path: Path, needed: list[Path]) -> Iterator[Path]:
@@ -151,7 +162,7 @@ def isolated() -> bool:
     """Whether programs get namespaces of their own here; without, the list of programs is all there is."""
     if not sys.platform.startswith("linux"):
         return False
-    limits = {"cpu_s": 10, "isolated": True, "hidden": [], "fixed": [], "folder": "/"}
+    limits = {"parent": os.getpid(), "cpu_s": 10, "isolated": True, "hidden": [], "fixed": [], "folder": "/"}
     command = [
         sys.executable,
         "-I",

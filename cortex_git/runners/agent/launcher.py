@@ -32,6 +32,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main(words: list[str]) -> None:
     """`words`: the limits as JSON, then the program and its arguments."""
     limits = json.loads(words[0])
+    _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != limits["parent"]:
+        os._exit(FAILED)  # it was killed before we could ask to end with it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _lower(resource.RLIMIT_FSIZE, MOST_FILE)
     _lower(resource.RLIMIT_CPU, limits["cpu_s"])

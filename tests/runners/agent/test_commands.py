@@ -3,9 +3,11 @@
 import os
 import re
 import socket
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -98,9 +100,12 @@ def test_where_people_keep_keys_there_is_nothing(folder: Path, own_folders: Path
     (own_folders / ".ssh" / "id_rsa").write_text(KEY)
     (own_folders / ".netrc").write_text(KEY)
     (own_folders / "config").mkdir()
-    (own_folders / "config" / "config.toml").write_text(KEY)
+    (own_folders / "key").write_text(KEY)
+    (own_folders / "config" / "config.toml").write_text(f'claude.key_file = "{own_folders / "key"}"\n# {KEY}')
     (tmp_path / "given").write_text(KEY)
-    places = [own_folders / p for p in (".ssh/id_rsa", ".netrc", "config/config.toml")] + [tmp_path / "given"]
+    places = [own_folders / p for p in (".ssh/id_rsa", ".netrc", "key", "config/config.toml")] + [
+        tmp_path / "given"
+    ]
     code = f"""
 import subprocess
 for place in {[str(p) for p in places]!r}:
@@ -181,11 +186,27 @@ def test_what_is_left_behind_ends_without_namespaces_too(
     )
     ran = python(folder, code)
     assert (ran.status, ran.output.strip()) == (0, b"none")
-    for _ in range(100):  # it was signalled; nobody else waits for it
-        if not _running("time.sleep(985)"):
-            break
+    _until(lambda: not _running("time.sleep(985)"))
+
+
+def test_a_program_ends_with_a_worker_that_is_killed(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cortex_git.runners.agent.commands import Commands\n"
+        "Commands(Path(sys.argv[1])).run(['python', '-c', 'import time; time.sleep(984)'], 60)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code, str(folder)])
+    _until(lambda: len(_running("time.sleep(984)")) > 1)
+    worker.kill()
+    worker.wait()
+    _until(lambda: not _running("time.sleep(984)"))
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if happened():
+            return
         time.sleep(0.05)
-    assert not _running("time.sleep(985)")
+    raise AssertionError("it did not happen")
 
 
 def _running(text: str) -> list[int]:
