@@ -127,7 +127,8 @@ class Ledger:
             if found is None:
                 connection.execute(
                     "INSERT INTO allocations (nonce, host, task, batch, master, worker, accounts, day,"
-                    " tokens, pid, started, boot, allocated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                    " tokens, pid, started, boot, allocated_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
                     (nonce, self.host, task, batch, master, worker, json.dumps(every), f"{at:%Y-%m-%d}",
                      pid, started, boot, state.now()),
                 )  # fmt: skip
