@@ -150,7 +150,10 @@ print(os.listdir({str(folder / ".git/cortex")!r}))
     assert (tree / "a.txt").exists()
 
 
-def test_a_program_over_its_time_ends_with_all_it_started(folder: Path) -> None:
+def test_a_program_over_its_time_ends_with_all_it_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_GRACE_S", 0.2)
     code = (
         "import os, signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

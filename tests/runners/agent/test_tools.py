@@ -66,12 +66,15 @@ def test_a_bug_is_found_mended_and_tested(toolbox: Toolbox, folder: Path) -> Non
     assert fine(toolbox, "list") == "README.md\nsrc/"
     assert fine(toolbox, "search", pattern="a - b") == "src/sum.py:2: return a - b"
     assert fine(toolbox, "edit", path="src/sum.py", old="a - b", new="a + b") == "done"
-    test = "from src.sum import add\ndef test_add():\n    assert add(2, 2) == 4\n"
+    test = (
+        "import unittest\nfrom src.sum import add\nclass Sums(unittest.TestCase):\n"
+        "    def test_add(self): self.assertEqual(add(2, 2), 4)\n"
+    )
     fine(toolbox, "edit", path="./test_sum.py", new=test)
-    assert "1 passed" in fine(toolbox, "run", command="pytest -q -p no:cacheprovider")
+    assert "Ran 1 test" in fine(toolbox, "run", command="python -m unittest")
     assert toolbox.changed == ["src/sum.py", "test_sum.py"]
     (run,) = toolbox.log
-    assert (run["command"], run["status"], run["tests"]) == ("pytest -q -p no:cacheprovider", 0, True)
+    assert (run["command"], run["status"], run["tests"]) == ("python -m unittest", 0, True)
     assert (folder / "src" / "sum.py").read_text() == "def add(a, b):\n    return a + b\n"
 
 
