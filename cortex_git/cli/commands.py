@@ -12,7 +12,7 @@ import typer
 
 _COMMANDS = ("scan", "workers", "tasks", "reports", "status", "top", "admin")
 """Modules with commands of the root, in the order of the help."""
-_GROUPS = ("advisories", "bench", "pool")
+_GROUPS = ("advisories", "bench", "budget", "pool")
 """Modules with a group of commands, called like the module."""
 _ALONE = {"spawn-worker": "spawn_worker"}
 """Commands that start in a moment, and their modules."""

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,6 +28,8 @@ _MOST_PAUSE_S = 1.0
 
 Tokens = Mapping[str, int]
 """Tokens by account."""
+Count = Annotated[int, Field(ge=0, le=10**15)]
+"""More is no count of tokens, and would not add up in SQLite."""
 
 
 class BudgetDocument(Document):
@@ -36,11 +39,11 @@ class BudgetDocument(Document):
 
     nonce: str = ""
     """New with each change, so that no two are the same object."""
-    limits: dict[str, int | None] = Field(default_factory=dict)
+    limits: dict[str, Count | None] = Field(default_factory=dict)
     """What `budget set` set, in the place of the settings; null: no limit."""
-    slices: dict[str, dict[str, int]] = Field(default_factory=dict)
+    slices: dict[str, dict[str, Count]] = Field(default_factory=dict)
     """By host and account: what the host may spend in all."""
-    reported: dict[str, dict[str, int]] = Field(default_factory=dict)
+    reported: dict[str, dict[str, Count]] = Field(default_factory=dict)
     """By host and account: what it had spent when it last said so."""
 
     def slice_of(self, host: str) -> dict[str, int]:

@@ -96,6 +96,13 @@ def spent_lately(repository: Repository, types: Collection[str]) -> list[Spent]:
     return found
 
 
+def tokens_by_host(repository: Repository) -> dict[str, int]:
+    """Tokens that the results of each host say were used, up to the last pull."""
+    _catch_up(repository)
+    query = "SELECT host, sum(tokens_used) FROM outcomes GROUP BY host"
+    return {host: int(tokens) for host, tokens in repository.state.execute(query)}
+
+
 def _catch_up(repository: Repository) -> None:
     query = (
         "SELECT r.task, r.path, r.oid FROM results r LEFT JOIN outcomes o ON o.task = r.task"

@@ -23,6 +23,7 @@ EventName = Literal[
     "worker_recycled",
     "worker_died",
     "alert",
+    "budget_level",
 ]
 Level = Literal["info", "warning", "error"]
 Value = str | int | float | None | list[str]
@@ -111,3 +112,10 @@ def worker_died(worker: str, task: str | None, how: str) -> Event:
 def alert(text: str, queue: int, most: int) -> Event:
     """The backlog is beyond what `most` workers can clear in time."""
     return Event("alert", f"alert: {text}", "warning", {"queue": queue, "max": most})
+
+
+def budget_level(level: str, account: str, spent: int, limit: int) -> Event:
+    """Spending has reached another level: ok, warn, critical or out; of the account nearest to its limit."""
+    fields: dict[str, Value] = {"reached": level, "account": account, "spent": spent, "limit": limit}
+    text = f"budget {level}: {spent:,} of the {limit:,} tokens of {account} are spent"
+    return Event("budget_level", text, "info" if level == "ok" else "warning", fields)

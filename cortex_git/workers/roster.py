@@ -115,19 +115,26 @@ def write_document(repository: Repository, published: Counter[str]) -> bool:
 
     Under a lock, so that of two pools the one that writes last has looked last.
     """
-    path = repository.folder / FILE
     with file_lock(repository.private / "worker-pool.lock"):
         text = json.dumps(document(repository, published), indent=2, ensure_ascii=False) + "\n"
-        data = text.encode("utf-8", "backslashreplace")
-        if _content(path) == data:
-            return False
-        beside = repository.private / "worker-pool.json.new"
-        try:
-            beside.write_bytes(data)
-            _replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-        return True
+        return put_in_place(repository, FILE, text.encode("utf-8", "backslashreplace"))
+
+
+def put_in_place(repository: Repository, file: str, data: bytes) -> bool:
+    """Write a file of the work tree, whole or not at all, unless it is that already; whether it was.
+
+    The caller holds a lock of the file's own.
+    """
+    path = repository.folder / file
+    if _content(path) == data:
+        return False
+    beside = repository.private / f"{path.name}.new"
+    try:
+        beside.write_bytes(data)
+        _replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
 
 
 def _content(path: Path) -> bytes | None:

@@ -38,6 +38,7 @@ SAMPLES = [
     events.worker_recycled("w", "its memory is above 500 MiB", 9, 501.24),
     events.worker_died("w", None, "died (status -9)"),
     events.alert("40 tasks wait", 40, 20),
+    events.budget_level("warn", "total", 820, 1000),
 ]
 
 
