@@ -10,10 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from cortex_git import state  # noqa: E402
-from cortex_git.limits.balances import balance  # noqa: E402
-from cortex_git.limits.ledger import Exhausted, Ledger  # noqa: E402
-from cortex_git.llm import Usage  # noqa: E402
+from cortex_git import state
+from cortex_git.limits.balances import balance
+from cortex_git.limits.ledger import Exhausted, Ledger
+from cortex_git.llm import Usage
 
 
 def work(path: Path, seed: int, folder: Path) -> None:
