@@ -85,7 +85,8 @@ def _pool(found: Overview) -> str:
 
 def _budget(budget: Budget) -> str:
     total = f" of {budget.total:,}" if budget.total is not None else ""
-    return f"{budget.used:,}{total} tokens used, {budget.held:,} held by running tasks"
+    level = "" if budget.level == "ok" else f"; {budget.level}"
+    return f"{budget.used:,}{total} tokens used, {budget.held:,} held by running tasks{level}"
 
 
 def _utilization(used: Utilization) -> str:

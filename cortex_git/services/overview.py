@@ -13,10 +13,13 @@ from typing import Any
 
 from cortex_git.analysis.utilization import Sample, Utilization, utilization
 from cortex_git.errors import CortexError
+from cortex_git.limits import accounts
+from cortex_git.limits.accounts import Caps
 from cortex_git.models import PRIORITIES
 from cortex_git.services.pool_client import pool_status
 from cortex_git.state import PASSING, now
 from cortex_git.store import index
+from cortex_git.store.budget_ref import BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.daily import PublishedToday
 from cortex_git.store.heartbeat import seen_for
@@ -25,7 +28,9 @@ from cortex_git.store.index import View
 from cortex_git.store.outcomes import Outcomes, outcomes
 from cortex_git.store.refs import RemoteUnreachable
 from cortex_git.store.repository import Repository
+from cortex_git.workers.levels import BudgetLevel, standing
 from cortex_git.workers.roster import LiveWorker, live_workers, shown_type, write_document
+from cortex_git.workers.token_budget import over_all
 
 DAY_S = 24 * 3600.0
 _RESULTS = 20
@@ -62,11 +67,18 @@ class ClaimAge:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Tokens. `held` is what the running tasks of this host may use."""
+    """Tokens. `used` is what results say, `held` what the running tasks of this host may use.
+
+    What follows is the ledger's, over all hosts as they last reported.
+    """
 
     total: int | None
     used: int
     held: int
+    allocated: int
+    in_use: int
+    available: int
+    level: BudgetLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +150,7 @@ def overview(coordination: Coordination) -> Overview:
         queue=_queue(repository, view),
         workers=workers,
         claims=tuple(_claims(coordination, view, workers)),
-        budget=budget(known, workers),
+        budget=budget(repository, known, workers),
         outcomes=known,
         hosts=tuple(hosts(repository, view)),
         utilization=last_day(repository),
@@ -147,10 +159,22 @@ def overview(coordination: Coordination) -> Overview:
     )
 
 
-def budget(known: Outcomes, workers: tuple[LiveWorker, ...]) -> Budget:
-    """Tokens as far as they are known without a ledger: from results, and what running tasks may use."""
+def budget(repository: Repository, known: Outcomes, workers: tuple[LiveWorker, ...]) -> Budget:
+    """Tokens, as this clone last saw the shared budget: looking at it again is `budget show`'s."""
     held = sum(worker.token_budget for worker in workers if worker.task is not None)
-    return Budget(total=None, used=known.tokens_used, held=held)
+    shared = BudgetRef(repository).last_seen()
+    caps = Caps(repository.settings.budget, shared.limits)
+    found = over_all(repository, shared, accounts.TOTAL, caps.of(accounts.TOTAL) or 0)
+    names = (accounts.TOTAL, accounts.day(), accounts.month())
+    return Budget(
+        total=found.total,
+        used=known.tokens_used,
+        held=held,
+        allocated=found.allocated,
+        in_use=found.in_use,
+        available=found.available,
+        level=standing(repository, caps, shared, names).level,
+    )
 
 
 def last_day(repository: Repository) -> Utilization:

@@ -54,7 +54,8 @@ def sample(path: Path) -> None:
     """Look as often as it can until standard input ends; how often, for how long, and what was wrong."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
     os.set_blocking(0, False)
-    started, count, wrong = time.monotonic(), 0, []
+    started, count = time.monotonic(), 0
+    wrong: list[tuple[str, object]] = []
     while sys.stdin.buffer.raw.read(1) != b"":  # type: ignore[attr-defined]
         connection.execute("BEGIN")
         for account in ("total", "batch:b1"):
