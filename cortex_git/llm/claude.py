@@ -1,0 +1,188 @@
+"""Claude, through the anthropic SDK: the only module that imports it (over two seconds and 70 MiB).
+
+Owns the translation between our words and the SDK's. The SDK's own retries are off.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import anthropic
+
+from cortex_git.config import Provider
+from cortex_git.llm import (
+    Block,
+    Broken,
+    CallFailed,
+    Dropped,
+    Message,
+    NotSent,
+    Rejected,
+    Reply,
+    Request,
+    Throttled,
+    Usage,
+)
+from cortex_git.llm.headers import anthropic_limits, retry_after_s
+from cortex_git.llm.keys import Key, key_for
+
+CONNECT_S = 10.0
+_CACHED = {"type": "ephemeral"}
+_BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
+"""Errors of the SDK's HTTP library, by name since that library changed, that come before a byte is sent."""
+_STATUS_OVERLOADED = 529
+
+
+class Claude:
+    """The Messages API, as one process uses it."""
+
+    provider = "claude"
+
+    def __init__(self, settings: Provider) -> None:
+        """Raises NoKey."""
+        key = key_for("claude", settings)
+        self._source = key.source
+        self._sdk = anthropic.Anthropic(
+            **_credentials(key),
+            base_url=settings.base_url,
+            max_retries=0,
+            timeout=anthropic.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
+        )
+
+    def reply(self, request: Request, on_sent: Callable[[], None] | None = None) -> Reply:
+        """The model's whole answer, streamed so that a silence is noticed. Raises CallFailed."""
+        arguments = parameters(request)
+        if on_sent is not None:
+            on_sent()
+        with self._understood(), self._sdk.messages.stream(**arguments) as stream:
+            try:
+                message = stream.get_final_message()
+            except anthropic.APIStatusError as error:
+                raise _within(error) from error
+            except anthropic.APIError as error:
+                raise Dropped(f"the answer broke off: {error.message}") from error
+            except Exception as error:  # the HTTP library's own, or JSON of a tool's arguments that is none
+                raise Dropped(f"the answer broke off: {type(error).__name__}: {error}") from error
+            if message.stop_reason is None:
+                raise Dropped("the answer broke off")
+            return to_reply(message, stream.response.headers)
+
+    def count(self, request: Request) -> int | None:
+        """Input tokens as the provider counts them; None where it does not answer."""
+        arguments = parameters(request)
+        del arguments["max_tokens"]
+        try:
+            with self._understood():
+                return int(self._sdk.messages.count_tokens(**arguments).input_tokens)
+        except Throttled:
+            raise
+        except CallFailed:
+            return None
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """The SDK's errors in our words."""
+        try:
+            yield
+        except anthropic.APIStatusError as error:
+            raise self._of_status(error) from error
+        except anthropic.APIConnectionError as error:
+            cause = type(error.__cause__).__name__
+            if cause in _BEFORE_SENDING:
+                where = self._sdk.base_url.host
+                raise NotSent(
+                    f"{where} cannot be reached: {error.__cause__}", "see `claude.base_url`"
+                ) from error
+            raise Dropped(f"no answer came: {cause}") from error
+        except anthropic.AnthropicError as error:
+            raise Rejected(f"the request could not be made: {error}", "see docs/models.md") from error
+
+    def _of_status(self, error: anthropic.APIStatusError) -> CallFailed:
+        headers = error.response.headers
+        limits = anthropic_limits(headers)
+        said = error_text(error.body, error.status_code)
+        if error.status_code in (429, _STATUS_OVERLOADED):
+            return Throttled(said, retry_after_s(headers), limits=limits)
+        if error.status_code >= 500:
+            return Broken(said, limits=limits)
+        hint = "see docs/models.md"
+        if error.status_code in (401, 403):
+            hint = f"the key is from {self._source}: check it"
+        return Rejected(said, hint, limits=limits)
+
+
+def _credentials(key: Key) -> dict[str, str]:
+    return {"auth_token": key.value} if key.source == "ANTHROPIC_AUTH_TOKEN" else {"api_key": key.value}
+
+
+def _within(error: anthropic.APIStatusError) -> CallFailed:
+    """An error event in the middle of an answer: what came before it may be billed."""
+    said = error_text(error.body, error.status_code)
+    kind = _error_of(error.body).get("type")
+    if kind in ("overloaded_error", "rate_limit_error"):
+        throttled = Throttled(said, retry_after_s(error.response.headers))
+        throttled.billed = True
+        return throttled
+    return Dropped(said)
+
+
+def error_text(body: object, status: int) -> str:
+    """One line about an error that the provider answered with."""
+    error = _error_of(body)
+    text = " ".join(str(error.get("message") or "").split())[:300]
+    return f"the model's server answered {error.get('type') or status}" + (f": {text}" if text else "")
+
+
+def _error_of(body: object) -> Mapping[str, Any]:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def parameters(request: Request) -> dict[str, Any]:
+    """The body of a request. System prompt, tools, and the conversation so far are marked for the cache."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "max_tokens": request.max_output,
+        "messages": _cached(list(request.messages)),
+    }
+    if request.system:
+        body["system"] = [{"type": "text", "text": request.system, "cache_control": _CACHED}]
+    if request.tools:
+        tools = [dict(tool) for tool in request.tools]
+        body["tools"] = [*tools[:-1], {**tools[-1], "cache_control": _CACHED}]
+    if request.must_use is not None:
+        body["tool_choice"] = {"type": "tool", "name": request.must_use}
+    return body
+
+
+def _cached(messages: list[Message]) -> list[Message]:
+    """The same messages, the last block marked."""
+    if not messages or not isinstance(messages[-1]["content"], list) or not messages[-1]["content"]:
+        return messages
+    last = messages[-1]
+    blocks = last["content"]
+    return [*messages[:-1], {**last, "content": [*blocks[:-1], {**blocks[-1], "cache_control": _CACHED}]}]
+
+
+def to_reply(message: anthropic.types.Message, headers: Mapping[str, str]) -> Reply:
+    """A whole message in our words."""
+    used = message.usage
+    return Reply(
+        content=[_block(block) for block in message.content],
+        stop=message.stop_reason or "",
+        usage=Usage(
+            input=used.input_tokens,
+            output=used.output_tokens,
+            cache_write=used.cache_creation_input_tokens or 0,
+            cache_read=used.cache_read_input_tokens or 0,
+        ),
+        limits=anthropic_limits(headers),
+        request_id=headers.get("request-id", ""),
+    )
+
+
+def _block(block: Any) -> Block:
+    """A block as it has to be given back in the next turn."""
+    value: Block = block.to_dict(mode="json", exclude_none=True)
+    value.pop("parsed_output", None)
+    return value
