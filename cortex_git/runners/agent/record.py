@@ -31,7 +31,7 @@ class Record:
         so_far.update(
             summary="", answer=None, provider=provider, model=model.name, complexity=complexity, turns=0
         )
-        so_far.update(usage=_kinds(self._usage, 0), cost_usd=0.0, tests=[])
+        so_far.update(usage=_kinds(self._usage, 0), cost_usd=0.0, tests=[], files=[])
         so_far["resume"] = {"branch": None, "commit": None, "notes": self._notes, "remaining": []}
 
     @property
@@ -72,9 +72,14 @@ class Record:
         self._notes.append(line if len(line) <= _MOST_NOTE else line[: _MOST_NOTE - 1] + "…")
         del self._notes[:-MOST_NOTES]
 
-    def tested(self, runs: Sequence[Mapping[str, Any]]) -> None:
-        """The programs that were run, each with its exit status."""
-        self.so_far["tests"] = [dict(run) for run in runs]
+    def worked(self, programs: Sequence[Mapping[str, Any]], changed: Sequence[str]) -> None:
+        """Programs run, of which tests are kept with their exit status, and the files changed."""
+        self.so_far["tests"] = [
+            {"command": one["command"], "status": one["status"], "seconds": one["seconds"]}
+            for one in programs
+            if one["tests"]
+        ]
+        self.so_far["files"] = list(changed)
 
     def handed_in(self, answer: Mapping[str, Any]) -> None:
         """The model's result."""

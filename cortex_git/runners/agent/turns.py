@@ -5,7 +5,6 @@ Owns when that is. Must never raise for what a model does or a provider fails wi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from cortex_git.limits.ledger import Exhausted
 from cortex_git.limits.meter import TooLate
@@ -16,32 +15,12 @@ from cortex_git.runners.agent.calling import Caller
 from cortex_git.runners.agent.conversation import CUT, Conversation, text_of
 from cortex_git.runners.agent.prompts import ASK_FOR_RESULT, CUT_OFF, NOT_OF_ITS_FORM, Marks, cut
 from cortex_git.runners.agent.record import Record
+from cortex_git.runners.agent.tools import Toolbox
 from cortex_git.state import monotonic
 
 MOST_TOOL_ANSWER = 6000
 """Bytes of a tool's answer that the model gets; fewer where few tokens are left."""
 _LEAST_TOOL_ANSWER = 500
-
-
-class ToolAnswer(Protocol):
-    """What a tool answered."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def error(self) -> bool: ...
-
-
-class Tools(Protocol):
-    """The tools of one attempt beside `submit`."""
-
-    def use(self, name: str, arguments: dict[str, Any]) -> ToolAnswer:
-        """Use one of them. Whatever is wrong is an answer, never an exception."""
-        ...
-
-    def runs(self) -> Sequence[dict[str, Any]]:
-        """The programs that were run, each with `command` and `status`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +39,8 @@ class Turns:
 
     conversation: Conversation
     caller: Caller
-    tools: Tools
+    tools: Toolbox | None
+    """None where there is no folder to use any in: then there is only the result to hand in."""
     form: type[Answer]
     marks: Marks
     record: Record
@@ -142,9 +122,11 @@ class Turns:
         return self._handed_in(handed_in, answers, last)
 
     def _used(self, name: str, arguments: object) -> tuple[str, bool]:
+        if self.tools is None:
+            return f"there is no tool {name[:40]!r}; there is {SUBMIT}", True
         answer = self.tools.use(name, arguments if isinstance(arguments, dict) else {})
         self.record.used(name, arguments, failed=answer.error)
-        self.record.tested(self.tools.runs())
+        self.record.worked(self.tools.log, self.tools.changed)
         return answer.text, answer.error
 
     def _handed_in(self, handed_in: Sequence[Block], answers: list[Block], last: bool) -> Ending | bool:
