@@ -136,7 +136,7 @@ def test_tokens_of_results_are_added_up_once(clones: Callable[[int], list[Path]]
         here.flush()
         used = json.loads(status(here.repository.folder, "--format", "json").stdout)["budget"]["used"]
         assert used == sum(1000 + n for n in range(number + 1))
-    assert "3,003 tokens used" in status(here.repository.folder).stdout
+    assert "3,003 of 1,000,000 tokens used" in status(here.repository.folder).stdout
 
 
 def test_without_the_remote_it_says_so_and_shows_what_is_known(
