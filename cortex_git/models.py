@@ -142,6 +142,8 @@ class Task(Document):
     created_at: str = ""
     retry_of: TaskId | None = None
     """The task, ended without success, whose work this one does again."""
+    continues: bool = False
+    """Whether it begins with what that task's last attempt had done."""
 
     @property
     def responsible(self) -> str:

@@ -7,9 +7,12 @@ returns an outcome.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from cortex_git.errors import BadInput
+
+if TYPE_CHECKING:
+    from cortex_git.config import HostSettings
 
 ENTRY_POINTS = "cortex_git.runners"
 """Entry point group under which other packages offer runners."""
@@ -65,20 +68,42 @@ class Runner(Protocol):
 
 
 RUNNERS: dict[str, str] = {
+    "claude": "cortex_git.runners.claude",
     "command": "cortex_git.runners.command",
     "echo": "cortex_git.runners.echo",
+    "openai": "cortex_git.runners.openai",
+    "replay": "cortex_git.runners.replay",
     "scan": "cortex_git.runners.scan",
     "sleep": "cortex_git.runners.sleep",
     "trial": "cortex_git.runners.trial",
 }
 """Our own runners, each a module with `run` and `preload`."""
 
-OF_WORKER_TYPE: dict[str, str] = {"scan-worker": "scan"}
-"""The runner of a worker type; the others have none of their own yet and need --runner."""
+METERED = frozenset({"claude", "command", "openai", "replay"})
+"""Those of ours whose attempts may spend tokens; others' say so by an attribute `metered`."""
+
+HARMLESS = frozenset({"echo", "scan", "sleep", "trial"})
+"""Those whose output holds only what they were given or looked up, and is published as it is."""
+
+OF_WORKER_TYPE: dict[str, str] = {
+    "scan-worker": "scan",
+    "implementation-worker": "claude",
+    "fix-worker": "claude",
+    "analysis-worker": "claude",
+    "test-worker": "claude",
+    "review-worker": "claude",
+    "pr-worker": "claude",
+    "documentation-worker": "claude",
+}
+"""The runner of a worker type where neither the task nor this host names one."""
 
 
 def load_runner(name: str) -> Runner:
-    """The runner called `name`, ours or another package's. Raises BadInput where there is none."""
+    """The runner called `name`, ours or another package's. Raises BadInput where there is none.
+
+    What follows a `=` in the name is for the runner (`replay=FILE`), and in its `context.options`.
+    """
+    name = split_name(name)[0]
     module = RUNNERS.get(name)
     if module is not None:
         return cast(Runner, import_module(module))
@@ -90,6 +115,30 @@ def load_runner(name: str) -> Runner:
     raise BadInput(f"no runner is called {name!r}", f"use one of {', '.join(sorted(RUNNERS))}")
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """`replay=FILE` as the runner's own name and what it is given; the latter is empty for most."""
+    own, _, given = name.partition("=")
+    return own, given
+
+
+def metered(name: str) -> bool:
+    """Whether an attempt by this runner may spend tokens, and needs them promised first."""
+    own = split_name(name)[0]
+    if own in RUNNERS:
+        return own in METERED
+    return bool(getattr(load_runner(own), "metered", False))
+
+
+def ready(name: str) -> None:
+    """Raises BadInput where there is no such runner, NoKey or EnvironmentProblem where it cannot work here.
+
+    To be asked before anything is claimed for it.
+    """
+    check: Callable[[str], None] | None = getattr(load_runner(name), "ready", None)
+    if check is not None:
+        check(split_name(name)[1])
+
+
 def names() -> list[str]:
     """Every runner there is here: ours, and those of other packages."""
     from importlib.metadata import entry_points
@@ -97,9 +146,15 @@ def names() -> list[str]:
     return sorted({*RUNNERS, *(entry.name for entry in entry_points(group=ENTRY_POINTS))})
 
 
-def runner_name(task_runner: str, worker_type: str) -> str:
-    """The runner for a task: its own, else its worker type's. Raises BadInput where neither names one."""
-    name = task_runner or OF_WORKER_TYPE.get(worker_type, "")
+def runner_name(
+    task_runner: str, worker_type: str, priority: str = "", host: "HostSettings | None" = None
+) -> str:
+    """The runner for a task: the one that is named (by --runner or the task), else this host's by worker
+    type, else this host's by priority, else the type's default. Raises BadInput where none is.
+    """
+    own = host.runners if host is not None else {}
+    choices = (task_runner, own.get(worker_type), own.get(f"priority:{priority}"))
+    name = next(filter(None, choices), None) or OF_WORKER_TYPE.get(worker_type, "")
     if not name:
         raise BadInput(
             f"worker type {worker_type!r} has no runner of its own", "name one with --runner, such as command"

@@ -32,6 +32,8 @@ class Assignment:
     deadline_s: float
     budget: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Mapping[str, Any] = field(default_factory=dict)
+    """The output of the attempt that this one continues."""
 
 
 @dataclass(frozen=True, slots=True)

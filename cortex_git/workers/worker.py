@@ -9,12 +9,13 @@ import queue
 import signal
 import threading
 import time
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
 from cortex_git.processes import adopt_orphans, end_descendants, signal_session
-from cortex_git.runners import RunContext, RunOutcome, load_runner
+from cortex_git.runners import HARMLESS, OutcomeStatus, RunContext, RunOutcome, load_runner, split_name
 from cortex_git.state import monotonic, now
 from cortex_git.workers.messages import Assignment, Report, receive, send, to_result
 
@@ -95,19 +96,21 @@ class Worker:
     def _attempt(self, assignment: Assignment) -> Report:
         spawn_s = monotonic() - assignment.dispatched
         started_at, started = now(), time.perf_counter()
+        context = _context(assignment)
         try:
             self._busy = True
-            outcome = _run(assignment)
+            outcome = load_runner(assignment.runner).run(assignment.task, context)
         except _OutOfTime:
             minutes = assignment.deadline_s / 60
-            outcome = RunOutcome("timed_out", error=f"took longer than its {minutes:g} minutes")
+            outcome = _cut_off("timed_out", context, f"took longer than its {minutes:g} minutes")
         except Exception as error:
             text = f"{type(error).__name__}: {error}"[:MOST_ERROR]
-            outcome = RunOutcome("failed", error=text, retry=True)
+            outcome = replace(_cut_off("failed", context, text), retry=True)
         finally:
             self._busy = False
         # Nothing that an attempt started outlives it; one over its time was asked to end already.
         end_descendants(grace_s=_GRACE_S)
+        outcome = _publishable(outcome, assignment, context)
         return Report(
             nonce=assignment.nonce,
             status=outcome.status,
@@ -122,15 +125,34 @@ class Worker:
         )
 
 
-def _run(assignment: Assignment) -> RunOutcome:
-    context = RunContext(
+def _context(assignment: Assignment) -> RunContext:
+    name, given = split_name(assignment.runner)
+    return RunContext(
         worker=assignment.worker,
         attempt=assignment.attempt,
         deadline_s=assignment.deadline_s,
         budget=assignment.budget,
-        options=assignment.options,
+        epoch=assignment.epoch,
+        host=assignment.host,
+        nonce=assignment.nonce,
+        folder=assignment.repository,
+        options={**assignment.options, **({name: given} if given else {})},
+        earlier=assignment.earlier,
     )
-    return load_runner(assignment.runner).run(assignment.task, context)
+
+
+def _cut_off(status: OutcomeStatus, context: RunContext, error: str) -> RunOutcome:
+    """The outcome of an attempt that did not come to its own end: its work so far."""
+    return RunOutcome(status, dict(context.so_far), error)
+
+
+def _publishable(outcome: RunOutcome, assignment: Assignment, context: RunContext) -> RunOutcome:
+    """What the pool, and an outbox that this worker writes itself, may publish of it."""
+    if split_name(assignment.runner)[0] in HARMLESS:
+        return outcome
+    from cortex_git.runners.guarding import guarded
+
+    return guarded(outcome, context, task=str(assignment.task["task"]))
 
 
 def save_unrecorded(held: list[tuple[Assignment, Report]]) -> None:
