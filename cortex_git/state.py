@@ -110,6 +110,18 @@ CREATE TABLE IF NOT EXISTS spent (
     PRIMARY KEY (nonce, provider, model)
 );
 CREATE INDEX IF NOT EXISTS spent_day ON spent (day);
+CREATE TABLE IF NOT EXISTS gates (
+    provider TEXT PRIMARY KEY, boot TEXT NOT NULL, requests INTEGER, tokens INTEGER,
+    heard_requests INTEGER, heard_tokens INTEGER, hosts INTEGER NOT NULL DEFAULT 1,
+    closed_until REAL NOT NULL DEFAULT 0, pause_s REAL NOT NULL DEFAULT 0, strikes INTEGER NOT NULL DEFAULT 0,
+    left_requests INTEGER, left_tokens INTEGER, heard_at REAL
+);
+CREATE TABLE IF NOT EXISTS gate_log (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, boot TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('call', 'close')), at REAL NOT NULL, ended REAL,
+    tokens INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS gate_log_at ON gate_log (provider, at);
 """
 
 

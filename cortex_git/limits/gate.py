@@ -1,0 +1,268 @@
+"""The rate gate of one provider, shared by all processes of this host: when a call may go out.
+
+Owns the log of calls and closures. An answer to "may I" is one write transaction, so calls and closures
+have one order; must never admit a call between the commit of a closure and its end.
+"""
+
+import math
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cortex_git import locating, state
+from cortex_git.config import Rate
+from cortex_git.errors import EnvironmentProblem, LimitReached
+from cortex_git.limits.throttle import Throttle, throttle_of
+from cortex_git.llm import Limits
+from cortex_git.state import transaction, uptime
+
+WINDOW_S = 60.0
+_LONGEST_NAP_S = 1.0
+"""A call may turn out smaller than it was counted, and make room earlier."""
+_LONGEST_PAUSE_S = 60.0
+"""Longest closure where the provider names no time."""
+_LEAST_PAUSE_S = 0.05
+_MOST_JITTER_S = 5.0
+_KEPT_WINDOWS = 60
+"""Windows for which the log is kept."""
+
+
+class TooLate(LimitReached):
+    """The attempt's time is up before the provider's limits let its call out."""
+
+
+class Gate:
+    """The gate of `provider`, in the SQLite file that `connection` has open durably.
+
+    A call counts from its admission until `window_s` after its end, or after a twelfth of a window where
+    it takes longer: then neither the minutes of those who count calls as they come nor of those who count
+    them as they end exceed a limit, and long calls don't hold the place of others.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, provider: str, *, window_s: float = WINDOW_S) -> None:
+        self._connection = connection
+        self.provider = provider
+        self._window_s = window_s
+        self._slack_s = window_s / 12
+        self._guard_s = window_s / 120
+
+    @classmethod
+    def open(cls, folder: Path, provider: str) -> "Gate":
+        """The gate of the clone at `folder`."""
+        private = locating.private_folder(folder)
+        if private is None:
+            raise EnvironmentProblem(f"{folder} is no clone of a repository", "give --repository")
+        return cls(state.connect(private / "state.db", durable=True), provider)
+
+    def configure(self, rate: Rate, hosts: int = 1) -> None:
+        """Set the account's limits, of which each of the `hosts` that live may use an equal part."""
+        with transaction(self._connection) as connection:
+            self._ensure(connection)
+            connection.execute(
+                "UPDATE gates SET requests = ?, tokens = ?, hosts = ? WHERE provider = ?",
+                (rate.requests_per_minute, rate.tokens_per_minute, max(hosts, 1), self.provider),
+            )
+
+    def share(self, hosts: int) -> None:
+        """So many hosts live now: each may use an equal part of the account's limits."""
+        with transaction(self._connection) as connection:
+            self._ensure(connection)
+            connection.execute(
+                "UPDATE gates SET hosts = ? WHERE provider = ?", (max(hosts, 1), self.provider)
+            )
+
+    def admit(
+        self, tokens: int, *, before_commit: Callable[[sqlite3.Connection], None] | None = None
+    ) -> int | float:
+        """Let a call of at most so many tokens out: its number (an int), or the seconds to wait (a float).
+
+        `before_commit` runs in the very transaction that admits; what it raises leaves all as it was.
+        """
+        wait = self._wait_s(self._connection, tokens)
+        if wait > 0:
+            return wait
+        with transaction(self._connection) as connection:
+            self._ensure(connection)
+            wait = self._wait_s(connection, tokens)
+            if wait > 0:
+                return wait
+            added = connection.execute(
+                "INSERT INTO gate_log (provider, boot, kind, at, tokens) VALUES (?, ?, 'call', ?, ?)",
+                (self.provider, state.boot_id(), uptime(), tokens),
+            )
+            if before_commit is not None:
+                before_commit(connection)
+            return int(added.lastrowid or 0)
+
+    def wait(
+        self,
+        tokens: int,
+        deadline: float,
+        *,
+        before_commit: Callable[[sqlite3.Connection], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> int:
+        """Wait until the call may go out; its number. `deadline` is by `state.monotonic`. Raises TooLate."""
+        while True:
+            answer = self.admit(tokens, before_commit=before_commit)
+            if isinstance(answer, int):
+                return answer
+            if state.monotonic() + answer >= deadline:
+                raise TooLate(
+                    f"{self.provider}'s limits let no call out within the time that is left",
+                    "give the task a longer --deadline, or run fewer workers",
+                )
+            sleep(min(answer, _LONGEST_NAP_S) if self.is_open else answer)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody was told to wait."""
+        return self._throttle(self._connection).closed_until <= uptime()
+
+    def done(self, admission: int, tokens: int, *, answered: bool) -> None:
+        """The call has ended with so many tokens; `answered` ends the provider's refusals in a row."""
+        with transaction(self._connection) as connection:
+            connection.execute(
+                "UPDATE gate_log SET ended = ?, tokens = ? WHERE id = ? AND ended IS NULL",
+                (uptime(), tokens, admission),
+            )
+            if answered:
+                connection.execute("UPDATE gates SET strikes = 0 WHERE provider = ?", (self.provider,))
+
+    def close(self, retry_after_s: float | None) -> None:
+        """Nobody may call until then. Without a time it is twice the last one, for each refusal in a row."""
+        with transaction(self._connection) as connection:
+            self._ensure(connection)
+            now = uptime()
+            known = self._throttle(connection)
+            strikes = known.strikes + (known.closed_until <= now)
+            pause = retry_after_s
+            if pause is None:
+                pause = min(_LONGEST_PAUSE_S, 2.0 ** max(strikes - 1, 0)) * random.uniform(0.8, 1.2)  # noqa: S311
+            until = max(known.closed_until, now + max(pause, _LEAST_PAUSE_S))
+            connection.execute(
+                "UPDATE gates SET closed_until = ?, pause_s = ?, strikes = ? WHERE provider = ?",
+                (until, until - now, strikes, self.provider),
+            )
+            connection.execute(
+                "INSERT INTO gate_log (provider, boot, kind, at, ended, tokens)"
+                " VALUES (?, ?, 'close', ?, ?, 0)",
+                (self.provider, state.boot_id(), now, until),
+            )
+            self._prune(connection, now)
+
+    def heard(self, limits: Limits) -> None:
+        """What an answer said of the account's limits counts as well, whichever is lower."""
+        requests, tokens = limits.requests, limits.tokens
+        if requests.limit is None and tokens.limit is None:
+            return
+        with transaction(self._connection) as connection:
+            self._ensure(connection)
+            connection.execute(
+                "UPDATE gates SET heard_requests = ?, heard_tokens = ?, left_requests = ?, left_tokens = ?,"
+                " heard_at = ? WHERE provider = ?",
+                (requests.limit, tokens.limit, requests.remaining, tokens.remaining, uptime(), self.provider),
+            )
+
+    def workers_fed(self) -> int | None:
+        """How many workers the limits feed, by the calls that ended lately; None where nothing is known.
+
+        Twice what calls back to back would need, since a worker does more than call.
+        """
+        throttle = self._throttle(self._connection)
+        row = self._connection.execute(
+            "SELECT count(*), coalesce(sum(ended - at), 0), coalesce(sum(tokens), 0) FROM gate_log"
+            " WHERE provider = ? AND boot = ? AND kind = 'call' AND ended IS NOT NULL AND tokens > 0"
+            " AND at > ?",
+            (self.provider, state.boot_id(), uptime() - 5 * self._window_s),
+        ).fetchone()
+        calls, seconds, tokens = row
+        if not calls or not seconds:
+            return None
+        in_a_window = calls / seconds * self._window_s
+        fed = [
+            most / (each * in_a_window)
+            for most, each in ((throttle.requests, 1.0), (throttle.tokens, tokens / calls))
+            if most is not None
+        ]
+        return math.ceil(2 * min(fed)) + 1 if fed else None
+
+    def _wait_s(self, connection: sqlite3.Connection, tokens: int) -> float:
+        """Seconds until the call may go out, as it looks now; 0 for at once."""
+        now = uptime()
+        throttle = self._throttle(connection)
+        if throttle.closed_until > now:
+            jitter = min(_MOST_JITTER_S, 0.1 + throttle.pause_s / 4)
+            return throttle.closed_until - now + random.uniform(0.0, jitter)  # noqa: S311
+        return max(
+            self._lapse_s(connection, throttle, tokens, now),
+            self._refill_s(connection, throttle, tokens, now),
+        )
+
+    def _lapse_s(self, connection: sqlite3.Connection, throttle: Throttle, tokens: int, now: float) -> float:
+        """Seconds until so much of the log has lapsed that the call fits the limits.
+
+        One that is larger than the limit goes out alone.
+        """
+        if throttle.requests is None and throttle.tokens is None:
+            return 0.0
+        rows = connection.execute(
+            "SELECT min(coalesce(ended, at + :slack), at + :slack) + :window AS until, tokens FROM gate_log"
+            " WHERE provider = :provider AND boot = :boot AND kind = 'call' AND until > :now"
+            " AND at > :now - :window - :slack ORDER BY until",
+            {
+                "slack": self._slack_s, "window": self._window_s + self._guard_s, "now": now,
+                "provider": self.provider, "boot": state.boot_id(),
+            },
+        ).fetchall()  # fmt: skip
+        count, total, wait = len(rows), sum(row[1] for row in rows), 0.0
+        for until, lapsing in rows:
+            beyond = throttle.requests is not None and count + 1 > throttle.requests
+            if not beyond and (throttle.tokens is None or total + tokens <= throttle.tokens):
+                break
+            count, total, wait = count - 1, total - lapsing, until - now
+        return wait + random.uniform(0.0, self._guard_s) if wait else 0.0  # noqa: S311
+
+    def _refill_s(self, connection: sqlite3.Connection, throttle: Throttle, tokens: int, now: float) -> float:
+        """Seconds until the provider's own allowance, which fills up steadily, holds the call."""
+        if throttle.heard_at is None or now - throttle.heard_at > self._window_s:
+            return 0.0
+        count, total = connection.execute(
+            "SELECT count(*), coalesce(sum(tokens), 0) FROM gate_log"
+            " WHERE provider = ? AND boot = ? AND kind = 'call' AND at > ?",
+            (self.provider, state.boot_id(), throttle.heard_at),
+        ).fetchone()
+        waits = [0.0]
+        for left, most, taken, needed in (
+            (throttle.left_requests, throttle.requests, count, 1),
+            (throttle.left_tokens, throttle.tokens, total, tokens),
+        ):
+            if left is None or not most:
+                continue
+            each_s = most / self._window_s
+            has = min(most, left + each_s * (now - throttle.heard_at)) - taken
+            waits.append((min(needed, most) - has) / each_s)
+        return max(waits)
+
+    def _throttle(self, connection: sqlite3.Connection) -> Throttle:
+        return throttle_of(connection, self.provider)
+
+    def _ensure(self, connection: sqlite3.Connection) -> None:
+        """A row of this boot: what an earlier one knew of the time means nothing."""
+        boot = state.boot_id()
+        connection.execute(
+            "INSERT OR IGNORE INTO gates (provider, boot) VALUES (?, ?)", (self.provider, boot)
+        )
+        connection.execute(
+            "UPDATE gates SET boot = ?, closed_until = 0, pause_s = 0, strikes = 0, heard_at = NULL"
+            " WHERE provider = ? AND boot != ?",
+            (boot, self.provider, boot),
+        )
+
+    def _prune(self, connection: sqlite3.Connection, now: float) -> None:
+        connection.execute(
+            "DELETE FROM gate_log WHERE provider = ? AND (boot != ? OR at < ?)",
+            (self.provider, state.boot_id(), now - _KEPT_WINDOWS * self._window_s),
+        )
