@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -179,7 +180,7 @@ class MessagesServer:
         self.log: list[Logged] = []
         self.requests: list[dict[str, Any]] = []
         """The bodies of calls of the model that were answered."""
-        self.batches: dict[str, "_Batch"] = {}
+        self.batches: dict[str, _Batch] = {}
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.world = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -592,7 +593,7 @@ def _problem(request: dict[str, Any], *, counted: bool = False) -> str | None:
     messages = request.get("messages")
     if not messages or messages[0]["role"] != "user":
         return "messages: first message must use the user role"
-    for before, after in zip(messages, messages[1:], strict=False):
+    for before, after in pairwise(messages):
         if before["role"] == after["role"]:
             return "messages: roles must alternate"
     marks = json.dumps(request).count('"cache_control"')

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from cortex_git.limits.gate import Gate, TooLate
+from cortex_git.limits.gate import Gate
 from cortex_git.limits.ledger import Ledger, mark_sent
 from cortex_git.llm import CallFailed, Limits, Throttled, Usage
-
-__all__ = ["Call", "Meter", "TooLate"]
 
 
 class Meter:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cortex_git.limits.gate import TooLate
 from cortex_git.limits.ledger import Exhausted
-from cortex_git.limits.meter import Meter, TooLate
+from cortex_git.limits.meter import Meter
 from cortex_git.llm import CallFailed, Client, Dropped, Reply, Request, Throttled
 from cortex_git.runners.agent.answers import SUBMIT
 from cortex_git.runners.agent.conversation import Conversation
@@ -96,9 +97,13 @@ class Caller:
         return self.meter.left < 2 * (conversation.bound + FLOOR)
 
     def _count(self, conversation: Conversation) -> int | None:
+        """As the provider counts; None where it does not say, or must not be asked now."""
+        if not self.meter.may_ask():
+            return None
         try:
             return self.client.count(conversation.request(self.most_output))
-        except CallFailed:
+        except CallFailed as error:
+            self.meter.refused(error)
             return None
 
     def _pause(self, failures: int) -> None:

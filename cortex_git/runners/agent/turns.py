@@ -6,8 +6,8 @@ Owns when that is. Must never raise for what a model does or a provider fails wi
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cortex_git.limits.gate import TooLate
 from cortex_git.limits.ledger import Exhausted
-from cortex_git.limits.meter import TooLate
 from cortex_git.llm import Block, CallFailed, Reply
 from cortex_git.runners import OutcomeStatus
 from cortex_git.runners.agent.answers import SUBMIT, Answer, Unusable, parsed
