@@ -23,10 +23,12 @@ from cortex_git.llm import (
     Throttled,
     Usage,
 )
+from cortex_git.llm.batching import BatchStatus
 from cortex_git.llm.headers import anthropic_limits, retry_after_s
 from cortex_git.llm.keys import Key, key_for
 
 CONNECT_S = 10.0
+_TOKEN = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105 - its variable
 _CACHED = {"type": "ephemeral"}
 _BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
 """Errors of the SDK's HTTP library, by name since that library changed, that come before a byte is sent."""
@@ -43,7 +45,8 @@ class Claude:
         key = key_for("claude", settings)
         self._source = key.source
         self._sdk = anthropic.Anthropic(
-            **_credentials(key),
+            api_key=None if key.source == _TOKEN else key.value,
+            auth_token=key.value if key.source == _TOKEN else None,
             base_url=settings.base_url,
             max_retries=0,
             timeout=anthropic.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
@@ -79,6 +82,31 @@ class Claude:
         except CallFailed:
             return None
 
+    def create_batch(self, requests: Mapping[str, Request]) -> BatchStatus:
+        """See `batching.Batches`."""
+        entries: list[Any] = [
+            {"custom_id": name, "params": parameters(request)} for name, request in requests.items()
+        ]
+        with self._understood():
+            return _status(self._sdk.messages.batches.create(requests=entries))
+
+    def batch(self, name: str) -> BatchStatus:
+        with self._understood():
+            return _status(self._sdk.messages.batches.retrieve(name))
+
+    def recent_batches(self, most: int = 100) -> list[BatchStatus]:
+        with self._understood():
+            return [_status(batch) for batch in self._sdk.messages.batches.list(limit=most).data]
+
+    def batch_results(self, name: str) -> Iterator[tuple[str, Reply | CallFailed]]:
+        with self._understood():
+            for entry in self._sdk.messages.batches.results(name):
+                yield entry.custom_id, _batched(entry.result)
+
+    def cancel_batch(self, name: str) -> None:
+        with self._understood():
+            self._sdk.messages.batches.cancel(name)
+
     @contextmanager
     def _understood(self) -> Iterator[None]:
         """The SDK's errors in our words."""
@@ -109,10 +137,6 @@ class Claude:
         if error.status_code in (401, 403):
             hint = f"the key is from {self._source}: check it"
         return Rejected(said, hint, limits=limits)
-
-
-def _credentials(key: Key) -> dict[str, str]:
-    return {"auth_token": key.value} if key.source == "ANTHROPIC_AUTH_TOKEN" else {"api_key": key.value}
 
 
 def _within(error: anthropic.APIStatusError) -> CallFailed:
@@ -179,6 +203,27 @@ def to_reply(message: anthropic.types.Message, headers: Mapping[str, str]) -> Re
         limits=anthropic_limits(headers),
         request_id=headers.get("request-id", ""),
     )
+
+
+def _status(batch: anthropic.types.messages.MessageBatch) -> BatchStatus:
+    return BatchStatus(
+        batch.id,
+        ended=batch.processing_status == "ended",
+        processing=batch.request_counts.processing,
+        cancelled=batch.cancel_initiated_at is not None,
+    )
+
+
+def _batched(result: Any) -> Reply | CallFailed:
+    """One answer of a batch. Those that failed are not billed."""
+    if result.type == "succeeded":
+        return to_reply(result.message, {})
+    if result.type == "errored":
+        error = getattr(result.error, "error", None)
+        kind, said = getattr(error, "type", "an error"), getattr(error, "message", "")
+        failed = Rejected if kind == "invalid_request_error" else Broken
+        return failed(f"the provider's batch answered {kind}: {' '.join(str(said).split())[:300]}")
+    return Broken(f"the provider's batch left the call undone: {result.type}")
 
 
 def _block(block: Any) -> Block:

@@ -13,7 +13,7 @@ PROVIDERS = ("claude", "openai")
 
 
 def client(name: str, settings: HostSettings) -> Client:
-    """A client of the provider. Raises NoKey, EnvironmentProblem without its SDK, BadInput for another name."""
+    """A client of the provider. Raises NoKey, EnvironmentProblem without its SDK, BadInput otherwise."""
     found: Client
     if name == "claude":
         from cortex_git.llm.claude import Claude
