@@ -124,7 +124,7 @@ def form_of(worker_type: str) -> type[Answer]:
 
 
 def definition(form: type[Answer]) -> dict[str, Any]:
-    """The `submit` tool for answers of that form, as small as its schema can be said: it is sent each turn."""
+    """The `submit` tool for answers of that form, its schema as small as can be: each turn sends it."""
     schema = form.model_json_schema()
     parts = schema.pop("$defs", {})
     return {
@@ -135,7 +135,7 @@ def definition(form: type[Answer]) -> dict[str, Any]:
 
 
 def _small(node: Any, parts: Mapping[str, Any], *, named: bool = False) -> Any:
-    """The schema without titles, defaults, docstrings of ours, and references. `named`: keys are properties."""
+    """The schema without titles, defaults, docstrings and references. `named`: keys are properties."""
     if isinstance(node, list):
         return [_small(item, parts) for item in node]
     if not isinstance(node, dict):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cortex_git.limits.gate import TooLate
 from cortex_git.limits.ledger import Exhausted
 from cortex_git.limits.meter import Meter
-from cortex_git.llm import CallFailed, Client, Dropped, Reply, Request, Throttled
+from cortex_git.llm import CallFailed, Client, Reply, Request, Throttled
 from cortex_git.runners.agent.answers import SUBMIT
 from cortex_git.runners.agent.conversation import Conversation
 from cortex_git.runners.agent.prompts import LAST_TURN
@@ -73,16 +73,13 @@ class Caller:
                     self._pause(failures)
 
     def _call(self, request: Request, bound: int) -> Reply:
-        call = self.meter.call(bound + request.max_output, self.deadline)
-        try:
-            reply = self.client.reply(request)
-        except CallFailed as error:
-            call.failed(error)
-            raise
-        except Exception as error:
-            call.failed(Dropped(f"{type(error).__name__}: {error}"))
-            raise
-        call.settle(reply.usage, reply.limits)
+        with self.meter.call(bound + request.max_output, self.deadline) as call:
+            try:
+                reply = self.client.reply(request)
+            except CallFailed as error:
+                call.failed(error)
+                raise
+            call.settle(reply.usage, reply.limits)
         return reply
 
     def _is_last(self, conversation: Conversation) -> bool:
@@ -97,7 +94,7 @@ class Caller:
         return self.meter.left < 2 * (conversation.bound + FLOOR)
 
     def _count(self, conversation: Conversation) -> int | None:
-        """As the provider counts; None where it does not say, or must not be asked now."""
+        """None where the gate lets nothing out now, or the provider does not say."""
         if not self.meter.may_ask():
             return None
         try:

@@ -1,18 +1,19 @@
-"""What an agent is given beside its task: a scanner's findings, a branch's diff, what an earlier attempt left.
+"""What an agent is given beside its task: a scanner's findings, a branch's diff, an earlier attempt's work.
 
 Owns how that is found and shortened. Everything it returns is data, to be marked as such.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import CortexError
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.runners import RunContext
+from cortex_git.runners.agent.checkout import Checkout
 from cortex_git.runners.agent.prompts import CONTINUED, cut, earlier_work
+from cortex_git.runners.agent.record import Record
 
 Material = tuple[str, str]
 """What it is, and its text."""
@@ -25,21 +26,25 @@ _KEYS = ("id", "severity", "ecosystem", "package", "version", "fixed", "lockfile
 _ORDER = {name: rank for rank, name in enumerate(("critical", "high", "medium", "low", "unknown"))}
 
 
-def material_for(
-    task: Mapping[str, Any], context: RunContext, folder: Path | None, base: str | None
-) -> list[Material]:
-    """Everything there is for this task; `folder` is its checkout and `base` the commit it began at.
+NO_REPOSITORY = "There is no repository with this task: answer from what stands here"
 
-    Raises CortexError where a triage has nothing to triage and cannot scan.
-    """
-    found: list[Material] = []
-    if task.get("type") == "scan-worker":
-        found.append(_triage(task, context))
-    if task.get("type") == "pr-worker" and folder is not None:
-        found += _diff(folder, base)
-    if earlier := earlier_work(context.earlier):
-        found.append((CONTINUED, earlier))
-    return found
+
+def continued(earlier: Mapping[str, Any]) -> list[Material]:
+    """What the attempt that this one continues had done."""
+    text = earlier_work(earlier)
+    return [(CONTINUED, text)] if text else []
+
+
+def triage(task: Mapping[str, Any], context: RunContext, record: Record) -> Material:
+    """The findings to triage. They are part of the attempt's output, too, so that another can go on."""
+    findings = sorted(findings_of(task, context), key=lambda one: _ORDER.get(str(one.get("severity")), 9))
+    record.so_far["findings"] = [dict(one) for one in findings]
+    lines = [
+        json.dumps({key: one[key] for key in _KEYS if one.get(key) not in (None, "", [])}, ensure_ascii=False)
+        for one in findings[:MOST_FINDINGS]
+    ]
+    left_out = f", the worst {MOST_FINDINGS}" if len(findings) > MOST_FINDINGS else ""
+    return f"The scanner's {len(findings)} findings{left_out}", "\n".join(lines)
 
 
 def findings_of(task: Mapping[str, Any], context: RunContext) -> Sequence[Mapping[str, Any]]:
@@ -66,19 +71,10 @@ def findings_of(task: Mapping[str, Any], context: RunContext) -> Sequence[Mappin
     return [one for one in row["findings"] if isinstance(one, Mapping)]
 
 
-def _triage(task: Mapping[str, Any], context: RunContext) -> Material:
-    findings = sorted(findings_of(task, context), key=lambda one: _ORDER.get(str(one.get("severity")), 9))
-    lines = [
-        json.dumps({key: one[key] for key in _KEYS if one.get(key) not in (None, "", [])}, ensure_ascii=False)
-        for one in findings[:MOST_FINDINGS]
-    ]
-    left_out = f", the worst {MOST_FINDINGS}" if len(findings) > MOST_FINDINGS else ""
-    return f"The scanner's {len(findings)} findings{left_out}", "\n".join(lines)
-
-
-def _diff(folder: Path, base: str | None) -> list[Material]:
+def diff_of(checkout: Checkout) -> list[Material]:
     """The commits and the diff of the branch that is checked out, against where it left its base."""
-    git = Git(folder)
+    git = Git(checkout.folder)
+    base = checkout.base
     plain = ("--no-ext-diff", "--no-textconv", "--no-color")
     try:
         start = git.text("merge-base", base or "origin/HEAD", "HEAD")

@@ -59,7 +59,7 @@ class Marks:
         return f"<data-{self.number}>"
 
     def data(self, text: str) -> str:
-        """`text` as data. Should it hold our number, as a file that a model wrote might, that is taken out."""
+        """`text` as data. Our number, which a file that a model wrote may hold, is taken out."""
         return f"{self.opening}\n{text.replace(self.number, '…')}\n</data-{self.number}>"
 
 
@@ -75,11 +75,11 @@ def first_message(
     title = _CONTROL.sub(" ", str(task.get("title") or task.get("task"))).strip()
     lines = [
         f"Task: {title.replace(marks.number, '…')}",
-        f"You have {tokens:,} tokens and {minutes:.0f} minutes for all of it. Data stands between {marks.opening}"
-        f" and its end.",
+        f"You have {tokens:,} tokens and {minutes:.0f} minutes for all of it."
+        f" Data stands between {marks.opening} and its end.",
     ]
     for what, text in [*_details(task), *material]:
-        lines += [f"{what}:", marks.data(cut(text, MOST_CONTEXT))]
+        lines += [f"{what}:", marks.data(cut(text, MOST_CONTEXT))] if text else [f"{what}."]
     return "\n".join(lines)
 
 

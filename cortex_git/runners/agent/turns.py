@@ -1,4 +1,4 @@
-"""The turns of an attempt: what the model says, the tools it uses, until it hands in its result or has to end.
+"""The turns of an attempt: a model talks and uses tools until it hands in its result, or has to end.
 
 Owns when that is. Must never raise for what a model does or a provider fails with: each is an ending.
 """
