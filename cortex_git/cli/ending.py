@@ -25,5 +25,8 @@ def end_batch(ended: Ended, *, failed: bool) -> None:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report.problem is not None or report.waiting:
         raise typer.Exit(ExitCode.ENVIRONMENT)
+    if report.limit is not None:
+        note(str(report.limit))
+        raise typer.Exit(ExitCode.LIMIT)
     if failed:
         raise typer.Exit(ExitCode.FINDINGS)

@@ -124,13 +124,14 @@ def _show(answer: dict[str, Any], how: str, output: Format) -> None:
                 "host": about["host"], "attempt": about["attempt"], "status": answer["status"],
                 "spawn": how, "spawn_ms": spawn_ms, "claim_ms": claim_ms,
                 "duration_s": result.get("duration_s"), "error": result.get("error"),
+                "tokens_used": result.get("tokens_used"),
                 "output": result.get("output"),
             }
         )  # fmt: skip
         return
     print_line(f"{about['worker']} {answer['status']} {answer['task']} (attempt {about['attempt']})")
     if not result:
-        print_line("The attempt failed; the task was released to be tried again")
+        print_line("The task is open, and can be tried again")
         return
     claimed = "" if claim_ms is None else f"; claim: {claim_ms:.1f} ms"
     ran = f"run: {result['duration_s']:.3f} s"
@@ -152,5 +153,7 @@ def _end_warm(answer: dict[str, Any]) -> None:
         raise typer.Exit(ExitCode.ENVIRONMENT)
     elif answer["result"] is None:
         note(state)
+        if answer.get("limit"):
+            raise typer.Exit(ExitCode.LIMIT)
     if answer["status"] != "completed":
         raise typer.Exit(ExitCode.FINDINGS)

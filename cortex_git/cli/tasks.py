@@ -160,6 +160,17 @@ def cancel(
 @app.command()
 def retry(
     tasks: TasksArgument,
+    continues: Annotated[
+        bool, typer.Option("--continue", help="Go on from the work so far, instead of from the start.")
+    ] = False,
+    budget: Annotated[
+        int | None,
+        typer.Option("--budget", "-b", min=0, help="Tokens an attempt may use (default: as before)."),
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option("--deadline", "-d", help="Minutes an attempt may take (default: as before)."),
+    ] = None,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
     dry_run: DryRunOption = False,
@@ -168,14 +179,15 @@ def retry(
     from cortex_git.cli.output import announce
     from cortex_git.models import Task
     from cortex_git.services import open_coordination
-    from cortex_git.services.reopening import retry_tasks, to_retry
+    from cortex_git.services.reopening import Again, retry_tasks, to_retry
 
+    how = Again(continues, budget, deadline)
     coordination = open_coordination(repository)
     names = to_retry(coordination, tasks)
     if dry_run:
         announce(f"add a new task for each of {', '.join(names)}", as_json=output is Format.JSON)
         return
-    found = retry_tasks(coordination, names)
+    found = retry_tasks(coordination, names, how)
     rows = [
         {"task": name, "retry": new.task, "batch": new.batch, "error": None}
         if isinstance(new, Task)

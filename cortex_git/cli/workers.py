@@ -99,11 +99,14 @@ def _show_run(report: "BatchReport", queue: int, output: Format, *, cold: bool) 
                 "failed": failed, "published": report.published, "fenced": report.fenced,
                 "waiting": report.waiting, "pushes": report.pushes, "wall_s": round(report.wall_s, 3),
                 "spawn": "cold" if cold else "warm", "spawn_ms_avg": round(spawn_ms, 3),
+                "tokens_used": report.tokens_used, "budget": str(report.limit) if report.limit else None,
             }
         )  # fmt: skip
         return failed
     print_line(f"Tasks: {done}, completed: {done - failed}, failed: {failed}, workers: {report.workers_used}")
     print_line(f"Published: {report.published} in {report.pushes} pushes, waiting: {report.waiting}")
+    if report.metered:
+        print_line(f"Tokens used: {report.tokens_used:,}")
     print_line(f"Real time: {report.wall_s:.2f} s, worker spawn overhead: {spawn_ms:.1f} ms avg")
     return failed
 

@@ -122,11 +122,17 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def metered(name: str) -> bool:
-    """Whether an attempt by this runner may spend tokens, and needs them promised first."""
+    """Whether an attempt by this runner may spend tokens, and needs them promised first.
+
+    One of another package that cannot be loaded spends none: its attempts fail.
+    """
     own = split_name(name)[0]
     if own in RUNNERS:
         return own in METERED
-    return bool(getattr(load_runner(own), "metered", False))
+    try:
+        return bool(getattr(load_runner(own), "metered", False))
+    except Exception:
+        return False
 
 
 def ready(name: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result, Task
-from cortex_git.runners import load_runner
+from cortex_git.runners import ready
 from cortex_git.services.batches import worker_name
 from cortex_git.services.spawning import Overrides, described_task, known_task, runner_for
 from cortex_git.state import monotonic
@@ -20,7 +20,7 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
-from cortex_git.workers.attempts import Order, Settled
+from cortex_git.workers.attempts import NO_TOKENS, Order, Settled
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.door import Note
 
@@ -161,7 +161,8 @@ class Requests:
         if result is None:
             known = index.task_of(self._coordination.repository, task)
             about = {"batch": known.batch, "worker": None, "host": None, "attempt": 0}
-            return {"task": task, "status": "released", "reason": state, "claim": about, "result": None}
+            return {"task": task, "status": "released", "reason": state, "claim": about, "result": None,
+                    "limit": state.startswith(NO_TOKENS)}  # fmt: skip
         return {
             "task": task,
             "status": result.status,
@@ -189,7 +190,7 @@ class _Asked:
             raise BadInput("a task id is text", "see docs/pool.md")
         self.overrides = Overrides(request.get("runner"), request.get("budget"), request.get("deadline"))
         self.new = self._described(coordination, request)
-        load_runner(runner_for(coordination, self.new, self.task, self.kind, self.overrides))
+        ready(runner_for(coordination, self.new, self.task, self.kind, self.overrides))
 
     def _described(self, coordination: Coordination, request: dict[str, Any]) -> Task | None:
         """The task to add first; None where it is known."""

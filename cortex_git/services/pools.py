@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from signal import SIGTERM
 from typing import Any
 
-from cortex_git.config import Bounds, PoolSettings
-from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.config import Bounds, PoolSettings, load_host_settings
+from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.flocks import try_lock
 from cortex_git.locating import LOCK
 from cortex_git.models import Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import names as runner_names
-from cortex_git.runners import runner_name
+from cortex_git.runners import ready, runner_name
 from cortex_git.services.alerts import Alarm
 from cortex_git.services.batches import Ended, draining, finish, worker_name
 from cortex_git.services.metrics import serve_metrics
@@ -107,12 +107,14 @@ def keep_pool(
 ) -> Ended:
     """Keep a pool until it is stopped; `ready` is called when it can be asked for something.
 
-    Raises EnvironmentProblem where this clone has one already.
+    Raises EnvironmentProblem where this clone has one already, or the runner of the one worker type that it
+    is for cannot work here.
     """
     private = coordination.repository.private
     with _only_one(coordination):
         coordination.flush()  # what an earlier command left is not to be run again
-        spawner = WarmSpawner(runner_names())
+        _check_ready(plan)
+        spawner = WarmSpawner([name for name in runner_names() if _can_work(name)])
         grace_s = coordination.repository.settings.pool.grace_s
         with running(Pool(spawner, 0, worker_name("pool"), grace_s, private / FOLDER)) as pool:
             run = BatchRun(
@@ -136,6 +138,21 @@ def keep_pool(
                 run.orders.close()
                 door.close()
         return Ended(report, () if report.killed else tuple(finish(coordination)))
+
+
+def _check_ready(plan: PoolPlan) -> None:
+    """Raises what keeps the pool's only runner from work; one for every type leaves those tasks to fail."""
+    if plan.scope.type is not None:
+        ready(runner_name("", plan.scope.type, host=load_host_settings()))
+
+
+def _can_work(name: str) -> bool:
+    """Whether its imports are worth having in every worker: not without a key, or an optional package."""
+    try:
+        ready(name)
+    except (CortexError, ImportError):
+        return False
+    return True
 
 
 def _metrics(plan: PoolPlan, run: BatchRun) -> AbstractContextManager[object]:
@@ -173,7 +190,7 @@ class _Options:
         self._chosen: dict[bool, tuple[float, Mapping[str, Any]]] = {}
 
     def of(self, task: Task) -> Mapping[str, Any]:
-        if runner_name(task.runner, task.type) != "scan":
+        if runner_name(task.runner, task.type, task.priority, load_host_settings()) != "scan":
             return {}
         batch = index.find_batch(self._coordination.repository.state, task.batch)
         sample = bool(batch is not None and batch.options.get("sample"))

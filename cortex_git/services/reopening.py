@@ -18,6 +18,7 @@ from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
 _NAME_LENGTH = 100
+_CONTINUABLE = ("budget_exhausted", "timed_out", "failed")
 _BATCHES = ("tasks", "retries")
 """Where a task of a sealed batch is done again: the first of these that is open for more."""
 
@@ -39,10 +40,11 @@ def cancel_tasks(coordination: Coordination, tasks: Sequence[str]) -> dict[str, 
     return coordination.cancel(tasks)
 
 
-def retry_task(coordination: Coordination, task: str) -> Task:
+def retry_task(coordination: Coordination, task: str, how: "Again | None" = None) -> Task:
     """The task that does again what `task` did not complete: a new one, or one that is open already.
 
-    Raises BadInput where there is no such task, it or its retry completed, or it is not finished.
+    Raises BadInput where there is no such task, it or its retry completed, it is not finished, or it was
+    cancelled and is to be continued.
     """
     coordination.flush()  # what waits here may be its result, or its retry
     coordination.pull()
@@ -50,28 +52,55 @@ def retry_task(coordination: Coordination, task: str) -> Task:
     newest = lineage.newest
     if newest.task != task and not coordination.is_finished(newest.task):
         return newest
-    _check_failed(coordination, newest, task)
+    how = how or Again()
+    _check_failed(coordination, newest, task, continues=how.continues)
     again = newest.model_copy(
         update={
             "task": lineage.next_id,
             "batch": _open_batch(coordination, newest.batch),
             "created_at": now(),
             "retry_of": newest.task,
+            **how.changes,
         }
     )
     coordination.add_tasks([again])
     return index.task_of(coordination.repository, again.task)
 
 
-def retry_tasks(coordination: Coordination, tasks: Sequence[str]) -> dict[str, Task | CortexError]:
+def retry_tasks(
+    coordination: Coordination, tasks: Sequence[str], how: "Again | None" = None
+) -> dict[str, Task | CortexError]:
     """`retry_task` for each of them: the new task, or why there is none."""
     found: dict[str, Task | CortexError] = {}
     for task in tasks:
         try:
-            found[task] = retry_task(coordination, task)
+            found[task] = retry_task(coordination, task, how)
         except CortexError as error:
             found[task] = error
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a task is done again."""
+
+    continues: bool = False
+    """From what the old attempt had done."""
+    budget: int | None = None
+    """Tokens; None: as before."""
+    deadline: float | None = None
+    """Minutes; None: as before."""
+
+    def __post_init__(self) -> None:
+        """Raises BadInput."""
+        if self.deadline is not None and not 0 < self.deadline < float("inf"):
+            raise BadInput(f"a deadline of {self.deadline!r} minutes", "give a number above 0")
+
+    @property
+    def changes(self) -> dict[str, bool | int | float]:
+        """What it changes in the task."""
+        given = {"budget": self.budget, "deadline": self.deadline}
+        return {"continues": self.continues} | {k: v for k, v in given.items() if v is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +151,7 @@ def _retry_id(base: str, number: int) -> str:
     return base + ending
 
 
-def _check_failed(coordination: Coordination, newest: Task, asked: str) -> None:
+def _check_failed(coordination: Coordination, newest: Task, asked: str, *, continues: bool) -> None:
     which = f"task {asked!r}" if newest.task == asked else f"task {newest.task!r}, the retry of {asked!r},"
     if not coordination.is_finished(newest.task):
         raise BadInput(f"{which} is not finished", "to end it first, run `cortex-git task cancel`")
@@ -131,6 +160,8 @@ def _check_failed(coordination: Coordination, newest: Task, asked: str) -> None:
         raise BadInput(f"{which} has a result that cannot be read", "see `cortex-git results show`")
     if results[0].status == "completed":
         raise BadInput(f"{which} is completed", "add a new task with `cortex-git task add`")
+    if continues and results[0].status not in _CONTINUABLE:
+        raise BadInput(f"{which} is {results[0].status}", "retry it without --continue")
 
 
 def _open_batch(coordination: Coordination, own: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cortex_git.config import Bounds
+from cortex_git.config import Bounds, load_host_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
-from cortex_git.runners import load_runner, runner_name
+from cortex_git.runners import ready, runner_name, split_name
 from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
@@ -67,7 +67,7 @@ def spawn_one(
     """
     name = worker_name(worker_type)(1)
     runner = runner_for(coordination, new, task, worker_type, overrides)
-    load_runner(runner)
+    ready(runner)
     runners = [runner]
     with open_pool(coordination, runners, 1, worker_type, cold=True) as pool:
         if new is not None:
@@ -100,11 +100,11 @@ def runner_for(
     if overrides.runner:
         return overrides.runner
     if new is None and task is None:
-        return runner_name("", worker_type)
+        return runner_name("", worker_type, host=load_host_settings())
     found = new or index.task_of(coordination.repository, task or "")
     if found.is_merge:
         raise BadInput(f"{found.task!r} is the last task of its batch", "it is run when the others are done")
-    name = runner_name(found.runner, found.type)
+    name = runner_name(found.runner, found.type, found.priority, load_host_settings())
     if name == "scan" and new is not None and new.repo is None:
         raise BadInput(f"no task {new.task!r}, and a new one has nothing to scan", "give --repo or --runner")
     return name
@@ -126,14 +126,15 @@ def spawn_many(
     """Run every open task in scope on `count` workers, then on as many as `policy` answers as it goes on.
 
     Those are at most `most`, by default the pool's own maximum. Raises BadInput where a task has no runner
-    here.
+    here, EnvironmentProblem where one cannot work here.
     """
     tasks = listed(coordination.repository, replace(scope, merges=False))
     runners = runners_for(tasks, runner)
     if not runners:
         raise BadInput("no task is in scope", "see `cortex-git task list`")
-    for name in runners:
-        load_runner(name)
+    needed = index.with_result(coordination.repository, [task.task for task in tasks])
+    for name in runners_for([task for task in tasks if task.task not in needed], runner):
+        ready(name)
     kind = scope.type or tasks[0].type
     coordination.flush()  # what an earlier command left is not to be run again
     with open_pool(coordination, runners, min(count, len(tasks)), kind, cold=cold) as pool:
@@ -159,7 +160,8 @@ def spawn_many(
 
 def runners_for(tasks: Iterable[Task], runner: str | None) -> list[str]:
     """The runners that carry out the tasks, or `runner` in the place of them all."""
-    return sorted({runner_name(runner or task.runner, task.type) for task in tasks})
+    host = load_host_settings()
+    return sorted({runner_name(runner or task.runner, task.type, task.priority, host) for task in tasks})
 
 
 def _as_it_goes(policy: Policy, scope: Scope, name: Callable[[int], str], most: int) -> Sequence[LanePlan]:
@@ -210,6 +212,9 @@ def described_task(request: dict[str, Any]) -> Task:
     """The new task that a `spawn-worker` command line describes. Raises BadInput."""
     keys = ("master", "repo", "budget", "deadline", "priority", "scope", "runner")
     values = {key: request.get(key) for key in keys}
+    values["runner"] = (
+        split_name(values["runner"])[0] if values["runner"] else None
+    )  # the rest is this host's
     kind, task = request.get("type"), request.get("task_id")
     context = parse_context(request.get("context"))
     return make_task(

@@ -9,19 +9,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import BadInput, CortexError, LimitReached
 from cortex_git.models import Result, ResultStatus, Task
-from cortex_git.runners import runner_name
+from cortex_git.runners import split_name
 from cortex_git.state import monotonic
+from cortex_git.store import index
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
+from cortex_git.workers.allowances import Allowances
+from cortex_git.workers.continuing import earlier_output
 from cortex_git.workers.events import Event
 from cortex_git.workers.messages import Assignment, to_result
 from cortex_git.workers.pool import Finished
 
+NO_TOKENS = "no tokens: "
+"""Begins the reason why a task that somebody follows was not run, where the budget is why."""
 _LATELY = 50
 """Attempts whose mean time stands for what a task takes now."""
 
@@ -57,6 +62,7 @@ class BatchReport:
     failed: int = 0
     """Results with another status than `completed`."""
     tokens_used: int = 0
+    """By every attempt, also those that led to no result."""
     real_s: float = 0.0
     """From the start to the last acknowledged result, the summary's own not counted."""
     wall_s: float = 0.0
@@ -72,6 +78,10 @@ class BatchReport:
     interrupted: bool = False
     killed: bool = False
     """Interrupted twice: what ran was ended, and nothing more is to be waited for."""
+    metered: bool = False
+    """Whether any attempt could spend tokens."""
+    limit: LimitReached | None = None
+    """Why tasks were left open for want of tokens."""
     problem: CortexError | None = None
     """What kept results from being published."""
 
@@ -107,7 +117,7 @@ class Attempts:
         notify: Callable[[], None],
         *,
         options: Callable[[Task], Mapping[str, Any]],
-        runner: str | None,
+        allowances: Allowances,
         keep: int | None = None,
     ) -> None:
         """`notify` is called when something waits in the outbox; only the last `keep` results are kept."""
@@ -115,7 +125,7 @@ class Attempts:
         self._watcher = watcher
         self._notify = notify
         self._options = options
-        self._runner = runner
+        self._allowances = allowances
         self._keep = keep
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
@@ -189,7 +199,7 @@ class Attempts:
             dispatched = order.requested + order.claim_s
         return Assignment(
             task=task.model_dump(mode="json", by_alias=True) | {"master": task.responsible},
-            runner=runner_name(self._runner or task.runner, task.type),
+            runner=self._runner_of(task),
             worker=worker,
             host=self._coordination.repository.host,
             nonce=claim.record.nonce,
@@ -200,9 +210,18 @@ class Attempts:
             repository=str(self._coordination.repository.folder),
             dispatched=dispatched,
             deadline_s=(task.deadline or limits.minutes) * 60,
-            budget=limits.tokens if task.budget is None else task.budget,
+            budget=self._allowances.tokens_of(task),
             options=self._options(task),
+            earlier=earlier_output(self._coordination.repository, task) if task.continues else {},
         )
+
+    def _runner_of(self, task: Task) -> str:
+        """Its runner here; what a runner is given (`replay=FILE`) may only come from this host."""
+        name = self._allowances.runner_of(task)
+        own = index.find_task(self._coordination.repository.state, task.task) if split_name(name)[1] else None
+        if own is not None and own.runner == name:
+            raise BadInput(f"a task cannot say {name!r}", "give that with --runner")
+        return name
 
     def started(self, claim: Claim, worker: str) -> None:
         self._running[claim.record.nonce] = claim
@@ -212,16 +231,19 @@ class Attempts:
     def finished(self, event: Finished) -> Outcome | None:
         """The result a worker reported; None where the attempt failed and was released to be tried again."""
         claim = self._running.pop(event.report.nonce)
+        spent = self._allowances.close(event.report.nonce)
         self.last_report = time.monotonic()
         self._lately.append(event.report.duration_s)
         if event.report.retry and claim.record.attempt < claim.task.max_attempts:
+            self.report.tokens_used += spent
             self.put_off(claim, f"attempt {claim.record.attempt} failed: {event.report.error}")
             return None
+        report = replace(event.report, tokens_used=max(event.report.tokens_used, spent))
         try:
-            return claim, to_result(event.assignment, event.report), {}
+            return claim, to_result(event.assignment, report), {}
         except ValueError as error:  # a runner of another package may answer anything
             first = str(error).replace("\n", " ")[:200]
-            self.give_up(claim, f"its runner's answer is no result: {first}")
+            self.give_up(claim, f"its runner's answer is no result: {first}", spent=spent)
             return None
 
     def put_off(self, claim: Claim, reason: str) -> None:
@@ -232,9 +254,14 @@ class Attempts:
         self._coordination.claims.release([claim], retry_after_s=pause)
         self.let_go(claim.task.task, reason)
 
-    def orphaned(self, nonce: str) -> Claim:
-        """The claim of an attempt whose worker died."""
-        return self._running.pop(nonce)
+    def orphaned(self, nonce: str) -> tuple[Claim, int]:
+        """The claim of an attempt whose worker died, and the tokens that it had spent."""
+        return self._running.pop(nonce), self._allowances.close(nonce)
+
+    def refuse(self, claim: Claim) -> None:
+        """Give a claim back, as if never taken: there are no tokens for the task."""
+        self._coordination.claims.release([claim])
+        self.let_go(claim.task.task, f"{NO_TOKENS}{self._allowances.limit}")
 
     def take_over_orphans(self) -> list[Claim]:
         """The next epoch of claims whose worker died, for another worker; those lost are dropped.
@@ -255,10 +282,10 @@ class Attempts:
                     self.let_go(claim.task.task, "somebody else has it now")
         return taken
 
-    def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed") -> None:
-        """End a task without (another) attempt."""
+    def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed", *, spent: int = 0) -> None:
+        """End a task without (another) attempt; `spent` are the tokens of the one that was not finished."""
         host = self._coordination.repository.host
-        result = claim.ended(status, error).model_copy(update={"host": host})
+        result = claim.ended(status, error).model_copy(update={"host": host, "tokens_used": spent})
         self.enter([(claim, result, {})])
 
     def enter(self, outcomes: list[Outcome]) -> None:

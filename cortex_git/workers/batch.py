@@ -19,6 +19,7 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
 from cortex_git.workers import events
+from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.attempts import Attempts, BatchReport, Outcome, Watcher
 from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
@@ -80,6 +81,7 @@ class BatchRun:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         self._given = GivenClaims(coordination, given or ())
+        self._allowances = Allowances(coordination, self._scope, self._wake, runner=runner, kept=kept)
         if given is None:
             self._lanes = [self._lane(plan) for plan in plans or (LanePlan(self._scope),)]
         else:
@@ -89,9 +91,16 @@ class BatchRun:
         told = options if callable(options) else lambda _task: options or {}
         keep = _KEPT if kept else None
         self._attempts = Attempts(
-            coordination, watcher, self._notify_committer, options=told, runner=runner, keep=keep
+            coordination,
+            watcher,
+            self._notify_committer,
+            options=told,
+            allowances=self._allowances,
+            keep=keep,
         )
-        self._staffing = Staffing(coordination, pool, self._lanes, self._attempts, watcher.event, alerts=kept)
+        self._staffing = Staffing(
+            coordination, pool, self._lanes, self._attempts, self._allowances, watcher.event, alerts=kept
+        )
         self._heart = Heart(coordination.repository, lambda: len(pool.slots))
         self._views = Views(coordination, Frame(owner, strategy, tuple(self._lanes), pool, self._attempts))
         self.orders = Orders(coordination, self._attempts, self._given, self._lanes, pool, self._wake)
@@ -113,7 +122,10 @@ class BatchRun:
         slots = [slot for slot in self._pool.slots if slot.kind == plan.kind]
         name = (plan.name or self._pool.name)(1)
         look_s = settings.look_s if self._kept else None
-        claims = Claimer(self._coordination, plan.scope, max(len(slots), 1), name, self._wake, look_s)
+        claims = Claimer(
+            self._coordination, plan.scope, max(len(slots), 1), name, self._wake, look_s,
+            self._allowances.refused,
+        )  # fmt: skip
         return Lane(plan, claims, sizer)
 
     @property
@@ -157,6 +169,7 @@ class BatchRun:
         for source in self._sources:
             source.start()
         self._heart.start()
+        self._allowances.start()
         try:
             while not self._over():
                 self._step()
@@ -196,7 +209,7 @@ class BatchRun:
         if self._kept or self._given.waiting():
             return False
         looked = all(source.looked for source in self._sources)
-        return looked and not any(self._coordination.open_count(lane.plan.scope) for lane in self._lanes)
+        return looked and not any(self._allowances.left_over(lane.plan.scope) > 0 for lane in self._lanes)
 
     @property
     def _problem(self) -> CortexError | None:
@@ -260,9 +273,14 @@ class BatchRun:
         if due:
             self._staff_at = time.monotonic() + _STAFF_S
             self._staffing.tick(draining=self._draining)
+            if (news := self._allowances.tick()) is not None:
+                self._watcher.event(news)
         elif not self._views.wanted:
             return
-        self._views.take(draining=self._draining, alert=self._staffing.alert, problem=self._problem)
+        self._views.take(
+            draining=self._draining, alert=self._staffing.alert, problem=self._problem,
+            reasons=self._allowances.reasons,
+        )  # fmt: skip
 
     def _released(self, event: Finished) -> None:
         self._pool.recorded(event.slot, event.report.nonce)
@@ -300,7 +318,10 @@ class BatchRun:
 
     def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
         """Which claim each idle worker starts: those that were given first, then its lane's."""
+        held_back = self._allowances.held_back()
         for held in self._given.waiting():
+            if held.claim.task.task in held_back:
+                continue
             kind = self.orders.kind_for(held.claim.task.type)
             idle = [slot for slot in self._pool.idle() if slot.kind == kind]
             if idle:
@@ -308,7 +329,7 @@ class BatchRun:
             elif self._kept:
                 self.orders.make_room(kind, self._staffing)
         for lane in self._lanes:
-            for slot, task in lane.starts(self._pool, self._strategy):
+            for slot, task in lane.starts(self._pool, self._strategy, held_back):
                 yield lane.claims, slot, task
 
     def _start(self, source: ClaimSource, slot: Slot, claim: Claim) -> None:
@@ -317,7 +338,12 @@ class BatchRun:
         except CortexError as error:
             self._attempts.give_up(claim, str(error))
             return
-        if not self._pool.assign(slot, assignment):
+        answer = self._allowances.ask(claim, assignment)
+        if answer == "exhausted":
+            self._attempts.refuse(claim)
+            return
+        if answer == "wait" or not self._pool.assign(slot, assignment):
+            self._allowances.close(claim.record.nonce)
             source.put_back(claim)
             return
         self._attempts.started(claim, slot.name)
@@ -327,16 +353,18 @@ class BatchRun:
     def _on_died(self, event: Died) -> None:
         how = "was ended for its time" if event.out_of_time else f"died (status {event.status})"
         if event.assignment is not None:
-            claim = self._attempts.orphaned(event.assignment.nonce)
+            claim, spent = self._attempts.orphaned(event.assignment.nonce)
             self._watcher.event(events.worker_died(event.slot.name, claim.task.task, how))
             if event.out_of_time:
                 reason = "took longer than its time, and did not end when asked"
-                self._attempts.give_up(claim, reason, "timed_out")
+                self._attempts.give_up(claim, reason, "timed_out", spent=spent)
+                spent = 0
             elif self._draining:
                 self._coordination.claims.release([claim])
                 self._attempts.let_go(claim.task.task, "its worker died while the pool was draining")
             else:
                 self._attempts.orphans.append(claim)
+            self.report.tokens_used += spent
         else:
             self._watcher.event(events.worker_died(event.slot.name, None, how))
         if event.slot.leaving == FEWER:
@@ -348,17 +376,20 @@ class BatchRun:
         if self._killing:
             self._pool.kill()
             self._coordination.claims.release(self._attempts.running)
+        self._allowances.close_all()
         try:
             self._heart.stop()
             for source in self._sources:
                 source.stop()
             self._committer.stop()
+            self._allowances.stop()
         except CortexError as error:
             self.report.problem = error
         self.orders.close()
         self._views.close()
         report = self.report
         report.pushes = self._committer.pushes
+        report.metered, report.limit = self._allowances.metered, self._allowances.limit
         report.waiting = self._attempts.unpublished
         report.workers_used = len(self._used)
         if self._first_dispatch is not None:

@@ -59,6 +59,8 @@ class Budgeting:
         self._standing = Standing("ok", TOTAL, 0, 0)
         self.live_hosts = 1
         """Hosts that gave a sign of life lately, this one among them."""
+        self.lacking = TOTAL
+        """The account that the last task that got no tokens lacked the most."""
         self.reason: str | None = None
         """Why the last task that got no tokens got none."""
         self.problem: CortexError | None = None
@@ -160,6 +162,7 @@ class Budgeting:
 
     def _why(self, lacking: Mapping[str, int], limits: Mapping[str, int], tokens: int) -> str:
         account, left = min(lacking.items(), key=lambda item: item[1])
+        self.lacking = account
         text = f"{tokens:,} tokens are needed and {left:,} of the {limits[account]:,} of {account} are left"
         unspent = {
             host: held.get(account, 0) - self._document.reported.get(host, {}).get(account, 0)

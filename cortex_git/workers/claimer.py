@@ -6,7 +6,7 @@ Owns the claims that are held but not started. It gives them back when the work 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
@@ -89,7 +89,8 @@ class GivenClaims:
 class Claimer:
     """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones.
 
-    `look_s` is how often the remote is looked at for new tasks, where a batch knows all of its own.
+    `look_s` is how often the remote is looked at for new tasks, where a batch knows all of its own. Tasks
+    in `skip` are not claimed.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class Claimer:
         name: str,
         wake: Callable[[], None],
         look_s: float | None = None,
+        skip: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._coordination = coordination
         self._scope = scope
         self._size = size
         self._name = name
+        self._skip = skip
         self._wake = wake
         self._idle_s = _MOST_PAUSE_S if look_s is None else look_s
         self._look_s = _LOOK_S if look_s is None else look_s
@@ -270,7 +273,8 @@ class Claimer:
             view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
             busy = self._coordination.claims.unavailable(view)
             self.elsewhere = self._coordination.claimed_elsewhere(view, busy, self._scope)
-            claims = self._coordination.claim(self._scope, wanted, self._worker, view, busy) if wanted else []
+            skip = [*busy, *self._skip()]
+            claims = self._coordination.claim(self._scope, wanted, self._worker, view, skip) if wanted else []
             self.looked, self.problem = True, None
         except PASSING as error:
             self.problem = problem_of(error)

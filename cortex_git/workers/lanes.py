@@ -5,7 +5,7 @@ its own; all others share one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from cortex_git.config import Bounds
@@ -55,9 +55,15 @@ class Lane:
     def slots(self, pool: Pool) -> list[Slot]:
         return [slot for slot in pool.slots if slot.kind == self.plan.kind]
 
-    def starts(self, pool: Pool, strategy: StrategyName) -> list[tuple[Slot, str]]:
-        """Which idle worker is to start which task now; the others get a hint of what comes next."""
-        waiting = {held.claim.task.task: held for held in self.claims.waiting()}
+    def starts(
+        self, pool: Pool, strategy: StrategyName, held_back: Collection[str] = ()
+    ) -> list[tuple[Slot, str]]:
+        """Which idle worker is to start which task now; the others get a hint of what comes next.
+
+        Those that are held back wait for something else than a worker.
+        """
+        every = {held.claim.task.task: held for held in self.claims.waiting()}
+        waiting = {task: held for task, held in every.items() if task not in held_back}
         slots = {slot.name: slot for slot in self.slots(pool) if slot.ready and not slot.leaving}
         if not waiting or not any(slot.assignment is None for slot in slots.values()):
             return []

@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cortex_git.config import PoolSettings
+from cortex_git.runners import metered
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers import events
+from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.attempts import Attempts
 from cortex_git.workers.events import Event
 from cortex_git.workers.lanes import Lane
@@ -33,6 +35,7 @@ class Staffing:
         pool: Pool,
         lanes: Sequence[Lane],
         attempts: Attempts,
+        allowances: Allowances,
         tell: Callable[[Event], None],
         *,
         alerts: bool,
@@ -42,6 +45,7 @@ class Staffing:
         self._pool = pool
         self._lanes = lanes
         self._attempts = attempts
+        self._allowances = allowances
         self._tell = tell
         self._settings: PoolSettings = coordination.repository.settings.pool
         self._memory = Memory(self._settings.sample_s)
@@ -81,6 +85,7 @@ class Staffing:
         known = self._coordination.known_count(lane.plan.scope)
         if lane.finished_before is None and lane.claims.looked:
             lane.finished_before = known - lane.queue
+        allowed = self._allowances if self._is_metered(lane, slots) else None
         return Demand(
             queue=lane.queue,
             live=len(slots),
@@ -89,6 +94,19 @@ class Staffing:
             task_s=self._attempts.task_s,
             free_mib=free_mib(),
             rss_mib=sum(measured) / len(measured) if measured else None,
+            rate_workers=allowed.gates.workers_fed() if allowed else None,
+            tokens_left=allowed.tokens_left if allowed else None,
+            tokens_per_task=allowed.tokens_per_task if allowed else None,
+        )
+
+    def _is_metered(self, lane: Lane, slots: Sequence[Slot]) -> bool:
+        """Whether all that the lane has in hand needs tokens: else others are not to be kept from work."""
+        running = [slot.assignment.runner for slot in slots if slot.assignment is not None]
+        return (
+            self._allowances.metered
+            and bool(running)
+            and all(map(metered, running))
+            and all(self._allowances.is_metered(held.claim.task) for held in lane.claims.waiting())
         )
 
     def _fit(self, lane: Lane, decision: Decision) -> None:

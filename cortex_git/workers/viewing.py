@@ -6,7 +6,7 @@ Owns when a view is taken and recorded. Must never change what it looks at.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import CortexError
@@ -53,10 +53,12 @@ class Views:
             self._condition.wait_for(lambda: self._taken != before, timeout=_FRESH_S)
             return self.latest
 
-    def take(self, *, draining: bool, alert: str | None, problem: CortexError | None) -> None:
+    def take(
+        self, *, draining: bool, alert: str | None, problem: CortexError | None, reasons: Sequence[str] = ()
+    ) -> None:
         """Look, remember, and write it down; a disk that is full keeps nobody from working."""
         with self._condition:
-            self.latest = self._view(draining=draining, alert=alert, problem=problem)
+            self.latest = self._view(draining=draining, alert=alert, problem=problem, reasons=reasons)
             self._taken += 1
             self.wanted = False
             self._condition.notify_all()
@@ -72,7 +74,9 @@ class Views:
         except PASSING:
             return
 
-    def _view(self, *, draining: bool, alert: str | None, problem: CortexError | None) -> PoolSnapshot:
+    def _view(
+        self, *, draining: bool, alert: str | None, problem: CortexError | None, reasons: Sequence[str] = ()
+    ) -> PoolSnapshot:
         frame, report = self._frame, self._frame.attempts.report
         lanes = [lane for lane in frame.lanes if lane.decision is not None]
         size = len(frame.pool.slots)
@@ -87,7 +91,8 @@ class Views:
             min=sum(lane.plan.bounds.min for lane in lanes) if lanes else size,
             max=sum(lane.plan.bounds.max for lane in lanes) if lanes else size,
             target=sum(decision.target for decision in decided) if decided else size,
-            reasons=tuple(
+            reasons=tuple(reasons)
+            + tuple(
                 f"{lane.plan.kind}: {reason}" if lane.plan.kind else reason
                 for lane in lanes
                 for reason in (lane.decision.reasons if lane.decision else ())

@@ -11,7 +11,7 @@ import pytest
 
 from cortex_git.config import config_folder
 from cortex_git.runners import RunContext, RunOutcome
-from cortex_git.runners.command import MOST_OUTPUT, run
+from cortex_git.runners.command import MOST_OUTPUT, reported_tokens, run
 
 CONTEXT = RunContext("worker-fix-001", 2, 90.0, 1234)
 TASK = {
@@ -60,22 +60,47 @@ def test_or_in_a_folder_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "output", "tokens"),
     [
-        ("plain", {"text": "plain"}, 0),
-        ("", {"text": ""}, 0),
+        ("plain", {"text": "plain"}, None),
+        ("", {"text": ""}, None),
         ('{"a": 1, "tokens_used": 5}', {"a": 1, "tokens_used": 5}, 5),
-        ('{"tokens_used": -5}', {"tokens_used": -5}, 0),
-        ('{"tokens_used": "5"}', {"tokens_used": "5"}, 0),
-        ('{"tokens_used": true}', {"tokens_used": True}, 0),
-        ("[1, 2]", {"value": [1, 2]}, 0),
-        ("NaN", {"text": "NaN"}, 0),
-        ("[" * 900 + "]" * 900, {"text": "[" * 900 + "]" * 900}, 0),
-        ("[" * 50_000, {"text": "[" * 50_000}, 0),
+        ('{"tokens_used": -5}', {"tokens_used": -5}, None),
+        ('{"tokens_used": "5"}', {"tokens_used": "5"}, None),
+        ('{"tokens_used": true}', {"tokens_used": True}, None),
+        ("[1, 2]", {"value": [1, 2]}, None),
+        ("NaN", {"text": "NaN"}, None),
+        ("[" * 900 + "]" * 900, {"text": "[" * 900 + "]" * 900}, None),
+        ("[" * 50_000, {"text": "[" * 50_000}, None),
     ],
 )
-def test_the_answer(tmp_path: Path, answer: str, output: Mapping[str, Any], tokens: int) -> None:
+def test_the_answer(tmp_path: Path, answer: str, output: Mapping[str, Any], tokens: int | None) -> None:
     (tmp_path / "answer").write_text(answer)
     listed("cat", str(tmp_path / "answer"))
-    assert run(TASK, CONTEXT) == RunOutcome("completed", dict(output), tokens_used=tokens)
+    unknown = {"usage": "not reported"} if tokens is None else {}
+    assert run(TASK, CONTEXT) == RunOutcome("completed", {**output, **unknown}, tokens_used=tokens or 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [
+        ('{"result": "x", "usage": {"input_tokens": 3, "output_tokens": 4}}', 7),
+        ('{"usage": {"input_tokens": 1, "cache_creation_input_tokens": 20,'
+         ' "cache_read_input_tokens": 300, "output_tokens": 4000}}', 4321),
+        ('{"usage": {"prompt_tokens": 5, "completion_tokens": 6, "total_tokens": 11}}', 11),
+        ('{"tokens_used": 8, "usage": {"input_tokens": 1}}', 8),
+        ('{"type": "start"}\n{"type": "result", "usage": {"input_tokens": 2, "output_tokens": 2}}\n', 4),
+        ('text before\n{"tokens_used": 9}', 9),
+        ('{"usage": {"input_tokens": -1}}', None),
+        ('{"usage": "much"}', None),
+        ("[5]", None),
+    ],
+)  # fmt: skip
+def test_the_tokens_that_an_agent_reports(answer: str, tokens: int | None) -> None:
+    assert reported_tokens(answer) == tokens
+
+
+def test_a_program_that_fails_has_spent_its_tokens_too() -> None:
+    outcome = python("print('{\"tokens_used\": 12}'); raise SystemExit(1)")
+    assert (outcome.status, outcome.tokens_used) == ("failed", 12)
 
 
 def test_only_the_end_of_a_long_answer_is_kept() -> None:
@@ -112,7 +137,7 @@ def test_a_task_brings_no_command_of_its_own(name: Any) -> None:
 def test_hostile_text_reaches_the_environment_as_text() -> None:
     listed("sh", "-c", 'printf %s "$CORTEX_TITLE$CORTEX_REPO"')
     outcome = run(TASK | {"title": "$(id)\0`id`", "repo": "'; id"}, CONTEXT)
-    assert outcome.output == {"text": "$(id)`id`'; id"}
+    assert outcome.output == {"text": "$(id)`id`'; id", "usage": "not reported"}
 
 
 def test_a_program_that_does_not_read_its_input() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from cortex_git.errors import BadInput
+from cortex_git.config import HostSettings
+from cortex_git.errors import BadInput, CortexError
 from cortex_git.models import WORKER_TYPES
-from cortex_git.runners import RUNNERS, RunContext, RunOutcome, load_runner, runner_name
+from cortex_git.runners import RUNNERS, RunContext, RunOutcome, load_runner, metered, ready, runner_name
 
 CONTEXT = RunContext("worker-test-001", 1, 60.0, 100)
 
@@ -56,9 +57,36 @@ def test_ours_cannot_be_replaced_by_another_package(monkeypatch: pytest.MonkeyPa
 def test_the_runner_of_a_task() -> None:
     assert runner_name("own", "fix-worker") == "own"
     assert runner_name("", "scan-worker") == "scan"
-    for kind in set(WORKER_TYPES) - {"scan-worker"}:
-        with pytest.raises(BadInput, match="--runner"):
-            runner_name("", kind)
+    assert {runner_name("", kind) for kind in set(WORKER_TYPES) - {"scan-worker"}} == {"claude"}
+    with pytest.raises(BadInput, match="--runner"):
+        runner_name("", "other-worker")
+
+
+def test_a_hosts_own_choice_of_runners() -> None:
+    host = HostSettings(runners={"fix-worker": "command", "priority:low": "openai"})
+    chosen = [
+        runner_name("own", "fix-worker", "low", host),
+        runner_name("", "fix-worker", "low", host),
+        runner_name("", "test-worker", "low", host),
+        runner_name("", "test-worker", "high", host),
+    ]
+    assert chosen == ["own", "command", "openai", "claude"]
+
+
+def test_which_runners_spend_tokens() -> None:
+    assert [name for name in sorted(RUNNERS) if metered(name)] == ["claude", "command", "openai", "replay"]
+    assert metered("replay=some/file")
+    assert not metered("nobody's")
+
+
+def test_a_runner_that_cannot_work_says_so() -> None:
+    ready("echo")
+    with pytest.raises(BadInput, match="nobody's"):
+        ready("nobody's")
+    with pytest.raises(BadInput, match="no recording"):
+        ready("replay=/nonexistent")
+    with pytest.raises(CortexError, match="key"):
+        ready("claude")
 
 
 def test_echo() -> None:

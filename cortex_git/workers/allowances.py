@@ -1,0 +1,202 @@
+"""Allowances: the tokens that an attempt of a metered runner gets before it starts, and their end.
+
+Owns which claims wait for tokens and which tasks get none. Must never start a metered attempt without its
+tokens, nor keep others from starting meanwhile. Used from one loop, except where it says otherwise.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from cortex_git.config import load_host_settings
+from cortex_git.errors import CortexError, LimitReached
+from cortex_git.limits.accounts import kind
+from cortex_git.models import Task
+from cortex_git.runners import metered, runner_name
+from cortex_git.store import index
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import listed
+from cortex_git.workers.budgeting import Answer, Budgeting
+from cortex_git.workers.events import Event
+from cortex_git.workers.gates import Gates
+from cortex_git.workers.messages import Assignment
+
+_AGAIN_S = 0.5
+"""Seconds until a claim that waits for tokens asks again, where nothing woke it before."""
+_RAISED_S = 15.0
+"""Seconds until a long-lived pool tries again whether there are tokens by now."""
+
+_RAISE = {
+    "total": "--total N",
+    "day": "--daily N",
+    "month": "--monthly N",
+    "master": "--master NAME=N",
+    "batch": "--batch NAME=N",
+}
+
+
+class Allowances:
+    """The tokens of one run's attempts."""
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        scope: Scope,
+        wake: Callable[[], None],
+        *,
+        runner: str | None,
+        kept: bool,
+    ) -> None:
+        """`runner` takes the place of each task's own; a run that is `kept` outlives an empty budget."""
+        self._coordination = coordination
+        self._scope = scope
+        self._wake = wake
+        self._runner = runner
+        self._kept = kept
+        self._host = load_host_settings()
+        self._budgeting = Budgeting(coordination, self._on_change)
+        self.gates = Gates(coordination.repository)
+        self._waiting: dict[str, float] = {}
+        self._refused: frozenset[str] = frozenset()
+        self._refused_at = 0.0
+        self._held: dict[str, int] = {}
+        self._changed = False
+        self.spent = 0
+        """Tokens of the attempts that ended."""
+        self.metered = False
+        """Whether any attempt was metered."""
+        self.limit: LimitReached | None = None
+        """Why tasks in scope are left without tokens; None where none is."""
+
+    def start(self) -> None:
+        self._budgeting.start()
+
+    def stop(self) -> None:
+        """Give back to the other hosts what is not used."""
+        self._budgeting.stop()
+
+    def _on_change(self) -> None:
+        """Called in the thread that asks the shared budget."""
+        self._changed = True
+        self._wake()
+
+    def runner_of(self, task: Task) -> str:
+        """The runner that carries out the task here. Raises BadInput where there is none."""
+        return runner_name(self._runner or task.runner, task.type, task.priority, self._host)
+
+    def tokens_of(self, task: Task) -> int:
+        """What an attempt of the task may use."""
+        if task.budget is not None:
+            return task.budget
+        return self._coordination.repository.settings.limits_of(task.type).tokens
+
+    def held_back(self) -> Collection[str]:
+        """Tasks in hand that are not to be tried now: they wait for tokens."""
+        if self._changed:
+            self._changed = False
+            self._waiting.clear()
+        now = time.monotonic()
+        self._waiting = {task: until for task, until in self._waiting.items() if until > now}
+        return self._waiting.keys()
+
+    def refused(self) -> Collection[str]:
+        """Tasks that are not to be claimed, because there are no tokens for them. Safe from any thread."""
+        return self._refused
+
+    def ask(self, claim: Claim, assignment: Assignment) -> Answer:
+        """Whether the attempt may start; its tokens are promised then, if it needs any."""
+        if not metered(assignment.runner):
+            return "ok"
+        self.metered = True
+        task, nonce = claim.task, claim.record.nonce
+        answer = self._budgeting.allocate(task, nonce, assignment.worker, assignment.budget)
+        if answer == "ok":
+            self._held[nonce] = assignment.budget
+            self.gates.use(assignment.runner, self._budgeting.live_hosts)
+        elif answer == "wait":
+            self._waiting[task.task] = time.monotonic() + _AGAIN_S
+        else:
+            self._refuse(task, assignment.budget)
+        return answer
+
+    def close(self, nonce: str) -> int:
+        """End the attempt, however it ended; tokens that it spent. What it did not use goes to others."""
+        if self._held.pop(nonce, None) is None:
+            return 0
+        spent = self._budgeting.close(nonce)
+        self.spent += spent
+        self._waiting.clear()
+        return spent
+
+    def close_all(self) -> None:
+        """End every attempt; their workers are gone."""
+        for nonce in list(self._held):
+            self.close(nonce)
+
+    def tick(self) -> Event | None:
+        """Look whether a long-lived pool may go on; what has become of the budget, if it is news."""
+        if self._kept and self._refused and time.monotonic() - self._refused_at > _RAISED_S:
+            self._refused, self.limit = frozenset(), None
+            self._wake()
+        self.gates.share(self._budgeting.live_hosts)
+        return self._budgeting.news()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why metered work does not go on, for whoever looks."""
+        if self.limit is not None:
+            return (str(self.limit),)
+        if self._waiting and self._budgeting.problem is not None:
+            return (f"tasks wait for tokens: {self._budgeting.problem}",)
+        waits = self._waiting and self._budgeting.reason is not None
+        return (f"tasks wait for tokens: {self._budgeting.reason}",) if waits else ()
+
+    @property
+    def tokens_left(self) -> int | None:
+        """What attempts that run and attempts to come may use; None where nothing metered ran."""
+        left = self._budgeting.tokens_left() if self.metered else None
+        return None if left is None else left + sum(self._held.values())
+
+    @property
+    def tokens_per_task(self) -> int | None:
+        """What a running attempt was promised, on average."""
+        return sum(self._held.values()) // len(self._held) if self._held else None
+
+    def left_over(self, scope: Scope) -> int:
+        """Open tasks in scope that may still be run, merges not counted where some are refused."""
+        if not self._refused:
+            return self._coordination.open_count(scope)
+        plain = replace(scope, merges=False)
+        return self._coordination.open_count(plain) - self._refused_in(plain)
+
+    def _refused_in(self, scope: Scope) -> int:
+        return index.count_open_of(self._coordination.repository, scope, list(self._refused))
+
+    def _refuse(self, task: Task, tokens: int) -> None:
+        """No tokens for this one: none for others either that need as many of the account that lacks them."""
+        lacking = kind(self._budgeting.lacking)
+        alike = Scope(batch=task.batch if lacking == "batch" else None, merges=False)
+        self._refused_at = self._refused_at if self._refused else time.monotonic()
+        self._refused |= {task.task} | {
+            one.task
+            for one in listed(self._coordination.repository, alike)
+            if (lacking != "master" or one.responsible == task.responsible)
+            and self.tokens_of(one) >= tokens
+            and self.is_metered(one)
+        }
+        waiting = max(1, self._refused_in(self._scope))
+        reason = self._budgeting.reason or "no tokens are left"
+        self.limit = LimitReached(
+            f"{reason}; {waiting} {'task waits' if waiting == 1 else 'tasks wait'}",
+            f"run `cortex-git budget set {_RAISE[lacking]}`"
+            + ("" if self._kept else ", then the same command again"),
+        )
+
+    def is_metered(self, task: Task) -> bool:
+        """Whether it needs tokens here."""
+        try:
+            return metered(self.runner_of(task))
+        except CortexError:
+            return False
