@@ -70,8 +70,7 @@ class World:
                 sleep=self.pauses.append,
             )
             talk = Conversation("m", "system", [*box.definitions, definition(form)], "Task: do it")
-            ending = Turns(talk, caller, box, form, Marks("1a2b"), self.record, turns).work()
-        return ending
+            return Turns(talk, caller, box, form, Marks("1a2b"), self.record, turns).work()
 
     @property
     def spent(self) -> int:
