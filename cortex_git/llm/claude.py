@@ -25,7 +25,7 @@ from cortex_git.llm import (
 )
 from cortex_git.llm.batching import BatchStatus
 from cortex_git.llm.headers import anthropic_limits, retry_after_s
-from cortex_git.llm.keys import Key, key_for
+from cortex_git.llm.keys import key_for
 
 CONNECT_S = 10.0
 _TOKEN = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105 - its variable
