@@ -67,8 +67,8 @@ class Allowances:
         """Tokens of the attempts that ended."""
         self.metered = False
         """Whether any attempt was metered."""
-        self.limit: LimitReached | None = None
-        """Why tasks in scope are left without tokens; None where none is."""
+        self._why = ("", "")
+        """Why the last task was refused, and what raises that limit."""
 
     def start(self) -> None:
         self._budgeting.start()
@@ -138,16 +138,28 @@ class Allowances:
     def tick(self) -> Event | None:
         """Look whether a long-lived pool may go on; what has become of the budget, if it is news."""
         if self._kept and self._refused and time.monotonic() - self._refused_at > _RAISED_S:
-            self._refused, self.limit = frozenset(), None
+            self._refused = frozenset()
             self._wake()
         self.gates.share(self._budgeting.live_hosts)
         return self._budgeting.news()
 
     @property
+    def limit(self) -> LimitReached | None:
+        """Why tasks in scope are left without tokens; None where none is."""
+        if not self._refused:
+            return None
+        reason, option = self._why
+        waiting = max(1, self._refused_in(self._scope))
+        return LimitReached(
+            f"{reason}; {waiting} {'task waits' if waiting == 1 else 'tasks wait'}",
+            f"run `cortex-git budget set {option}`" + ("" if self._kept else ", then the same command again"),
+        )
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why metered work does not go on, for whoever looks."""
-        if self.limit is not None:
-            return (str(self.limit),)
+        if (limit := self.limit) is not None:
+            return (str(limit),)
         if self._waiting and self._budgeting.problem is not None:
             return (f"tasks wait for tokens: {self._budgeting.problem}",)
         waits = self._waiting and self._budgeting.reason is not None
@@ -186,13 +198,7 @@ class Allowances:
             and self.tokens_of(one) >= tokens
             and self.is_metered(one)
         }
-        waiting = max(1, self._refused_in(self._scope))
-        reason = self._budgeting.reason or "no tokens are left"
-        self.limit = LimitReached(
-            f"{reason}; {waiting} {'task waits' if waiting == 1 else 'tasks wait'}",
-            f"run `cortex-git budget set {_RAISE[lacking]}`"
-            + ("" if self._kept else ", then the same command again"),
-        )
+        self._why = (self._budgeting.reason or "no tokens are left", _RAISE[lacking])
 
     def is_metered(self, task: Task) -> bool:
         """Whether it needs tokens here."""
