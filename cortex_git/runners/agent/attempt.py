@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cortex_git.config import HostSettings, Models, Settings, load_host_settings, load_settings
 from cortex_git.errors import CortexError
@@ -20,7 +20,6 @@ from cortex_git.locating import CONFIG
 from cortex_git.runners import RunContext, RunOutcome
 from cortex_git.runners.agent.answers import Change, definition, form_of
 from cortex_git.runners.agent.calling import Caller
-from cortex_git.runners.agent.checkout import Checkout
 from cortex_git.runners.agent.conversation import Conversation
 from cortex_git.runners.agent.material import NO_REPOSITORY, Material, continued, diff_of, triage
 from cortex_git.runners.agent.prompts import Marks, first_message, system_prompt
@@ -29,6 +28,9 @@ from cortex_git.runners.agent.tier import complexity_of
 from cortex_git.runners.agent.tools import Toolbox
 from cortex_git.runners.agent.turns import Ending, Turns
 from cortex_git.state import monotonic
+
+if TYPE_CHECKING:
+    from cortex_git.runners.agent.checkout import Checkout
 
 _MARGIN = 0.1
 _MOST_MARGIN_S = 30.0
@@ -72,13 +74,15 @@ class _Attempt:
         """Work in a checkout of the task's repository where it has one, and leave it as is safe."""
         if not self.task.get("repo"):
             return self._worked(None, [(NO_REPOSITORY, "")])
+        from cortex_git.runners.agent.checkout import Checkout
+
         checkout = Checkout.open(self.task, self.context)
         try:
             return self._in(checkout)
         finally:
             checkout.leave()
 
-    def _in(self, checkout: Checkout) -> Ending:
+    def _in(self, checkout: "Checkout") -> Ending:
         material = diff_of(checkout) if self.task.get("type") == "pr-worker" else []
         if not self._changes:
             return self._worked(checkout.folder, material)
@@ -99,7 +103,7 @@ class _Attempt:
     def _changes(self) -> bool:
         return form_of(str(self.task.get("type"))) is Change
 
-    def _publish(self, checkout: Checkout, ending: Ending | None) -> None:
+    def _publish(self, checkout: "Checkout", ending: Ending | None) -> None:
         """Commit and push what changed, under the model's subject or else the task's title."""
         answer = ending.answer if ending is not None else None
         subject = answer.subject if isinstance(answer, Change) else ""

@@ -5,15 +5,17 @@ Owns how that is found and shortened. Everything it returns is data, to be marke
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import CortexError
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.runners import RunContext
-from cortex_git.runners.agent.checkout import Checkout
 from cortex_git.runners.agent.prompts import CONTINUED, cut, earlier_work
 from cortex_git.runners.agent.record import Record
+
+if TYPE_CHECKING:
+    from cortex_git.runners.agent.checkout import Checkout
 
 Material = tuple[str, str]
 """What it is, and its text."""
@@ -71,7 +73,7 @@ def findings_of(task: Mapping[str, Any], context: RunContext) -> Sequence[Mappin
     return [one for one in row["findings"] if isinstance(one, Mapping)]
 
 
-def diff_of(checkout: Checkout) -> list[Material]:
+def diff_of(checkout: "Checkout") -> list[Material]:
     """The commits and the diff of the branch that is checked out, against where it left its base."""
     git = Git(checkout.folder)
     base = checkout.base
