@@ -114,7 +114,7 @@ CREATE TABLE IF NOT EXISTS gates (
     provider TEXT PRIMARY KEY, boot TEXT NOT NULL, requests INTEGER, tokens INTEGER,
     heard_requests INTEGER, heard_tokens INTEGER, hosts INTEGER NOT NULL DEFAULT 1,
     closed_until REAL NOT NULL DEFAULT 0, pause_s REAL NOT NULL DEFAULT 0, strikes INTEGER NOT NULL DEFAULT 0,
-    left_requests INTEGER, left_tokens INTEGER, heard_at REAL
+    left_requests INTEGER, left_tokens INTEGER, heard_at REAL, heard_of INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS gate_log (
     id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, boot TEXT NOT NULL,

@@ -4,7 +4,6 @@ Owns the log of calls and closures. An answer to "may I" is one write transactio
 have one order; must never admit a call between the commit of a closure and its end.
 """
 
-import math
 import random
 import sqlite3
 import time
@@ -14,7 +13,8 @@ from pathlib import Path
 from cortex_git import locating, state
 from cortex_git.config import Rate
 from cortex_git.errors import EnvironmentProblem, LimitReached
-from cortex_git.limits.throttle import Throttle, throttle_of
+from cortex_git.limits.feeding import workers_fed
+from cortex_git.limits.throttle import Throttle, boot, throttle_of
 from cortex_git.llm import Limits
 from cortex_git.state import transaction, uptime
 
@@ -27,6 +27,8 @@ _LEAST_PAUSE_S = 0.05
 _MOST_JITTER_S = 5.0
 _KEPT_WINDOWS = 60
 """Windows for which the log is kept."""
+_PRUNED_EVERY = 256
+"""Calls between two looks for what is older."""
 
 
 class TooLate(LimitReached):
@@ -41,11 +43,18 @@ class Gate:
     them as they end exceed a limit, and long calls don't hold the place of others.
     """
 
-    def __init__(self, connection: sqlite3.Connection, provider: str, *, window_s: float = WINDOW_S) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        provider: str,
+        *,
+        window_s: float = WINDOW_S,
+        slack_s: float | None = None,
+    ) -> None:
         self._connection = connection
         self.provider = provider
         self._window_s = window_s
-        self._slack_s = window_s / 12
+        self._slack_s = window_s / 12 if slack_s is None else slack_s
         self._guard_s = window_s / 120
 
     @classmethod
@@ -90,11 +99,14 @@ class Gate:
                 return wait
             added = connection.execute(
                 "INSERT INTO gate_log (provider, boot, kind, at, tokens) VALUES (?, ?, 'call', ?, ?)",
-                (self.provider, state.boot_id(), uptime(), tokens),
+                (self.provider, boot(), uptime(), tokens),
             )
             if before_commit is not None:
                 before_commit(connection)
-            return int(added.lastrowid or 0)
+            number = int(added.lastrowid or 0)
+            if number % _PRUNED_EVERY == 0:
+                self._prune(connection, uptime())
+            return number
 
     def wait(
         self,
@@ -104,32 +116,63 @@ class Gate:
         before_commit: Callable[[sqlite3.Connection], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> int:
-        """Wait until the call may go out; its number. `deadline` is by `state.monotonic`. Raises TooLate."""
+        """Wait until the call may go out; its number. `deadline` is by `state.monotonic`.
+
+        Raises TooLate at the deadline, or at once where the gate is closed for longer. What is under way
+        may turn out smaller than it was counted, so that no other wait is certain.
+        """
         while True:
             answer = self.admit(tokens, before_commit=before_commit)
             if isinstance(answer, int):
                 return answer
-            if state.monotonic() + answer >= deadline:
+            is_open, left = self.is_open, deadline - state.monotonic()
+            if left <= (0 if is_open else answer):
                 raise TooLate(
                     f"{self.provider}'s limits let no call out within the time that is left",
                     "give the task a longer --deadline, or run fewer workers",
                 )
-            sleep(min(answer, _LONGEST_NAP_S) if self.is_open else answer)
+            sleep(min(answer, left, _LONGEST_NAP_S) if is_open else answer)
 
     @property
     def is_open(self) -> bool:
         """Whether nobody was told to wait."""
         return self._throttle(self._connection).closed_until <= uptime()
 
+    def stands(self, admission: int) -> bool:
+        """Whether the call may go out still: nobody was told to wait since it was admitted, or no longer."""
+        closed = self._connection.execute(
+            "SELECT 1 FROM gate_log"
+            " WHERE id > ? AND provider = ? AND boot = ? AND kind = 'close' AND ended > ?",
+            (admission, self.provider, boot(), uptime()),
+        ).fetchone()
+        return closed is None
+
+    def withdraw(self, admission: int) -> None:
+        """The call did not go out: it counts for nothing."""
+        with transaction(self._connection) as connection:
+            connection.execute("DELETE FROM gate_log WHERE id = ? AND ended IS NULL", (admission,))
+
+    def is_larger(self, tokens: int) -> bool:
+        """Whether a call of so many tokens is beyond a whole window's, so that it can only go out alone."""
+        most = self._throttle(self._connection).tokens
+        return most is not None and tokens > most
+
     def done(self, admission: int, tokens: int, *, answered: bool) -> None:
-        """The call has ended with so many tokens; `answered` ends the provider's refusals in a row."""
+        """The call has ended with so many tokens.
+
+        `answered` ends the provider's refusals in a row, if the call went out after the last of them.
+        """
         with transaction(self._connection) as connection:
             connection.execute(
                 "UPDATE gate_log SET ended = ?, tokens = ? WHERE id = ? AND ended IS NULL",
                 (uptime(), tokens, admission),
             )
             if answered:
-                connection.execute("UPDATE gates SET strikes = 0 WHERE provider = ?", (self.provider,))
+                connection.execute(
+                    "UPDATE gates SET strikes = 0 WHERE provider = :provider AND strikes > 0 AND NOT EXISTS"
+                    " (SELECT 1 FROM gate_log WHERE id > :id AND provider = :provider AND kind = 'close')",
+                    {"provider": self.provider, "id": admission},
+                )
 
     def close(self, retry_after_s: float | None) -> None:
         """Nobody may call until then. Without a time it is twice the last one, for each refusal in a row."""
@@ -140,7 +183,8 @@ class Gate:
             strikes = known.strikes + (known.closed_until <= now)
             pause = retry_after_s
             if pause is None:
-                pause = min(_LONGEST_PAUSE_S, 2.0 ** max(strikes - 1, 0)) * random.uniform(0.8, 1.2)  # noqa: S311
+                doubled = 2.0 ** max(strikes - 1, 0) * random.uniform(0.8, 1.2)  # noqa: S311
+                pause = min(_LONGEST_PAUSE_S, doubled)
             until = max(known.closed_until, now + max(pause, _LEAST_PAUSE_S))
             connection.execute(
                 "UPDATE gates SET closed_until = ?, pause_s = ?, strikes = ? WHERE provider = ?",
@@ -149,45 +193,41 @@ class Gate:
             connection.execute(
                 "INSERT INTO gate_log (provider, boot, kind, at, ended, tokens)"
                 " VALUES (?, ?, 'close', ?, ?, 0)",
-                (self.provider, state.boot_id(), now, until),
+                (self.provider, boot(), now, until),
             )
             self._prune(connection, now)
 
-    def heard(self, limits: Limits) -> None:
-        """What an answer said of the account's limits counts as well, whichever is lower."""
+    def heard(self, limits: Limits, admission: int | None = None) -> None:
+        """What an answer said of the account's limits counts as well, whichever is lower.
+
+        It was the answer to the call `admission`. Answers come out of order, and a long one tells what was
+        left at its beginning: so those to earlier calls are passed over, and what went out after the call
+        comes off what is left.
+        """
         requests, tokens = limits.requests, limits.tokens
         if requests.limit is None and tokens.limit is None:
             return
         with transaction(self._connection) as connection:
             self._ensure(connection)
+            now = uptime()
+            newest = "SELECT coalesce(max(id), 0) FROM gate_log"
+            of = admission if admission is not None else connection.execute(newest).fetchone()[0]
             connection.execute(
                 "UPDATE gates SET heard_requests = ?, heard_tokens = ?, left_requests = ?, left_tokens = ?,"
-                " heard_at = ? WHERE provider = ?",
-                (requests.limit, tokens.limit, requests.remaining, tokens.remaining, uptime(), self.provider),
-            )
+                " heard_at = ?, heard_of = ? WHERE provider = ?"
+                " AND (heard_of <= ? OR heard_at IS NULL OR heard_at < ?)",
+                (
+                    requests.limit, tokens.limit, requests.remaining, tokens.remaining, now, of,
+                    self.provider, of, now - self._window_s,
+                ),
+            )  # fmt: skip
 
     def workers_fed(self) -> int | None:
         """How many workers the limits feed, by the calls that ended lately; None where nothing is known.
 
         Twice what calls back to back would need, since a worker does more than call.
         """
-        throttle = self._throttle(self._connection)
-        row = self._connection.execute(
-            "SELECT count(*), coalesce(sum(ended - at), 0), coalesce(sum(tokens), 0) FROM gate_log"
-            " WHERE provider = ? AND boot = ? AND kind = 'call' AND ended IS NOT NULL AND tokens > 0"
-            " AND at > ?",
-            (self.provider, state.boot_id(), uptime() - 5 * self._window_s),
-        ).fetchone()
-        calls, seconds, tokens = row
-        if not calls or not seconds:
-            return None
-        in_a_window = calls / seconds * self._window_s
-        fed = [
-            most / (each * in_a_window)
-            for most, each in ((throttle.requests, 1.0), (throttle.tokens, tokens / calls))
-            if most is not None
-        ]
-        return math.ceil(2 * min(fed)) + 1 if fed else None
+        return workers_fed(self._connection, self.provider, self._window_s)
 
     def _wait_s(self, connection: sqlite3.Connection, tokens: int) -> float:
         """Seconds until the call may go out, as it looks now; 0 for at once."""
@@ -214,7 +254,7 @@ class Gate:
             " AND at > :now - :window - :slack ORDER BY until",
             {
                 "slack": self._slack_s, "window": self._window_s + self._guard_s, "now": now,
-                "provider": self.provider, "boot": state.boot_id(),
+                "provider": self.provider, "boot": boot(),
             },
         ).fetchall()  # fmt: skip
         count, total, wait = len(rows), sum(row[1] for row in rows), 0.0
@@ -231,8 +271,8 @@ class Gate:
             return 0.0
         count, total = connection.execute(
             "SELECT count(*), coalesce(sum(tokens), 0) FROM gate_log"
-            " WHERE provider = ? AND boot = ? AND kind = 'call' AND at > ?",
-            (self.provider, state.boot_id(), throttle.heard_at),
+            " WHERE provider = ? AND boot = ? AND kind = 'call' AND id > ?",
+            (self.provider, boot(), throttle.heard_of),
         ).fetchone()
         waits = [0.0]
         for left, most, taken, needed in (
@@ -251,18 +291,17 @@ class Gate:
 
     def _ensure(self, connection: sqlite3.Connection) -> None:
         """A row of this boot: what an earlier one knew of the time means nothing."""
-        boot = state.boot_id()
         connection.execute(
-            "INSERT OR IGNORE INTO gates (provider, boot) VALUES (?, ?)", (self.provider, boot)
+            "INSERT OR IGNORE INTO gates (provider, boot) VALUES (?, ?)", (self.provider, boot())
         )
         connection.execute(
             "UPDATE gates SET boot = ?, closed_until = 0, pause_s = 0, strikes = 0, heard_at = NULL"
             " WHERE provider = ? AND boot != ?",
-            (boot, self.provider, boot),
+            (boot(), self.provider, boot()),
         )
 
     def _prune(self, connection: sqlite3.Connection, now: float) -> None:
         connection.execute(
             "DELETE FROM gate_log WHERE provider = ? AND (boot != ? OR at < ?)",
-            (self.provider, state.boot_id(), now - _KEPT_WINDOWS * self._window_s),
+            (self.provider, boot(), now - _KEPT_WINDOWS * self._window_s),
         )

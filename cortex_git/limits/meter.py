@@ -4,6 +4,7 @@ Owns the order: tokens are reserved first, then the gate is waited for, and the 
 call also marks it as sent. Must never leave a call open: it is settled, given back, or counted at its worst.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,8 @@ class Meter:
     def call(self, worst: int, deadline: float) -> "Call":
         """Leave for a call that takes at most so many tokens; it is to be made at once.
 
-        `deadline` is by `state.monotonic`. Raises Exhausted, or TooLate.
+        `deadline` is by `state.monotonic`. Raises Exhausted, or TooLate. The leave is in the log before
+        the client makes the request ready, which takes it milliseconds: give it `Call.on_sent` for those.
         """
         reservation = self._ledger.reserve(
             self._nonce, worst, model=self._model, provider=self._gate.provider
@@ -42,7 +44,8 @@ class Meter:
         except BaseException:
             self._ledger.release(reservation)
             raise
-        return Call(self._ledger, self._gate, reservation, admission, worst)
+        again = lambda: self.call(worst, deadline)  # noqa: E731
+        return Call(self._ledger, self._gate, reservation, admission, worst, again)
 
     def may_ask(self) -> bool:
         """Leave for a request that costs no tokens, such as one to count some; it counts as a request."""
@@ -68,14 +71,32 @@ class Call:
     _reservation: int
     _admission: int
     _worst: int
+    _again: "Callable[[], Call]"
     _ended: bool = field(default=False)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is larger than a whole minute's limit, and so goes out with no other beside it."""
+        return self._gate.is_larger(self._worst)
+
+    def on_sent(self) -> None:
+        """For the client, right before its request goes out: if the gate has been closed since, wait again.
+
+        Raises Exhausted or TooLate, with nothing left to end.
+        """
+        while not self._ended and not self._gate.stands(self._admission):
+            self._end()
+            self._gate.withdraw(self._admission)
+            self._ledger.release(self._reservation)
+            fresh = self._again()
+            self._reservation, self._admission, self._ended = fresh._reservation, fresh._admission, False
 
     def settle(self, usage: Usage, limits: Limits | None = None) -> None:
         """It was answered, and used that."""
         if self._end():
             self._ledger.settle(self._reservation, usage)
             self._gate.done(self._admission, usage.total, answered=True)
-            self._gate.heard(limits or Limits())
+            self._gate.heard(limits or Limits(), self._admission)
 
     def failed(self, error: CallFailed) -> None:
         """It brought no answer. What may have been billed counts at its worst."""
@@ -88,7 +109,7 @@ class Call:
         else:
             self._ledger.release(self._reservation)
         self._gate.done(self._admission, self._worst if error.billed else 0, answered=False)
-        self._gate.heard(error.limits)
+        self._gate.heard(error.limits, self._admission)
 
     def lost(self) -> None:
         """Nobody knows how it ended: it counts at its worst."""

@@ -24,23 +24,30 @@ class Throttle:
     left_tokens: int | None = None
     """This host's part of what the provider said was left of its allowance at `heard_at`."""
     heard_at: float | None = None
+    heard_of: int = 0
+    """Number of the call whose answer said so."""
+
+
+def boot() -> str:
+    """This boot of the machine, the same in all of its containers: they share its clock and this gate."""
+    return state.boot_id().partition("/")[0]
 
 
 def throttle_of(connection: sqlite3.Connection, provider: str) -> Throttle:
     """The provider's throttle now; an open one without limits where nothing is known."""
     row = connection.execute(
         "SELECT boot, requests, tokens, heard_requests, heard_tokens, hosts, closed_until, pause_s, strikes,"
-        " left_requests, left_tokens, heard_at FROM gates WHERE provider = ?",
+        " left_requests, left_tokens, heard_at, heard_of FROM gates WHERE provider = ?",
         (provider,),
     ).fetchone()
     if row is None:
         return Throttle()
-    boot, requests, tokens, heard_requests, heard_tokens, hosts = row[:6]
+    known, requests, tokens, heard_requests, heard_tokens, hosts = row[:6]
     most_requests = _part(_lower(requests, heard_requests), hosts)
     most_tokens = _part(_lower(tokens, heard_tokens), hosts)
-    if boot != state.boot_id():
+    if known != boot():
         return Throttle(most_requests, most_tokens)
-    closed_until, pause_s, strikes, left_requests, left_tokens, heard_at = row[6:]
+    closed_until, pause_s, strikes, left_requests, left_tokens, heard_at, heard_of = row[6:]
     return Throttle(
         requests=most_requests,
         tokens=most_tokens,
@@ -50,6 +57,7 @@ def throttle_of(connection: sqlite3.Connection, provider: str) -> Throttle:
         left_requests=None if left_requests is None else left_requests // hosts,
         left_tokens=None if left_tokens is None else left_tokens // hosts,
         heard_at=heard_at,
+        heard_of=heard_of,
     )
 
 

@@ -14,7 +14,8 @@ from cortex_git.limits.gate import Gate, TooLate
 folder, window_s, run_s, tokens, call_s, closing = sys.argv[1:]
 private = locating.private_folder(Path(folder))
 assert private is not None
-gate = Gate(state.connect(private / "state.db"), "claude", window_s=float(window_s))
+# The slack covers any stall of a busy machine, so that the windows by end hold for certain.
+gate = Gate(state.connect(private / "state.db"), "claude", window_s=float(window_s), slack_s=5.0)
 end = state.monotonic() + float(run_s)
 try:
     while True:
