@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gitworld import add_tasks, assert_sound, cortex, start_cortex
-from poolworld import until
+from poolworld import pool, until
 
 from cortex_git.limits.ledger import Ledger
 from cortex_git.models import Result, Task
 from cortex_git.services.budgets import set_limits
+from cortex_git.services.pool_client import pool_status
 from cortex_git.services.reopening import Again, retry_task
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -79,8 +81,8 @@ def test_a_batch_ends_when_its_tokens_do_and_goes_on_with_more(
     assert_sound(host)
 
 
-def results_missing(host: Path) -> list[str]:
-    names = {f"b1-t{number:03d}" for number in range(6)}
+def results_missing(host: Path, count: int = 6) -> list[str]:
+    names = {f"b1-t{number:03d}" for number in range(count)}
     return sorted(names - {result.task for result in results(host)})
 
 
@@ -97,6 +99,38 @@ def test_a_batch_that_is_killed_holds_no_tokens(
     until(lambda: ledger(host).reap() or not ledger(host).balance().allocated)
     balance = ledger(host).balance()
     assert (balance.allocated, balance.spent) == (0, 0)
+
+
+def test_a_worker_that_is_killed_gives_its_tokens_back(
+    host: Path, commands: Callable[..., None], tmp_path: Path
+) -> None:
+    spend = f"test -e {tmp_path}/died && {SPENDER} && exit; touch {tmp_path}/died; kill -9 $PPID; sleep 60"
+    commands(spend=spend)
+    metered(host, 1, 100)
+    done = cortex("spawn-workers", "-n", "1", cwd=host)
+    assert done.returncode == 0, done.stderr
+    # All of the budget was the first attempt's: the second could begin because that was over.
+    (result,) = results(host)
+    assert (result.attempt, result.tokens_used, ledger(host).balance().spent) == (2, 70, 70)
+
+
+def test_a_pool_waits_for_a_larger_budget(host: Path, commands: Callable[..., None]) -> None:
+    commands(spend=SPENDER)
+    metered(host, 2, 150)
+
+    def status() -> dict[str, Any]:
+        return pool_status(host) or {}
+
+    with pool(host, "--workers", "2"):
+        until(lambda: any("1 task waits" in reason for reason in status()["reasons"]), 30)
+        assert status()["completed"] == 1
+        free = cortex("spawn-worker", "-t", "analysis-worker", "-i", "free", "--runner", "echo", cwd=host)
+        assert free.returncode == 0, free.stderr
+        refused = cortex("spawn-worker", "-i", results_missing(host, 2)[0], cwd=host)
+        assert refused.returncode == 4, refused.stderr
+        assert cortex("budget", "set", "--total", "1000", cwd=host).returncode == 0
+        until(lambda: status()["completed"] == 3, 60)
+    assert ledger(host).balance().spent == 140
 
 
 def test_work_so_far_is_published_and_continued(host: Path, commands: Callable[..., None]) -> None:
