@@ -12,7 +12,7 @@ import pytest
 from cortex_git import state
 from cortex_git.config import Rate
 from cortex_git.limits.gate import Gate, TooLate
-from cortex_git.limits.throttle import throttle_of
+from cortex_git.limits.throttle import boot, throttle_of
 from cortex_git.llm import Limits, Window
 
 PROCESS = Path(__file__).with_name("gate_processes.py")
@@ -152,6 +152,56 @@ def test_refusals_of_calls_that_went_out_together_count_once(connection: sqlite3
     for _ in range(20):
         gate.close(None)
     assert throttle_of(connection, "claude").strikes == 1
+
+
+def test_an_answer_to_a_call_before_the_refusal_ends_nothing(connection: sqlite3.Connection) -> None:
+    gate = Gate(connection, "claude")
+    before = gate.admit(1)
+    assert isinstance(before, int)
+    gate.close(None)
+    gate.done(before, 1, answered=True)
+    assert throttle_of(connection, "claude").strikes == 1
+
+
+def test_a_late_answer_to_an_earlier_call_is_passed_over(connection: sqlite3.Connection) -> None:
+    gate = Gate(connection, "claude")
+    first, second = gate.admit(1), gate.admit(1)
+    assert isinstance(first, int)
+    assert isinstance(second, int)
+    gate.heard(Limits(Window(limit=60, remaining=0)), second)
+    gate.heard(Limits(Window(limit=60, remaining=60)), first)
+    assert isinstance(gate.admit(1), float)
+
+
+def test_calls_since_the_one_that_was_answered_come_off_what_is_left(connection: sqlite3.Connection) -> None:
+    gate = Gate(connection, "claude")
+    first, _second, _third = (gate.admit(1) for _ in range(3))
+    assert isinstance(first, int)
+    gate.heard(Limits(Window(limit=60, remaining=2)), first)
+    assert isinstance(gate.admit(1), float)
+
+
+def test_a_wait_that_may_get_shorter_is_not_given_up(connection: sqlite3.Connection) -> None:
+    gate = Gate(connection, "claude")
+    gate.configure(Rate(tokens_per_minute=1000))
+    under_way = gate.admit(900)
+    assert isinstance(under_way, int)
+
+    def end_the_other(_seconds: float) -> None:
+        gate.done(under_way, 100, answered=True)
+
+    assert gate.wait(500, state.monotonic() + 30, sleep=end_the_other) > under_way
+
+
+def test_the_log_does_not_grow_for_ever(connection: sqlite3.Connection) -> None:
+    gate = Gate(connection, "claude", window_s=0.0001)
+    with state.transaction(connection):
+        connection.executemany(
+            "INSERT INTO gate_log (provider, boot, kind, at, tokens) VALUES ('claude', ?, 'call', ?, 1)",
+            [(boot(), number) for number in range(255)],
+        )
+    assert isinstance(gate.admit(1), int)
+    assert connection.execute("SELECT count(*) FROM gate_log").fetchone() == (1,)
 
 
 def test_a_wait_beyond_the_deadline_ends_at_once(connection: sqlite3.Connection) -> None:
