@@ -18,7 +18,7 @@ def preload() -> None:
     from cortex_git.llm.clients import preload as preload_client
 
     preload_client(PROVIDER)
-    import_module("cortex_git.runners.agent.attempt")
+    import_module("cortex_git.runners.agent.attempt").preload()
 
 
 def ready(_given: str = "") -> None:

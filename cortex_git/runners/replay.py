@@ -19,7 +19,7 @@ VARIABLE = "CORTEX_REPLAY"
 def preload() -> None:
     """Import what an attempt needs."""
     import_module("cortex_git.llm.recording")
-    import_module("cortex_git.runners.agent.attempt")
+    import_module("cortex_git.runners.agent.attempt").preload()
 
 
 def recording(given: str) -> Path:
