@@ -75,7 +75,7 @@ class Caller:
     def _call(self, request: Request, bound: int) -> Reply:
         with self.meter.call(bound + request.max_output, self.deadline) as call:
             try:
-                reply = self.client.reply(request)
+                reply = self.client.reply(request, call.on_sent)
             except CallFailed as error:
                 call.failed(error)
                 raise
