@@ -199,7 +199,8 @@ def test_what_a_command_prints_cannot_break_the_output(
     assert shown.code == 0
     assert "\x1b" not in shown.out
     assert "::error" not in shown.out
-    assert run_command(cortex, "nan").json()["output"] == {"text": '{"x": NaN}\n'}
+    expected = {"text": '{"x": NaN}\n', "usage": "not reported"}
+    assert run_command(cortex, "nan").json()["output"] == expected
 
 
 def test_spawn_workers_runs_what_is_in_scope(
