@@ -105,6 +105,7 @@ def _spawn_cold(repository: Path | None, request: dict[str, Any], output: Format
             "attempt": claim.record.attempt,
         },
         "result": result.model_dump(mode="json") if result else None,
+        "limit": result is None and ended.report.limit is not None,
     }  # fmt: skip
     _show(answer, "cold", output)
     end_batch(ended, failed=answer["status"] != "completed")
@@ -131,7 +132,8 @@ def _show(answer: dict[str, Any], how: str, output: Format) -> None:
         return
     print_line(f"{about['worker']} {answer['status']} {answer['task']} (attempt {about['attempt']})")
     if not result:
-        print_line("The task is open, and can be tried again")
+        why = "There are no tokens for it" if answer.get("limit") else "The attempt failed"
+        print_line(f"{why}; the task was released to be tried again")
         return
     claimed = "" if claim_ms is None else f"; claim: {claim_ms:.1f} ms"
     ran = f"run: {result['duration_s']:.3f} s"

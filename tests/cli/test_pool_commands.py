@@ -104,7 +104,7 @@ def test_without_an_id_the_pool_takes_the_next_open_task(host: Path, bare: Path)
     ("arguments", "code", "words"),
     [
         (["--task-id", "x", "--runner", "nonsense"], 2, "no runner is called 'nonsense'"),
-        (["--task-id", "x"], 2, "has no runner of its own"),
+        (["--task-id", "x"], 3, "no key for claude"),
         (["--task-id", "Not/An/Id", "--runner", "echo"], 2, "is not a usable name"),
         (["--task-id", "x", "--runner", "echo", "--priority", "no"], 2, "no priority 'no'"),
         (["--task-id", "x", "--runner", "echo", "--context", "{"], 2, "context"),
