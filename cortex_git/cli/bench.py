@@ -1,4 +1,4 @@
-"""Measurements: `bench queue`, `bench overhead`, `bench spawn`, `bench scan`, `bench policies`."""
+"""Measurements: `bench queue`, `overhead`, `spawn`, `scan`, `policies` and `limits`."""
 
 from typing import Annotated
 
@@ -182,6 +182,47 @@ def policies(
         "peak": "Peak",
     }  # fmt: skip
     print_table([*headings.values()], [[row[key] for key in headings] for row in rows], "nothing replayed")
+
+
+@app.command()
+def limits(
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Worker processes that call as fast as they may.")
+    ] = 20,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=1.1, max=120, help="Minutes that they do so.")
+    ] = 3.0,
+    requests: Annotated[int, typer.Option("--requests", min=1, help="Limit of requests a minute.")] = 1_000,
+    tokens: Annotated[int, typer.Option("--tokens", min=1, help="Limit of tokens a minute.")] = 400_000,
+    task_tokens: Annotated[int, typer.Option("--task-tokens", min=1, help="Tokens of each task.")] = 8_000,
+    calls: Annotated[int, typer.Option("--calls", min=1, help="Calls of each task, of equal size.")] = 4,
+    call_s: Annotated[
+        float,
+        typer.Option("--call-s", min=0.0, max=600, help="Mean seconds that the server takes for a call."),
+    ] = 1.0,
+    minute_s: Annotated[
+        float,
+        typer.Option("--minute-s", min=0.5, max=60, help="Seconds of a minute: fewer for a quick trial."),
+    ] = 60.0,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Use of a provider's limits by many workers, and the most in any minute, by a local server's log."""
+    from cortex_git.analysis.bench.limits import Load, bench_limits
+    from cortex_git.cli.output import note, print_json, print_line
+
+    machine = _machine()
+    load = Load(workers, requests, tokens, task_tokens, calls, call_s, minute_s, minutes)
+    found = bench_limits(load, note)
+    if output is Format.JSON:
+        print_json({**found.to_json(), "machine": machine})
+        return
+    print_line(f"Throughput: {found.throughput:.1%} of the limit, over {found.calls:,} calls")
+    for what, by_arrival, by_end, limit in (
+        ("requests", found.requests_by_arrival, found.requests_by_end, requests),
+        ("tokens", found.tokens_by_arrival, found.tokens_by_end, tokens),
+    ):
+        print_line(f"Most {what} in any minute: {by_arrival:,} by arrival, {by_end:,} by end, of {limit:,}")
+    print_line("No minute exceeds a limit" if found.within else "A minute exceeds a limit")
 
 
 def _counts(text: str) -> list[int]:

@@ -9,14 +9,17 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cortex_git import locating, state
-from cortex_git.config import Rate
 from cortex_git.errors import EnvironmentProblem, LimitReached
 from cortex_git.limits.feeding import workers_fed
 from cortex_git.limits.throttle import Throttle, boot, throttle_of
 from cortex_git.llm import Limits
 from cortex_git.state import transaction, uptime
+
+if TYPE_CHECKING:  # settings take pydantic, a quarter of a second that passing the gate does not need
+    from cortex_git.config import Rate
 
 WINDOW_S = 60.0
 _LONGEST_NAP_S = 1.0
@@ -65,7 +68,7 @@ class Gate:
             raise EnvironmentProblem(f"{folder} is no clone of a repository", "give --repository")
         return cls(state.connect(private / "state.db", durable=True), provider)
 
-    def configure(self, rate: Rate, hosts: int = 1) -> None:
+    def configure(self, rate: "Rate", hosts: int = 1) -> None:
         """Set the account's limits, of which each of the `hosts` that live may use an equal part."""
         with transaction(self._connection) as connection:
             self._ensure(connection)

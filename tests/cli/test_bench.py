@@ -130,3 +130,13 @@ def _processes_in(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_limits(tmp_path: Path, conforms: Callable[[Any, str], None]) -> None:
+    options = ("--workers", "3", "--minute-s", "1", "--minutes", "2.5", "--calls", "2", "--call-s", "0.02")
+    found = _json(tmp_path / "t", "limits", *options)
+    conforms(found, "bench-limits")
+    assert (found["workers"], found["window_s"], found["windows"]) == (3, 1.0, 2.5)
+    assert found["made_calls"] >= 100, "a minute's worth of tokens"
+    assert found["most_tokens"]["by_arrival"] <= found["tokens"]
+    assert 0 < found["throughput"] <= 1

@@ -249,9 +249,9 @@ def test_workers_that_the_limits_feed(connection: sqlite3.Connection) -> None:
 @pytest.mark.race
 def test_many_processes_keep_the_limits_in_every_window(folder: Path, connection: sqlite3.Connection) -> None:
     """By arrival and by end, and they use at least nine tenths of what there is."""
-    window_s, run_s = 1.0, 5.0
+    window_s, run_s = 1.0, 4.5
     Gate(connection, "claude").configure(Rate(requests_per_minute=1000, tokens_per_minute=400_000))
-    run(folder, 6, window_s, run_s, 8000, 0.01, 0.0)
+    run(folder, 4, window_s, run_s, 8000, 0.01, 0.0)
     rows = connection.execute("SELECT at, ended, tokens FROM gate_log WHERE ended IS NOT NULL").fetchall()
     for moments in ([(at, tokens) for at, _, tokens in rows], [(ended, tokens) for _, ended, tokens in rows]):
         calls, tokens = most_in(moments, window_s)
@@ -264,12 +264,12 @@ def test_many_processes_keep_the_limits_in_every_window(folder: Path, connection
 
 @pytest.mark.race
 def test_no_process_calls_while_the_gate_is_closed(folder: Path, connection: sqlite3.Connection) -> None:
-    run(folder, 6, 60.0, 4.0, 10, 0.01, 0.1)
+    run(folder, 5, 60.0, 3.0, 10, 0.01, 0.1)
     log = connection.execute("SELECT id, kind, at, ended FROM gate_log ORDER BY id").fetchall()
     closures = [(number, at, until) for number, kind, at, until in log if kind == "close"]
     calls = [(number, at) for number, kind, at, _ in log if kind == "call"]
-    assert len(closures) >= 5
-    assert len(calls) >= 20
+    assert len(closures) >= 3
+    assert len(calls) >= 10
     for number, at in calls:
         closed = [one for one in closures if one[0] < number and one[1] <= at < one[2]]
         assert closed == []
