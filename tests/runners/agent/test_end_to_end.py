@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from gitworld import cortex, git
-from modelworld import Answer, Block, MessagesServer, text, use
+from modelworld import Block, MessagesServer, text, use
 
 from cortex_git.limits.ledger import Ledger
 from cortex_git.store.coordination import Coordination
@@ -96,7 +96,7 @@ def test_an_implementation_task(
 def test_running_out_keeps_the_work_and_another_goes_on(
     host: Path, project: Path, spawn: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    half = [*WORK[:1], [EDIT], Answer(WORK[2], status=500)]
+    half = [*WORK[:1], [EDIT], *[[use("read", path="double.py")]] * 40]
     with MessagesServer(half) as server:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         answer = spawn("double-2", "--budget", "4000", code=1)
@@ -108,7 +108,7 @@ def test_running_out_keeps_the_work_and_another_goes_on(
 
     retried = cortex("task", "retry", "double-2", "--continue", "--format", "json", cwd=host)
     assert retried.returncode == 0, retried.stderr
-    again = json.loads(retried.stdout)["task"]
+    again = json.loads(retried.stdout)["tasks"][0]["retry"]
     with MessagesServer([[RUN_TESTS], WORK[2]]) as server:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         answer = spawn(again, "--budget", "10000")
