@@ -641,10 +641,18 @@ def main() -> None:
     parser.add_argument("--tokens-per-minute", type=int)
     parser.add_argument("--counted", action="store_true", help="usage as counted, not random")
     given = parser.parse_args()
+    dice = random.Random(given.seed)
+
+    def script(request: dict[str, Any]) -> Sequence[Block]:
+        """Now and then it talks instead of handing in its result, until that is demanded."""
+        talks = dice.random() < 0.4 and "tool_choice" not in request
+        return [text("Let me think.")] if talks else submitting(request)
+
     faults = Faults(
         given.throttled, given.overloaded, given.dropped, given.hangs, given.retry_after, given.hang
     )
     with MessagesServer(
+        script,
         faults=faults,
         seed=given.seed,
         port=given.port,

@@ -1,0 +1,22 @@
+"""The soak of many agents, in small: `benchmarks/agents_soak.py` says what it does and checks."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import agents_soak
+
+
+@pytest.mark.race
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("total", [2_000_000, 30_000], ids=["enough", "less than needed"])
+def test_agents_that_are_killed_spend_no_more_than_the_budget(tmp_path: Path, total: int) -> None:
+    arguments = ["--workers", "6", "--tasks", "24", "--kill-every", "2.5", "--total", str(total)]
+    found = agents_soak.soak(tmp_path, agents_soak.parsed([*arguments, "--budget", "12000"]))
+    found["broken"] = [one for one in found["broken"] if not one.startswith("looked at least")]
+    assert found["broken"] == [], found
+    assert found["looks"]["looks"] > 100
+    assert (agents_soak.LIMIT in found["exit_statuses"]) == (total < 1_000_000)
