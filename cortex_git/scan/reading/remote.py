@@ -21,7 +21,7 @@ HEAD = "refs/scan/head"
 RETRIES = 2
 FIRST_PAUSE_S = 0.5
 _REMOTE = "scan"
-_TRANSIENT = re.compile(
+TRANSIENT = re.compile(
     r"connection reset|timed? ?out|returned error: (?:5\d\d|429)|early eof|unexpected disconnect"
     r"|temporary failure in name resolution|remote end hung up unexpectedly|connection was closed",
     re.IGNORECASE,
@@ -106,7 +106,7 @@ class Remote:
                 raise RepositoryUnreadable(
                     f"{self._source.repo} did not answer within {self._limits.time_s:g} s", "try again later"
                 ) from None
-            if done.status == 0 or attempt == RETRIES or not _TRANSIENT.search(done.stderr):
+            if done.status == 0 or attempt == RETRIES or not TRANSIENT.search(done.stderr):
                 return done
             pause = FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  spreads retries
             time.sleep(min(pause, self._deadline.left()))
