@@ -20,7 +20,8 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
-from cortex_git.workers.attempts import NO_TOKENS, Order, Settled
+from cortex_git.workers.allowances import NO_TOKENS
+from cortex_git.workers.attempts import Order, Settled
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.door import Note
 

@@ -141,7 +141,7 @@ def keep_pool(
 
 
 def _check_ready(plan: PoolPlan) -> None:
-    """Raises what keeps the pool's only runner from work; one for every type leaves those tasks to fail."""
+    """Raises what keeps the pool's only runner from work; one for every type leaves those tasks to others."""
     if plan.scope.type is not None:
         ready(runner_name("", plan.scope.type, host=load_host_settings()))
 

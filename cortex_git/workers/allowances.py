@@ -22,12 +22,13 @@ from cortex_git.workers.budgeting import Answer, Budgeting
 from cortex_git.workers.events import Event
 from cortex_git.workers.gates import Gates
 from cortex_git.workers.messages import Assignment
+from cortex_git.workers.unready import Unready
 
 _AGAIN_S = 0.5
 """Seconds until a claim that waits for tokens asks again, where nothing woke it before."""
-_RAISED_S = 15.0
-"""Seconds until a long-lived pool tries again whether there are tokens by now."""
 
+NO_TOKENS = "no tokens: "
+"""Begins the reason why a task that somebody follows was not run, where the budget is why."""
 _RAISE = {
     "total": "--total N",
     "day": "--daily N",
@@ -60,7 +61,8 @@ class Allowances:
         self.gates = Gates(coordination.repository)
         self._waiting: dict[str, float] = {}
         self._refused: frozenset[str] = frozenset()
-        self._refused_at = 0.0
+        self._lacks: dict[str, int] = {}
+        self._unready = Unready()
         self._held: dict[str, int] = {}
         self._changed = False
         self.spent = 0
@@ -102,13 +104,17 @@ class Allowances:
         return self._waiting.keys()
 
     def refused(self) -> Collection[str]:
-        """Tasks that are not to be claimed, because there are no tokens for them. Safe from any thread."""
-        return self._refused
+        """Tasks that are not to be claimed: no tokens, or no runner that works here. Safe from any thread."""
+        return self._refused | self._unready.tasks
 
     def ask(self, claim: Claim, assignment: Assignment) -> Answer:
         """Whether the attempt may start; its tokens are promised then, if it needs any."""
         if not metered(assignment.runner):
             return "ok"
+        if self._kept and (problem := self._unready.problem(assignment.runner)) is not None:
+            every = listed(self._coordination.repository, Scope(merges=False))
+            self._unready.leave(assignment.runner, problem, [claim.task, *every], self._known_runner)
+            return "exhausted"
         self.metered = True
         task, nonce = claim.task, claim.record.nonce
         answer = self._budgeting.allocate(task, nonce, assignment.worker, assignment.budget)
@@ -137,8 +143,10 @@ class Allowances:
 
     def tick(self) -> Event | None:
         """Look whether a long-lived pool may go on; what has become of the budget, if it is news."""
-        if self._kept and self._refused and time.monotonic() - self._refused_at > _RAISED_S:
-            self._refused = frozenset()
+        again = any(self._budgeting.may_have(account, tokens) for account, tokens in self._lacks.items())
+        if self._kept and again:
+            self._refused, self._lacks = frozenset(), {}
+        if (self._kept and again) or self._unready.tick():
             self._wake()
         self.gates.share(self._budgeting.live_hosts)
         return self._budgeting.news()
@@ -158,12 +166,22 @@ class Allowances:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why metered work does not go on, for whoever looks."""
+        left = self._unready.reasons
         if (limit := self.limit) is not None:
-            return (str(limit),)
-        if self._waiting and self._budgeting.problem is not None:
-            return (f"tasks wait for tokens: {self._budgeting.problem}",)
-        waits = self._waiting and self._budgeting.reason is not None
-        return (f"tasks wait for tokens: {self._budgeting.reason}",) if waits else ()
+            return (str(limit), *left)
+        why = self.problem or (self._budgeting.reason if self._waiting else None)
+        return (f"tasks wait for tokens: {why}", *left) if why is not None else left
+
+    @property
+    def problem(self) -> CortexError | None:
+        """Why the shared budget does not answer, where a task waits for it."""
+        return self._budgeting.problem if self._waiting else None
+
+    def why_refused(self, task: str) -> str:
+        """Why the task was not run just now."""
+        if task in self._unready.tasks:
+            return "; ".join(self._unready.reasons)
+        return f"{NO_TOKENS}{self.limit}"
 
     @property
     def tokens_left(self) -> int | None:
@@ -190,7 +208,8 @@ class Allowances:
         """No tokens for this one: none for others either that need as many of the account that lacks them."""
         lacking = kind(self._budgeting.lacking)
         alike = Scope(batch=task.batch if lacking == "batch" else None, merges=False)
-        self._refused_at = self._refused_at if self._refused else time.monotonic()
+        account = self._budgeting.lacking
+        self._lacks[account] = min(tokens, self._lacks.get(account, tokens))
         self._refused |= {task.task} | {
             one.task
             for one in listed(self._coordination.repository, alike)
@@ -202,7 +221,11 @@ class Allowances:
 
     def is_metered(self, task: Task) -> bool:
         """Whether it needs tokens here."""
+        name = self._known_runner(task)
+        return name is not None and metered(name)
+
+    def _known_runner(self, task: Task) -> str | None:
         try:
-            return metered(self.runner_of(task))
+            return self.runner_of(task)
         except CortexError:
-            return False
+            return None

@@ -25,8 +25,6 @@ from cortex_git.workers.events import Event
 from cortex_git.workers.messages import Assignment, to_result
 from cortex_git.workers.pool import Finished
 
-NO_TOKENS = "no tokens: "
-"""Begins the reason why a task that somebody follows was not run, where the budget is why."""
 _LATELY = 50
 """Attempts whose mean time stands for what a task takes now."""
 
@@ -259,9 +257,9 @@ class Attempts:
         return self._running.pop(nonce), self._allowances.close(nonce)
 
     def refuse(self, claim: Claim) -> None:
-        """Give a claim back, as if never taken: there are no tokens for the task."""
+        """Give a claim back, as if never taken: there are no tokens for the task, or no runner that works."""
         self._coordination.claims.release([claim])
-        self.let_go(claim.task.task, f"{NO_TOKENS}{self._allowances.limit}")
+        self.let_go(claim.task.task, self._allowances.why_refused(claim.task.task))
 
     def take_over_orphans(self) -> list[Claim]:
         """The next epoch of claims whose worker died, for another worker; those lost are dropped.

@@ -214,7 +214,11 @@ class BatchRun:
     @property
     def _problem(self) -> CortexError | None:
         """What keeps the remote from answering."""
-        problems = [self._committer.problem, *(source.problem for source in self._sources)]
+        problems = [
+            self._committer.problem,
+            *(source.problem for source in self._sources),
+            self._allowances.problem,
+        ]
         return next((problem for problem in problems if problem is not None), None)
 
     def _remote_lost(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from cortex_git.errors import CortexError
 from cortex_git.limits import accounts
-from cortex_git.limits.accounts import TOTAL, Caps
+from cortex_git.limits.accounts import TOTAL, Caps, kind
 from cortex_git.limits.ledger import Ledger
 from cortex_git.models import Task
 from cortex_git.state import PASSING, problem_of
@@ -121,6 +121,13 @@ class Budgeting:
         if any(self._ledger.balance(account).available < _AHEAD * tokens for account in limits):
             self._ask(dict.fromkeys(limits, tokens), when_possible=True)
         return "ok"
+
+    def may_have(self, account: str, tokens: int) -> bool:
+        """Whether the account that lacked as many tokens may have them by now, as of the last look."""
+        if kind(account) in ("day", "month") and account not in accounts.of_attempt("", ""):
+            return True
+        limit = self._caps.of(account)
+        return limit is None or self._room(account, limit) >= tokens
 
     def close(self, nonce: str) -> int:
         """End an attempt; tokens that it spent."""
