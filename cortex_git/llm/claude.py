@@ -11,7 +11,6 @@ import anthropic
 
 from cortex_git.config import Provider
 from cortex_git.llm import (
-    Block,
     Broken,
     CallFailed,
     Dropped,
@@ -24,6 +23,7 @@ from cortex_git.llm import (
     Usage,
 )
 from cortex_git.llm.batching import BatchStatus
+from cortex_git.llm.events import MALFORMED, Parts
 from cortex_git.llm.headers import anthropic_limits, retry_after_s
 from cortex_git.llm.keys import key_for
 
@@ -57,18 +57,20 @@ class Claude:
         arguments = parameters(request)
         if on_sent is not None:
             on_sent()
-        with self._understood(), self._sdk.messages.stream(**arguments) as stream:
+        with self._understood(), self._sdk.messages.create(**arguments, stream=True) as stream:
+            parts = Parts()
             try:
-                message = stream.get_final_message()
+                for event in stream:
+                    parts.add(_values(event))
             except anthropic.APIStatusError as error:
                 raise _within(error) from error
             except anthropic.APIError as error:
                 raise Dropped(f"the answer broke off: {error.message}") from error
-            except Exception as error:  # the HTTP library's own, or JSON of a tool's arguments that is none
+            except Exception as error:  # the HTTP library's own, or what is no event
                 raise Dropped(f"the answer broke off: {type(error).__name__}: {error}") from error
-            if message.stop_reason is None:
+            if not parts.message.get("stop_reason"):
                 raise Dropped("the answer broke off")
-            return to_reply(message, stream.response.headers)
+            return to_reply(parts.message, stream.response.headers)
 
     def count(self, request: Request) -> int | None:
         """Input tokens as the provider counts them; None where it does not answer."""
@@ -76,11 +78,13 @@ class Claude:
         del arguments["max_tokens"]
         try:
             with self._understood():
-                return int(self._sdk.messages.count_tokens(**arguments).input_tokens)
+                counted: object = self._sdk.messages.count_tokens(**arguments)
         except Throttled:
             raise
         except CallFailed:
             return None
+        tokens = getattr(counted, "input_tokens", None)  # a gateway may answer anything
+        return tokens if isinstance(tokens, int) else None
 
     def create_batch(self, requests: Mapping[str, Request]) -> BatchStatus:
         """See `batching.Batches`."""
@@ -100,7 +104,14 @@ class Claude:
 
     def batch_results(self, name: str) -> Iterator[tuple[str, Reply | CallFailed]]:
         with self._understood():
-            for entry in self._sdk.messages.batches.results(name):
+            entries = iter(self._sdk.messages.batches.results(name))
+            while True:
+                try:
+                    entry = next(entries, None)
+                except Exception as error:  # cut off: the HTTP library's own error, or half a line
+                    raise Broken(f"the batch's results broke off: {type(error).__name__}: {error}") from error
+                if entry is None:
+                    return
                 yield entry.custom_id, _batched(entry.result)
 
     def cancel_batch(self, name: str) -> None:
@@ -116,6 +127,10 @@ class Claude:
             raise self._of_status(error) from error
         except anthropic.APIConnectionError as error:
             cause = type(error.__cause__).__name__
+            if cause == "LocalProtocolError":
+                raise Rejected(
+                    "the request could not be made", f"check the key from {self._source}"
+                ) from None
             if cause in _BEFORE_SENDING:
                 where = self._sdk.base_url.host
                 raise NotSent(
@@ -167,7 +182,7 @@ def parameters(request: Request) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": request.model,
         "max_tokens": request.max_output,
-        "messages": _cached(list(request.messages)),
+        "messages": _cached([_given_back(message) for message in request.messages]),
     }
     if request.system:
         body["system"] = [{"type": "text", "text": request.system, "cache_control": _CACHED}]
@@ -179,6 +194,17 @@ def parameters(request: Request) -> dict[str, Any]:
     return body
 
 
+def _given_back(message: Message) -> Message:
+    """The message without our own mark of arguments that were no JSON object."""
+    blocks = message["content"]
+    if message["role"] != "assistant" or not isinstance(blocks, list):
+        return message
+    return {
+        **message,
+        "content": [{key: block[key] for key in block if key != MALFORMED} for block in blocks],
+    }
+
+
 def _cached(messages: list[Message]) -> list[Message]:
     """The same messages, the last block marked."""
     if not messages or not isinstance(messages[-1]["content"], list) or not messages[-1]["content"]:
@@ -188,17 +214,19 @@ def _cached(messages: list[Message]) -> list[Message]:
     return [*messages[:-1], {**last, "content": [*blocks[:-1], {**blocks[-1], "cache_control": _CACHED}]}]
 
 
-def to_reply(message: anthropic.types.Message, headers: Mapping[str, str]) -> Reply:
-    """A whole message in our words."""
-    used = message.usage
+def to_reply(message: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+    """A whole message in our words. Raises Dropped where it does not say what it used."""
+    used = message.get("usage") or {}
+    if not isinstance(used.get("input_tokens"), int) or not isinstance(used.get("output_tokens"), int):
+        raise Dropped("the server does not say how many tokens it used")
     return Reply(
-        content=[_block(block) for block in message.content],
-        stop=message.stop_reason or "",
+        content=[dict(block) for block in message.get("content") or ()],
+        stop=message.get("stop_reason") or "",
         usage=Usage(
-            input=used.input_tokens,
-            output=used.output_tokens,
-            cache_write=used.cache_creation_input_tokens or 0,
-            cache_read=used.cache_read_input_tokens or 0,
+            input=used["input_tokens"],
+            output=used["output_tokens"],
+            cache_write=used.get("cache_creation_input_tokens") or 0,
+            cache_read=used.get("cache_read_input_tokens") or 0,
         ),
         limits=anthropic_limits(headers),
         request_id=headers.get("request-id", ""),
@@ -217,7 +245,7 @@ def _status(batch: anthropic.types.messages.MessageBatch) -> BatchStatus:
 def _batched(result: Any) -> Reply | CallFailed:
     """One answer of a batch. Those that failed are not billed."""
     if result.type == "succeeded":
-        return to_reply(result.message, {})
+        return to_reply(_values(result.message), {})
     if result.type == "errored":
         error = getattr(result.error, "error", None)
         kind, said = getattr(error, "type", "an error"), getattr(error, "message", "")
@@ -226,8 +254,7 @@ def _batched(result: Any) -> Reply | CallFailed:
     return Broken(f"the provider's batch left the call undone: {result.type}")
 
 
-def _block(block: Any) -> Block:
-    """A block as it has to be given back in the next turn."""
-    value: Block = block.to_dict(mode="json", exclude_none=True)
-    value.pop("parsed_output", None)
+def _values(model: Any) -> dict[str, Any]:
+    """What the server sent, blocks as they have to be given back in the next turn."""
+    value: dict[str, Any] = model.to_dict(mode="json", exclude_none=True, warnings=False)
     return value

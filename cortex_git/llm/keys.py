@@ -37,6 +37,8 @@ def key_for(provider: str, settings: Provider) -> Key:
     """The key of the provider on this host. Raises NoKey where there is none that may be used."""
     for variable in VARIABLES[provider]:
         if value := os.environ.get(variable, "").strip():
+            if not _is_key(value):
+                raise NoKey(f"{variable} does not hold a key", "set it to the key alone, on one line")
             return Key(value, variable)
     path = _file(provider, settings)
     if path.exists() or settings.key_file is not None:
@@ -83,6 +85,11 @@ def _read(path: Path) -> str:
             mode = stat.S_IMODE(facts.st_mode)
             raise NoKey(f"{path} can be read by others (mode {mode:04o})", f"run `chmod 600 {path}`")
         key = file.read(_MOST).decode("utf-8", "replace").strip()
-    if not key or any(character.isspace() or not character.isprintable() for character in key):
+    if not _is_key(key):
         raise NoKey(f"{path} does not hold a key", "put the key alone on one line")
     return key
+
+
+def _is_key(text: str) -> bool:
+    """Whether the text can go into a header: what cannot would fail every call, as if each was lost."""
+    return bool(text) and all("!" <= character <= "~" for character in text)

@@ -5,6 +5,7 @@ SDK's own retries are off.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -41,6 +42,7 @@ OLD_LENGTH = "max_tokens"
 """What servers of the first years call the limit of an answer."""
 NO_KEY = "none"
 """What a local server that wants no key is sent."""
+_COUNTED = ("prompt_tokens", "completion_tokens")
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
 
@@ -57,7 +59,7 @@ class OpenAIServer:
             key = key_for("openai", settings)
             value, self._source = key.value, key.source
         except NoKey:
-            if settings.base_url is None:
+            if settings.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
                 raise
             value = NO_KEY
         self._length = "max_completion_tokens"
@@ -114,6 +116,10 @@ class OpenAIServer:
             raise self._of_status(error) from error
         except openai.APIConnectionError as error:
             cause = type(error.__cause__).__name__
+            if cause == "LocalProtocolError":
+                raise Rejected(
+                    "the request could not be made", f"check the key from {self._source}"
+                ) from None
             if cause in _BEFORE_SENDING:
                 where = self._sdk.base_url.host
                 raise NotSent(
@@ -141,6 +147,7 @@ class _Parts:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._calls: dict[int, dict[str, str]] = {}
+        self._places: dict[int, int] = {}
         self._stop = ""
         self._usage: Any = None
         self._id = ""
@@ -148,20 +155,33 @@ class _Parts:
     def add(self, chunk: Any) -> None:
         self._id = chunk.id or self._id
         self._usage = chunk.usage or self._usage
-        for choice in chunk.choices[:1]:
+        for choice in (chunk.choices or ())[:1]:
             self._stop = choice.finish_reason or self._stop
+            if choice.delta is None:
+                continue
             self._text.append(choice.delta.content or "")
             for call in choice.delta.tool_calls or ():
-                known = self._calls.setdefault(call.index, {"id": "", "name": "", "arguments": ""})
+                known = self._call(call.index, call.id)
                 known["id"] = call.id or known["id"]
                 if call.function is not None:
                     known["name"] += call.function.name or ""
                     known["arguments"] += call.function.arguments or ""
 
+    def _call(self, index: int | None, name: str | None) -> dict[str, str]:
+        """The call that a part belongs to. Some servers number none, or each 0: a new id is a new call."""
+        place = len(self._calls) - 1 if index is None else self._places.get(index, -1)
+        known = self._calls.get(place)
+        if known is None or (name and known["id"] and known["id"] != name):
+            place = len(self._calls)
+            known = self._calls[place] = {"id": "", "name": "", "arguments": ""}
+        if index is not None:
+            self._places[index] = place
+        return known
+
     def reply(self, headers: Mapping[str, str]) -> Reply:
         if not self._stop:
             raise Dropped("the answer broke off")
-        if self._usage is None:
+        if not all(isinstance(getattr(self._usage, name, None), int) for name in _COUNTED):
             raise Dropped("the server does not say how many tokens it used")
         words = "".join(self._text)
         content: list[Block] = [{"type": "text", "text": words}] if words else []
@@ -169,7 +189,7 @@ class _Parts:
             name = call["name"]
             use = {"type": "tool_use", "id": call["id"] or f"call_{number}", "name": name}
             content.append({**use, "input": _arguments(call["arguments"])})
-        read = getattr(self._usage.prompt_tokens_details, "cached_tokens", None) or 0
+        read = getattr(getattr(self._usage, "prompt_tokens_details", None), "cached_tokens", None) or 0
         usage = Usage(
             input=max(self._usage.prompt_tokens - read, 0),
             output=self._usage.completion_tokens,

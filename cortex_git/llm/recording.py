@@ -8,6 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,16 @@ class Recorder:
     """A client whose exchanges are written down as well."""
 
     def __init__(self, client: Client, path: Path) -> None:
+        """Raises BadInput for a file that cannot be written, before anything is billed."""
         self._client = client
         self._path = path
         self.provider = client.provider
+        try:
+            self._write(b"")
+        except OSError as error:
+            raise BadInput(
+                f"{path} cannot be written: {error.strerror}", "name another file in CORTEX_RECORD"
+            ) from error
 
     def reply(self, request: Request, on_sent: Callable[[], None] | None = None) -> Reply:
         reply = self._client.reply(request, on_sent)
@@ -35,13 +43,17 @@ class Recorder:
             "reply": {"content": reply.content, "stop": reply.stop, "usage": asdict(reply.usage)},
         }
         data = (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+        with suppress(OSError):  # a full disk must not cost an answer that was paid for
+            self._write(data)
+        return reply
+
+    def _write(self, data: bytes) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)  # one write, so that processes don't mix their lines
         try:
             os.write(descriptor, data)
         finally:
             os.close(descriptor)
-        return reply
 
     def count(self, request: Request) -> int | None:
         return self._client.count(request)
