@@ -16,7 +16,7 @@ from cortex_git.limits.gate import Gate
 from cortex_git.limits.ledger import Ledger
 from cortex_git.limits.meter import Meter
 from cortex_git.llm import Client
-from cortex_git.locating import CONFIG
+from cortex_git.locating import CONFIG, private_folder
 from cortex_git.runners import RunContext, RunOutcome
 from cortex_git.runners.agent.answers import Change, definition, form_of
 from cortex_git.runners.agent.calling import Caller
@@ -85,6 +85,8 @@ class _Attempt:
         from cortex_git.runners.agent.checkout import Checkout
 
         checkout = Checkout.open(self.task, self.context)
+        if checkout.note:
+            self.record.note(checkout.note)
         try:
             return self._in(checkout)
         finally:
@@ -118,7 +120,12 @@ class _Attempt:
         title = " ".join((subject or str(self.task.get("title") or self.task["task"])).split())[:100]
         if ending is None or ending.status != "completed":
             title = f"Unfinished: {title}"
-        published = checkout.publish(f"{title}\n\nTask: {self.task['task']}")
+        try:
+            published = checkout.publish(f"{title}\n\nTask: {self.task['task']}")
+        except CortexError:
+            # Another attempt on this host can go on from a commit that the remote did not take.
+            self.record.resume.update(branch=checkout.branch, commit=checkout.commit)
+            raise
         if published is not None:
             self.record.published(published.branch, published.commit, published.diffstat)
 
@@ -149,12 +156,14 @@ class _Attempt:
 
     def _tools(self, folder: Path) -> Toolbox:
         keys = (self.host.claude.key_file, self.host.openai.key_file)
+        private = [Path(key).expanduser() for key in keys if key]
+        own = private_folder(Path(self.context.folder))
         return Toolbox(
             folder,
             self.host.agents,
             read_only=not self._changes,
             time_left=lambda: self.deadline - monotonic(),
-            private=tuple(Path(key).expanduser() for key in keys if key),
+            private=(*private, own) if own is not None else tuple(private),
         )
 
 

@@ -97,6 +97,11 @@ class Checkout:
     def branch(self) -> str:
         return self._work.record.branch
 
+    @property
+    def commit(self) -> str | None:
+        """The last commit of the work, pushed or not; None as long as there is none."""
+        return self._made or (self._start.commit if self._start.resumed else None)
+
     @classmethod
     def open(
         cls, task: Mapping[str, Any], context: RunContext, *, deadline_s: float | None = None
@@ -152,7 +157,7 @@ class Checkout:
         if tree != self._tree:
             self._check(tree, message, stat)
             self._commit(tree, message, author or self._author)
-        commit = self._made or (self._start.commit if self._start.resumed else None)
+        commit = self.commit
         if commit is None:
             return None
         left = max(_LEAST_PUSH_S, self._ends - time.monotonic())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO, NamedTuple, cast
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.gitio import telling_line
 from cortex_git.runners.agent.worktrees import WorkTree
 from cortex_git.scan.reading.limits import MIB
 
@@ -58,12 +59,16 @@ class Diffstat:
 def staged(work: WorkTree) -> str:
     """The tree of the folder's files as they are now, without those that `.gitignore` leaves out.
 
-    Raises GitFailed where a file cannot be read.
+    Raises EnvironmentProblem where a file cannot be read.
     """
     index = work.fresh_index()
     try:
         git = work.git(index)
-        git.run("add", "--all", timeout=_STAGE_S)
+        done = git.run("add", "--all", timeout=_STAGE_S, check=False)
+        if done.status:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+            reason = telling_line("\n".join(errors) or done.stderr)
+            raise EnvironmentProblem(f"the files cannot be committed ({reason})", f"see {work.folder}")
         return git.text("write-tree")
     finally:
         index.unlink(missing_ok=True)
