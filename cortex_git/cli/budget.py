@@ -80,6 +80,7 @@ def set_command(
     from cortex_git.limits import accounts
     from cortex_git.services import open_coordination
     from cortex_git.services.budgets import set_limits
+    from cortex_git.services.pool_client import wake_pool
 
     changes: dict[str, int | None] = {}
     if total is not None:
@@ -99,6 +100,7 @@ def set_command(
         announce(f"set {said}", as_json=output is Format.JSON)
         return
     limits = set_limits(coordination, changes)
+    wake_pool(coordination.repository.folder)
     if output is Format.JSON:
         print_json({"limits": limits})
         return

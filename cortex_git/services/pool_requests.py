@@ -55,7 +55,7 @@ class Requests:
         return self._run.look().to_json()
 
     def _look(self, _request: dict[str, Any], _note: Note) -> dict[str, Any]:
-        self._run.look_again()
+        self._run.look_at_all()
         return {}
 
     def _stop(self, request: dict[str, Any], _note: Note) -> dict[str, Any]:

@@ -75,6 +75,10 @@ class Allowances:
     def start(self) -> None:
         self._budgeting.start()
 
+    def look(self) -> None:
+        """Somebody may have raised a limit. Safe from any thread."""
+        self._budgeting.look()
+
     def stop(self) -> None:
         """Give back to the other hosts what is not used."""
         self._budgeting.stop()

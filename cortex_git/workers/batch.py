@@ -157,6 +157,11 @@ class BatchRun:
         self.report.interrupted = self.report.interrupted or person
         self._wake()
 
+    def look_at_all(self) -> None:
+        """There is something new, perhaps in the budget: look at once. Safe from any thread."""
+        self._allowances.look()
+        self.look_again()
+
     def look_again(self) -> None:
         """Something changed: look at the remote at once. Safe from any thread."""
         for source in self._sources:

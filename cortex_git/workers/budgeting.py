@@ -129,6 +129,11 @@ class Budgeting:
         limit = self._caps.of(account)
         return limit is None or self._room(account, limit) >= tokens
 
+    def look(self) -> None:
+        """See what the shared budget has by now; nothing where no attempt asked for any yet. Any thread."""
+        if self._thread is not None:
+            self._ask({})
+
     def close(self, nonce: str) -> int:
         """End an attempt; tokens that it spent."""
         spent = self._ledger.close(nonce)
