@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Literal, Protocol
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import CortexError, LimitReached
 from cortex_git.flocks import try_lock
 from cortex_git.models import Result
 from cortex_git.services.spawning import spawn_many
@@ -73,6 +73,8 @@ class JoinReport:
     pushes: int = 0
     problem: str = ""
     """Why it ended before every task had a result; empty where it did not, or was told to."""
+    limit: str = ""
+    """What there were no tokens for, where that is why."""
 
 
 class Sender(Protocol):
@@ -120,7 +122,11 @@ def _work(coordination: Coordination, work: Work, place: str, sender: Sender) ->
     problem = "" if report.problem is None else report.problem.message
     if report.waiting:
         problem = f"{report.waiting} results wait in {coordination.repository.folder}: {problem}"
-    return JoinReport(place, host, report.fenced, report.waiting, report.pushes, problem)
+    return JoinReport(place, host, report.fenced, report.waiting, report.pushes, problem, _said(report.limit))
+
+
+def _said(limit: LimitReached | None) -> str:
+    return "" if limit is None else limit.message
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from cortex_git.errors import CortexError, EnvironmentProblem
+from cortex_git.errors import CortexError, EnvironmentProblem, LimitReached
 from cortex_git.processes import hurry
 from cortex_git.services.batches import Ended, finish
 from cortex_git.services.joining import ORDERS, JoinReport, Order
@@ -118,6 +118,7 @@ class _Watch:
         """Why the last look at the remote failed."""
         self._trouble = ""
         self._reasons: list[str] = []
+        self._limit = ""
         give_up_s = coordination.repository.settings.leases.give_up_s
         self._remote, self._engine = _Patience(give_up_s), _Patience(give_up_s)
         self._leaving, self._ending = _Patience(_LEAVE_S), _Patience(_LEAVE_S)
@@ -196,6 +197,7 @@ class _Watch:
         report.fenced += ended.fenced
         report.waiting += ended.waiting
         report.pushes += ended.pushes
+        self._limit = ended.limit or self._limit
         if ended.problem:
             self._reasons.append(f"{ended.place}: {ended.problem}")
             self._watcher.note(self._reasons[-1])
@@ -234,6 +236,10 @@ class _Watch:
         left = self._coordination.open_count(self._scope)
         if left == 0:
             report.waiting = 0  # whatever waits somewhere was done by another, too
+        elif self._limit and not (report.interrupted or self.unseen or self._reasons):
+            report.limit = LimitReached(
+                self._limit, "run `cortex-git budget set`, as in `--total N`, then the same command again"
+            )
         elif not report.interrupted:
             reasons = [*([self.unseen.message] if self.unseen else []), *self._reasons]
             why = reasons[0] if reasons else "all joins have left"

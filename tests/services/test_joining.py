@@ -11,7 +11,9 @@ from gitworld import add_tasks, assert_sound, claim_all, git, result_commits, re
 from poolworld import until
 
 from cortex_git.processes import descendants
-from cortex_git.services.joining import JoinReport, Order, Placement, Work, give_back_left, join
+from cortex_git.services.budgets import set_limits
+from cortex_git.services.joining import JoinReport, Order, Placement, Work, _Passing, give_back_left, join
+from cortex_git.services.watching import watch
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
@@ -61,6 +63,43 @@ def test_a_join_works_until_every_task_has_a_result(host: Coordination, bare: Pa
     assert sorted(results_on(bare, "main")) == names
     assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
     assert_sound(bare)
+
+
+class Over:
+    """Joins that have all ended, with the given reports."""
+
+    def __init__(self, *reports: JoinReport) -> None:
+        self._reports = list(reports)
+
+    def running(self) -> int:
+        return len(self._reports)
+
+    def ended(self, timeout_s: float) -> list[JoinReport]:
+        ended, self._reports = self._reports, []
+        return ended
+
+    def heard(self) -> list[str]:
+        return []
+
+    def tell(self, order: Order) -> None: ...
+
+    def trouble(self) -> str:
+        return ""
+
+
+def test_a_join_whose_tokens_run_out_says_so_to_the_command(
+    host: Coordination, bare: Path, tmp_path: Path, commands: Callable[..., None]
+) -> None:
+    commands(spend="echo '{\"tokens_used\": 70}'")
+    add_tasks(host, 2, runner="command", type="fix-worker", budget=100, context={"command": "spend"})
+    set_limits(host, {"total": 150})
+    report = join(placement(bare), tmp_path / "elsewhere", "there", Sent())
+    assert (report.problem, "1 task waits" in report.limit) == ("", True)
+    host.pull()
+    ended = watch(host, Scope(batch="b1"), Over(report), _Passing(print))
+    assert ended.report.problem is None
+    assert ended.report.limit is not None
+    assert ended.report.limit.message == report.limit
 
 
 def test_a_second_join_uses_the_clone_and_starts_no_worker_for_nothing(
