@@ -28,8 +28,6 @@ class Planned:
     deadline_s: float
     batch: str
     master: str
-    waits: bool = False
-    """Whether `--economy` can send it through the provider's message batches."""
 
     @property
     def kind(self) -> tuple[str, str, str]:
@@ -58,8 +56,6 @@ class Estimate:
     cost_usd: float | None
     """None: the model has no price here."""
     cost_most_usd: float | None
-    economy_usd: float | None
-    """`cost_usd`, if those that can wait go through message batches at their price."""
     task_s: float
     """Seconds of one attempt."""
     task_s_p90: float
@@ -98,8 +94,6 @@ def _estimate(tasks: Sequence[Planned], past: Sequence[Spent]) -> Estimate:
         tokens, middle, high = sum(most), round(median(most)), max(most)
         task_s = task_s_p90 = max(task.deadline_s for task in tasks)
     price = _price(first.model, alike)
-    waiting = sum(task.waits for task in tasks) / len(tasks)
-    economy = 1.0 if first.model is None else 1.0 - waiting * (1.0 - first.model.batch_factor)
     return Estimate(
         type=first.type,
         runner=first.runner,
@@ -113,7 +107,6 @@ def _estimate(tasks: Sequence[Planned], past: Sequence[Spent]) -> Estimate:
         tokens_most=max(sum(most), tokens),
         cost_usd=None if price is None else tokens * price,
         cost_most_usd=None if price is None else max(sum(most), tokens) * price,
-        economy_usd=None if price is None else tokens * price * economy,
         task_s=task_s,
         task_s_p90=task_s_p90,
         deadline_s=min(task.deadline_s for task in tasks),

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 import typer
 
-_COMMANDS = ("scan", "workers", "tasks", "reports", "status", "top", "admin")
+_COMMANDS = ("scan", "workers", "preflight", "tasks", "reports", "status", "top", "admin")
 """Modules with commands of the root, in the order of the help."""
 _GROUPS = ("advisories", "bench", "budget", "pool")
 """Modules with a group of commands, called like the module."""

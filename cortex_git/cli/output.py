@@ -6,7 +6,7 @@ Owns how a table and a JSON document look. JSON goes to stdout alone, and text f
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,11 @@ def print_lines(text: str) -> None:
         print_line(line)
 
 
-def announce(text: str, *, as_json: bool) -> None:
+def announce(text: str, *, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
     """What a dry run would do: a note for the person, and a document where one is expected."""
     note(f"would {text}")
     if as_json:
-        print_json({"dry_run": True, "would": text})
+        print_json({"dry_run": True, "would": text, **(more or {})})
 
 
 def note(text: str) -> None:

@@ -39,6 +39,9 @@ def spawn_workers(
     engine: Annotated[
         str, typer.Option("--engine", help="local, or dask://HOST:PORT: on the workers of a Dask cluster.")
     ] = "local",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Agree to what it will cost, whatever `preflight` says.")
+    ] = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
     _log_format: LogFormatOption = None,
@@ -49,6 +52,7 @@ def spawn_workers(
     from cortex_git.cli.ending import end_batch
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, note
+    from cortex_git.cli.preflight import approve, look_ahead
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import settle
     from cortex_git.services.engines import checked_engine, run_on_engine
@@ -66,9 +70,10 @@ def spawn_workers(
     check_scope(coordination, wanted)
     queue = coordination.open_count(Scope(batch=batch, glob=tasks, type=kind, merges=False))
     target = sized(queue, policy, count, coordination.repository.settings.pool.max)
+    ahead = look_ahead(coordination, wanted, target.target, runner)
     if dry_run:
         what = f"run {queue} open tasks on {target.target} workers{place.where}: {'; '.join(target.reasons)}"
-        announce(what, as_json=output is Format.JSON)
+        announce(what, as_json=output is Format.JSON, more={"preflight": ahead.to_json()} if ahead else {})
         return
     if queue == 0:
         note("no open task")
@@ -76,6 +81,8 @@ def spawn_workers(
         _show_run(ended.report, 0, output, cold=cold)
         end_batch(ended, failed=False)
         return
+    if ahead is not None:
+        approve(ahead, yes=yes)
     text = f"{queue} open tasks, {target.target} workers{place.where}: {'; '.join(target.reasons)}"
     tell(batch_started(text, queue, target.target, batch))
     with batch_watcher(queue) as progress:

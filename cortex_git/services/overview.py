@@ -137,7 +137,7 @@ class Overview:
 def overview(coordination: Coordination) -> Overview:
     """Look at the remote, this host and the running pool."""
     repository = coordination.repository
-    view, problem = _look(coordination)
+    view, problem = look(coordination)
     workers = tuple(live_workers(repository))
     known = outcomes(repository, _RESULTS)
     _correct_snapshot(repository)
@@ -197,7 +197,7 @@ def samples_since(repository: Repository, since: float) -> list[Sample]:
     ]
 
 
-def _look(coordination: Coordination) -> tuple[View, str | None]:
+def look(coordination: Coordination) -> tuple[View, str | None]:
     """The refs as they are now, or as they were when the remote last answered, and why."""
     try:
         return coordination.pull(), None

@@ -132,8 +132,8 @@ def _row(task: str, path: str, oid: str, body: bytes) -> _Row:
 
 
 def usage_of(output: Mapping[str, Any]) -> Usage:
-    """The tokens by kind that a result's output tells as `tokens`; none where it tells no sensible ones."""
-    told = output.get("tokens")
+    """The tokens by kind that a result's output tells as `usage`; none where it tells no sensible ones."""
+    told = output.get("usage")
     if not isinstance(told, dict):
         return Usage()
     counts = [told.get(kind, 0) for kind in ("input", "output", "cache_write", "cache_read")]
