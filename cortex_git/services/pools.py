@@ -107,13 +107,12 @@ def keep_pool(
 ) -> Ended:
     """Keep a pool until it is stopped; `ready` is called when it can be asked for something.
 
-    Raises EnvironmentProblem where this clone has one already, or the runner of the one worker type that it
-    is for cannot work here.
+    Raises EnvironmentProblem where this clone has one already. A task whose runner cannot work here is left to
+    other hosts.
     """
     private = coordination.repository.private
     with _only_one(coordination):
         coordination.flush()  # what an earlier command left is not to be run again
-        _check_ready(plan)
         spawner = WarmSpawner([name for name in runner_names() if _can_work(name)])
         grace_s = coordination.repository.settings.pool.grace_s
         with running(Pool(spawner, 0, worker_name("pool"), grace_s, private / FOLDER)) as pool:
@@ -138,12 +137,6 @@ def keep_pool(
                 run.orders.close()
                 door.close()
         return Ended(report, () if report.killed else tuple(finish(coordination)))
-
-
-def _check_ready(plan: PoolPlan) -> None:
-    """Raises what keeps the pool's only runner from work; one for every type leaves those tasks to others."""
-    if plan.scope.type is not None:
-        ready(runner_name("", plan.scope.type, host=load_host_settings()))
 
 
 def _can_work(name: str) -> bool:

@@ -99,8 +99,6 @@ def test_the_deadline_of_the_command_is_for_this_attempt_only(cortex: Command, c
         (["-i", "x"], "--repo"),
         (["-i", "x", "-t", "nope"], "scan-worker"),
         (["-t", "nope"], "scan-worker"),
-        (["-i", "x", "-t", "fix-worker"], "--runner"),
-        (["-t", "fix-worker"], "--runner"),
         (["-i", "x", "--runner", "nope"], "echo"),
         (["-i", "x", "--runner", "echo", "-d", "-1"], "deadline"),
         (["-i", "x", "--runner", "echo", "-b", "-1"], "--budget"),
@@ -112,6 +110,14 @@ def test_what_is_refused_before_anything_changes(
     cortex: Command, coordinated: Path, bare: Path, arguments: list[str], told: str
 ) -> None:
     assert told in cortex("spawn-worker", *arguments).error(2)
+    assert git(bare, "for-each-ref", "refs/cortex") == ""
+
+
+@pytest.mark.parametrize("arguments", [["-i", "x", "-t", "fix-worker"], ["-t", "fix-worker"]])
+def test_a_runner_that_cannot_work_here_is_refused_too(
+    cortex: Command, coordinated: Path, bare: Path, arguments: list[str]
+) -> None:
+    assert "--runner" in cortex("spawn-worker", *arguments).error(3)
     assert git(bare, "for-each-ref", "refs/cortex") == ""
 
 

@@ -159,7 +159,7 @@ def test_no_secret_is_published(host: Path, commands: Callable[..., None]) -> No
 
 def test_without_a_key_nothing_is_claimed(host: Path) -> None:
     metered(host, 1, 1000, runner="")
-    for command in (["spawn-workers", "-n", "1"], ["pool", "start", "--type", "fix-worker"]):
+    for command in (["spawn-workers", "-n", "1"], ["spawn-worker", "-i", "b1-t000"]):
         done = cortex(*command, cwd=host)
         assert done.returncode == 3, done.stderr
         assert "key" in done.stderr
