@@ -107,8 +107,8 @@ def keep_pool(
 ) -> Ended:
     """Keep a pool until it is stopped; `ready` is called when it can be asked for something.
 
-    Raises EnvironmentProblem where this clone has one already. A task whose runner cannot work here is left to
-    other hosts.
+    Raises EnvironmentProblem where this clone has one already. Tasks whose runner cannot work here are left
+    to other hosts.
     """
     private = coordination.repository.private
     with _only_one(coordination):
