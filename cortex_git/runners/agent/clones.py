@@ -194,5 +194,7 @@ class Clone:
 
     def common(self, one: str, other: str) -> str | None:
         """The commit where two lines of commits parted; None where they have nothing in common."""
+        if one == other:
+            return one
         done = self.git().run("merge-base", one, other, check=False)
         return done.text.split()[0] if done.status == 0 else None
