@@ -239,7 +239,7 @@ class HostSettings(Section):
     agents: AgentSettings = AgentSettings()
     runners: dict[str, str] = Field(default_factory=dict)
     """Runner by worker type, or by priority (`priority:low`); a task's own and --runner come first."""
-    confirm_above_usd: float = Field(1.0, ge=0)
+    confirm_above_usd: float = Field(10.0, ge=0)
     """A batch that is expected to cost more asks before it starts."""
     commands: dict[str, CommandEntry] = Field(default_factory=dict)
     askpass: str | None = None
