@@ -99,7 +99,7 @@ class World:
         dice = random.Random(self.options.seed)
         while len(statuses) < 40:
             command = [sys.executable, "-m", "cortex_git", "spawn-workers", "--batch", "soak"]
-            command += ["--count", str(self.options.workers)]
+            command += ["--yes", "--count", str(self.options.workers)]
             with (self.folder / f"run-{len(statuses)}.log").open("w") as log:
                 running = subprocess.Popen(
                     command, cwd=self.host, env=self.environment, stdout=log, stderr=log
