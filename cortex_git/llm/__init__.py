@@ -30,6 +30,15 @@ class Usage:
         return self.input + self.output + self.cache_write + self.cache_read
 
 
+MOST_TOKENS = 1_000_000_000
+"""Tokens that one call cannot have used: who says more means something else."""
+
+
+def are_tokens(*counts: object) -> bool:
+    """Whether that is what a call may have used. A server that takes tokens back would refill the budget."""
+    return all(type(count) is int and 0 <= count <= MOST_TOKENS for count in counts)
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of a model. The system prompt and the tools are the part worth caching."""

@@ -21,6 +21,7 @@ from cortex_git.llm import (
     Request,
     Throttled,
     Usage,
+    are_tokens,
 )
 from cortex_git.llm.batching import BatchStatus
 from cortex_git.llm.events import MALFORMED, Parts
@@ -84,7 +85,7 @@ class Claude:
         except CallFailed:
             return None
         tokens = getattr(counted, "input_tokens", None)  # a gateway may answer anything
-        return tokens if isinstance(tokens, int) else None
+        return tokens if are_tokens(tokens) else None
 
     def create_batch(self, requests: Mapping[str, Request]) -> BatchStatus:
         """See `batching.Batches`."""
@@ -217,17 +218,14 @@ def _cached(messages: list[Message]) -> list[Message]:
 def to_reply(message: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
     """A whole message in our words. Raises Dropped where it does not say what it used."""
     used = message.get("usage") or {}
-    if not isinstance(used.get("input_tokens"), int) or not isinstance(used.get("output_tokens"), int):
+    kept = [used.get(f"cache_{kind}_input_tokens") or 0 for kind in ("creation", "read")]
+    counts: list[Any] = [used.get("input_tokens"), used.get("output_tokens"), *kept]
+    if not are_tokens(*counts):
         raise Dropped("the server does not say how many tokens it used")
     return Reply(
         content=[dict(block) for block in message.get("content") or ()],
         stop=message.get("stop_reason") or "",
-        usage=Usage(
-            input=used["input_tokens"],
-            output=used["output_tokens"],
-            cache_write=used.get("cache_creation_input_tokens") or 0,
-            cache_read=used.get("cache_read_input_tokens") or 0,
-        ),
+        usage=Usage(*counts),
         limits=anthropic_limits(headers),
         request_id=headers.get("request-id", ""),
     )

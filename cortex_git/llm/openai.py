@@ -33,6 +33,7 @@ from cortex_git.llm import (
     Request,
     Throttled,
     Usage,
+    are_tokens,
 )
 from cortex_git.llm.headers import openai_limits, retry_after_s
 from cortex_git.llm.keys import key_for
@@ -181,7 +182,10 @@ class _Parts:
     def reply(self, headers: Mapping[str, str]) -> Reply:
         if not self._stop:
             raise Dropped("the answer broke off")
-        if not all(isinstance(getattr(self._usage, name, None), int) for name in _COUNTED):
+        details = getattr(self._usage, "prompt_tokens_details", None)
+        read = getattr(details, "cached_tokens", None) or 0
+        counts = [getattr(self._usage, name, None) for name in _COUNTED]
+        if not are_tokens(*counts, read):
             raise Dropped("the server does not say how many tokens it used")
         words = "".join(self._text)
         content: list[Block] = [{"type": "text", "text": words}] if words else []
@@ -189,7 +193,6 @@ class _Parts:
             name = call["name"]
             use = {"type": "tool_use", "id": call["id"] or f"call_{number}", "name": name}
             content.append({**use, "input": _arguments(call["arguments"])})
-        read = getattr(getattr(self._usage, "prompt_tokens_details", None), "cached_tokens", None) or 0
         usage = Usage(
             input=max(self._usage.prompt_tokens - read, 0),
             output=self._usage.completion_tokens,

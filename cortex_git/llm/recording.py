@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_git.errors import BadInput
-from cortex_git.llm import Client, Rejected, Reply, Request, Usage
+from cortex_git.llm import Client, Rejected, Reply, Request, Usage, are_tokens
 
 SCHEMA = 1
 
@@ -105,6 +105,9 @@ def _reply(line: str, where: str) -> Reply:
             raise BadInput(f"{where}: written by a newer cortex-git", "install that version")
         reply = value["reply"]
         content = [dict(block) for block in reply["content"]]
-        return Reply(content, str(reply["stop"]), Usage(**reply["usage"]))
-    except (ValueError, KeyError, TypeError) as error:
+        usage = Usage(**reply["usage"])
+        if not are_tokens(*reply["usage"].values()):
+            raise ValueError(reply["usage"])
+        return Reply(content, str(reply["stop"]), usage)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{where}: no recorded exchange", "name a recording of CORTEX_RECORD") from error

@@ -113,6 +113,33 @@ def test_an_answer_that_does_not_say_what_it_used_counts_at_its_worst(serve: Ser
         Claude(Provider(base_url=serve(streamed(silent, ended)))).reply(ASKED)
 
 
+@pytest.mark.parametrize(
+    "used",
+    [
+        *({"output_tokens": -5000}, {"output_tokens": 10**30}),
+        *({"output_tokens": 2, "cache_read_input_tokens": odd} for odd in (-5000, "many")),
+    ],
+)
+def test_an_answer_that_gives_tokens_back_counts_at_its_worst(serve: Serve, used: dict[str, Any]) -> None:
+    ended = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": used}
+    with pytest.raises(Dropped, match="how many tokens"):
+        Claude(Provider(base_url=serve(streamed(START, ended)))).reply(ASKED)
+
+
+@pytest.mark.parametrize("used", [(-5000, 2, 0), (10, -1, 0), (10, 2, -5000), (10, 10**30, 0)])
+def test_a_chat_server_that_gives_tokens_back_counts_at_its_worst(
+    serve: Serve, used: tuple[int, int, int]
+) -> None:
+    usage = {"prompt_tokens": used[0], "completion_tokens": used[1], "total_tokens": 1}
+    usage |= {"prompt_tokens_details": {"cached_tokens": used[2]}}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "usage": usage}
+    chunk |= {"choices": [{"index": 0, "delta": {"content": "yes"}, "finish_reason": "stop"}]}
+    data = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+    url = serve(lambda _path: whole("text/event-stream", data))
+    with pytest.raises(Dropped, match="how many tokens"):
+        OpenAIServer(OpenAI(base_url=url)).reply(ASKED)
+
+
 @pytest.mark.parametrize(("kind", "data"), [("application/json", b"{}"), ("text/html", b"<html>")])
 def test_a_gateway_that_cannot_count(serve: Serve, kind: str, data: bytes) -> None:
     assert Claude(Provider(base_url=serve(lambda _path: whole(kind, data)))).count(ASKED) is None

@@ -33,7 +33,13 @@ def test_what_was_recorded_is_played_back(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "no json", '{"schema": 1, "reply": {}}', '{"schema": 99}', "[]"]
+    "content",
+    [
+        *("", "{}", "no json", '{"schema": 1, "reply": {}}', '{"schema": 99}', "[]", "[" * 100_000),
+        '{"schema": 1, "reply": {"content": [], "stop": "end_turn", "usage": {"input": -9}}}',
+        '{"schema": 1, "reply": {"content": [], "stop": "end_turn", "usage": {"input": "9"}}}',
+    ],
+    ids=range(9),
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "recording.jsonl"

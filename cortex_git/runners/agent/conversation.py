@@ -61,7 +61,7 @@ class Conversation:
         Its input and output are all that the next request has to hold, as far as it is known.
         """
         self._known, self._added = reply.usage.total, 0
-        content = [block for block in reply.content if not _empty(block)]
+        content = [block for block in reply.content if not _empty(block) and not _nameless(block)]
         if reply.stop in CUT:
             content = [block for block in content if not _half(block)]
         self._add("assistant", content or [{"type": "text", "text": "(nothing)"}])
@@ -83,7 +83,8 @@ class Conversation:
 
 def text_of(content: Sequence[Block]) -> str:
     """What a model said in plain text."""
-    return "\n".join(str(block["text"]) for block in content if block.get("type") == "text").strip()
+    words = (block.get("text") or "" for block in content if block.get("type") == "text")
+    return "\n".join(map(str, words)).strip()
 
 
 def _half(block: Block) -> bool:
@@ -94,7 +95,13 @@ def _half(block: Block) -> bool:
 
 def _empty(block: Block) -> bool:
     """An empty text, which the API gives and does not take back."""
-    return block.get("type") == "text" and not str(block.get("text", "")).strip()
+    return block.get("type") == "text" and not str(block.get("text") or "").strip()
+
+
+def _nameless(block: Block) -> bool:
+    """A use of a tool that says no tool, or has no id to answer to: some gateways leave one out."""
+    named = all(isinstance(block.get(key), str) and block[key] for key in ("id", "name"))
+    return block.get("type") == "tool_use" and not named
 
 
 def _bytes(value: Any) -> int:

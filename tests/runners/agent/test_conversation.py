@@ -87,3 +87,12 @@ def test_a_pause_is_taken_up_without_a_word_between() -> None:
     talk.answered(reply(text("First"), stop="pause_turn"))
     talk.answered(reply(text("second")))
     assert text_of(talk.request(10).messages[1]["content"]) == "First\nsecond"
+
+
+@pytest.mark.parametrize("odd", [{"name": None}, {"id": None}, {"id": ""}, {"name": 5}])
+def test_a_use_of_a_tool_that_cannot_be_answered_is_left_out(odd: dict[str, Any]) -> None:
+    talk = conversation()
+    unnamed = {key: value for key, value in {**USE, **odd}.items() if value is not None}
+    assert talk.answered(reply({"type": "text"}, unnamed, USE)) == [USE]
+    assert talk.request(10).messages[-1]["content"] == [USE]
+    assert text_of([{"type": "text"}, text("words")]) == "words"
