@@ -14,7 +14,7 @@ from cortex_git.limits import accounts
 from cortex_git.limits.accounts import TOTAL, Caps, is_past
 from cortex_git.limits.balances import Balance, Grouping, balances, spending
 from cortex_git.limits.ledger import Ledger
-from cortex_git.store.budget_ref import BudgetDocument, BudgetRef
+from cortex_git.store.budget_ref import MOST_TOKENS, BudgetDocument, BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.hosts import hosts
 from cortex_git.store.outcomes import tokens_by_host
@@ -140,6 +140,9 @@ def set_limits(coordination: Coordination, changes: Mapping[str, int | None]) ->
     """
     if not changes:
         raise BadInput("nothing to set", "give --total, --daily, --monthly, --master or --batch")
+    for name, tokens in changes.items():
+        if tokens is not None and not 0 <= tokens <= MOST_TOKENS:
+            raise BadInput(f"{name}: {tokens:,} is no number of tokens", f"give at most {MOST_TOKENS:,}")
 
     def edit(document: BudgetDocument) -> BudgetDocument:
         return document.model_copy(update={"limits": document.limits | dict(changes)})

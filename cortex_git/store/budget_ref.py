@@ -28,8 +28,9 @@ _MOST_PAUSE_S = 1.0
 
 Tokens = Mapping[str, int]
 """Tokens by account."""
-Count = Annotated[int, Field(ge=0, le=10**15)]
+MOST_TOKENS = 10**15
 """More is no count of tokens, and would not add up in SQLite."""
+Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 
 
 class BudgetDocument(Document):
@@ -128,10 +129,13 @@ class BudgetRef:
     def write(self, old: Found, document: BudgetDocument) -> Found | None:
         """Replace what was read; None where somebody else was faster, or it is not known to have arrived.
 
-        What never was acknowledged may still arrive: then it is found at the next reading.
+        What never was acknowledged may still arrive: then it is found at the next reading. Raises BadInput
+        for what could not be read again: it would end every host's work.
         """
         body = document.model_copy(update={"nonce": uuid.uuid4().hex})
-        draft = Draft(f"budget by {self._repository.host}", {FILE: body.to_bytes()})
+        data = body.to_bytes()
+        BudgetDocument.parse(data, self.ref)
+        draft = Draft(f"budget by {self._repository.host}", {FILE: data})
         new = singles(self._repository.git, self._repository.identity.author, [draft])[0]
         refs = self._repository.refs
         outcome = refs.transaction([Update(self.ref, new, old.oid or ABSENT)], atomic=True)[0]

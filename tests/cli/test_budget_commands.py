@@ -55,7 +55,9 @@ def test_from_the_settings_to_a_spent_limit(host: Path, bare: Path) -> None:
 
 
 def test_what_cannot_be_set_or_reclaimed(host: Path) -> None:
-    for arguments in (["set"], ["set", "--daily", "many"], ["set", "--batch", "b"], ["reclaim", "nobody"]):
-        assert cortex("budget", *arguments, cwd=host).returncode == 2, arguments
+    huge = f"set --total 1{18 * '0'}"
+    for arguments in ("set", "set --daily many", "set --batch b", "reclaim nobody", huge):
+        assert cortex("budget", *arguments.split(), cwd=host).returncode == 2, arguments
+    assert cortex("budget", "show", cwd=host).returncode == 0, "what could not be read again is not written"
     own = open_repository(host).host
     assert "this host" in cortex("budget", "reclaim", own, cwd=host).stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gitworld import git, lose_acknowledgements, python
 
-from cortex_git.errors import EnvironmentProblem
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.store.budget_ref import BudgetDocument, BudgetRef
 from cortex_git.store.creation import create
 from cortex_git.store.refs import RemoteUnreachable
@@ -41,6 +41,14 @@ def test_only_who_saw_the_last_change_may_make_the_next(folder: Path) -> None:
     assert shared.read() == first
     assert shared.last_seen() == first.document
     assert shared.write(first, first.document) is not None, "the same content again is a change of its own"
+
+
+@pytest.mark.parametrize("tokens", [-1, 10**18])
+def test_what_nobody_could_read_again_is_not_written(folder: Path, tokens: int) -> None:
+    shared = BudgetRef(open_repository(folder))
+    with pytest.raises(BadInput):
+        shared.change(limits(tokens))
+    assert shared.read().oid is None
 
 
 def test_others_see_it(clones: Clones) -> None:
