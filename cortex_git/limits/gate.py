@@ -178,14 +178,14 @@ class Gate:
                 )
 
     def close(self, retry_after_s: float | None) -> None:
-        """Nobody may call until then. Without a time it is twice the last one, for each refusal in a row."""
+        """Nobody may call until then. Without a time, or with 0, each refusal in a row doubles the last one."""
         with transaction(self._connection) as connection:
             self._ensure(connection)
             now = uptime()
             known = self._throttle(connection)
             strikes = known.strikes + (known.closed_until <= now)
             pause = retry_after_s
-            if pause is None:
+            if pause is None or pause <= 0:  # at once is no time: six refusals would be over in a second
                 doubled = 2.0 ** max(strikes - 1, 0) * random.uniform(0.8, 1.2)  # noqa: S311
                 pause = min(_LONGEST_PAUSE_S, doubled)
             until = max(known.closed_until, now + max(pause, _LEAST_PAUSE_S))

@@ -132,11 +132,14 @@ def test_a_closure_is_never_shortened(connection: sqlite3.Connection) -> None:
     assert throttle_of(connection, "claude").closed_until == until
 
 
-def test_refusals_in_a_row_double_the_pause_and_an_answer_ends_them(connection: sqlite3.Connection) -> None:
+@pytest.mark.parametrize("named", [None, 0.0])
+def test_refusals_in_a_row_double_the_pause_and_an_answer_ends_them(
+    connection: sqlite3.Connection, named: float | None
+) -> None:
     gate = Gate(connection, "claude")
     pauses = []
     for _ in range(4):
-        gate.close(None)
+        gate.close(named)
         pauses.append(throttle_of(connection, "claude").pause_s)
         connection.execute("UPDATE gates SET closed_until = 0")
     assert all(later > 1.2 * earlier for earlier, later in pairwise(pauses))
