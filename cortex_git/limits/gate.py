@@ -178,7 +178,7 @@ class Gate:
                 )
 
     def close(self, retry_after_s: float | None) -> None:
-        """Nobody may call until then. Without a time, or with 0, each refusal in a row doubles the last one."""
+        """Nobody may call until then. Without a time, or with 0, it doubles with each refusal in a row."""
         with transaction(self._connection) as connection:
             self._ensure(connection)
             now = uptime()
