@@ -34,8 +34,10 @@ def recording(given: str) -> Path:
 
 
 def ready(given: str = "") -> None:
-    """Raises BadInput where there is no recording."""
-    recording(given)
+    """Raises BadInput where there is no recording, or it cannot be read."""
+    from cortex_git.llm.recording import replies
+
+    replies(recording(given))
 
 
 def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:

@@ -59,6 +59,9 @@ def test_a_recording_is_named_on_this_host(tmp_path: Path, monkeypatch: pytest.M
         replay.ready()
     with pytest.raises(BadInput, match="no recording"):
         replay.ready(str(tmp_path / "none"))
+    (tmp_path / "odd").write_text("{}\n")
+    with pytest.raises(BadInput, match="odd:1: no recorded exchange"):
+        replay.ready(str(tmp_path / "odd"))
     (tmp_path / "one").touch()
     monkeypatch.setenv("CORTEX_REPLAY", str(tmp_path / "one"))
     assert replay.recording("") == tmp_path / "one"
