@@ -140,10 +140,9 @@ class Allowances:
         self._waiting.clear()
         return spent
 
-    def close_all(self) -> None:
-        """End every attempt; their workers are gone."""
-        for nonce in list(self._held):
-            self.close(nonce)
+    def close_all(self) -> int:
+        """End every attempt; their workers are gone. Tokens that those spent."""
+        return sum(self.close(nonce) for nonce in list(self._held))
 
     def tick(self) -> Event | None:
         """Look whether a long-lived pool may go on; what has become of the budget, if it is news."""

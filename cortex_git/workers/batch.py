@@ -385,7 +385,7 @@ class BatchRun:
         if self._killing:
             self._pool.kill()
             self._coordination.claims.release(self._attempts.running)
-        self._allowances.close_all()
+        self.report.tokens_used += self._allowances.close_all()
         try:
             self._heart.stop()
             for source in self._sources:

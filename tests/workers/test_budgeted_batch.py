@@ -1,11 +1,15 @@
 """Metered work on a real pool: never more than the budget, and going on when there is more."""
 
 import json
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gitworld import add_tasks, assert_sound, cortex, start_cortex
+from modelworld import Answer, MessagesServer, text
 from poolworld import pool, until
 
 from cortex_git.limits.ledger import Ledger
@@ -101,6 +105,23 @@ def test_a_batch_that_is_killed_holds_no_tokens(
     assert (balance.allocated, balance.spent) == (0, 0)
 
 
+def test_a_batch_that_is_ended_at_once_says_what_its_calls_may_have_cost(
+    host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MessagesServer(lambda _request: Answer([text("late")], hang_s=60.0)) as server:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key-of-nobody")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        metered(host, 1, 100_000, runner="claude", type="analysis-worker", budget=9000, context={})
+        process = start_cortex("spawn-workers", "-n", "1", "--format", "json", cwd=host)
+        until(lambda: server.log)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert json.loads(out)["tokens_used"] == ledger(host).balance().spent > 0
+
+
 def test_a_worker_that_is_killed_gives_its_tokens_back(
     host: Path, commands: Callable[..., None], tmp_path: Path
 ) -> None:
@@ -135,7 +156,7 @@ def test_a_pool_waits_for_a_larger_budget(host: Path, commands: Callable[..., No
 
 def test_work_so_far_is_published_and_continued(host: Path, commands: Callable[..., None]) -> None:
     commands(spend="echo the first half; exec sleep 60")
-    coordination = metered(host, 1, 1000, deadline=0.02)
+    coordination = metered(host, 1, 1000, deadline=0.08)
     done = cortex("spawn-workers", "-n", "1", cwd=host)
     assert done.returncode == 1, done.stderr
     (result,) = results(host)
