@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cortex_git.config import CommandEntry, load_host_settings
+from cortex_git.llm import are_tokens
 from cortex_git.runners import RunContext, RunOutcome
 
 MOST_OUTPUT = 256 * 1024
@@ -115,7 +116,7 @@ def _sum(usage: Mapping[str, Any]) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if isinstance(value, int) and are_tokens(value) else None
 
 
 def _environment(entry: CommandEntry, task: Mapping[str, Any], context: RunContext) -> dict[str, str]:

@@ -90,6 +90,7 @@ def test_the_answer(tmp_path: Path, answer: str, output: Mapping[str, Any], toke
         ('{"type": "start"}\n{"type": "result", "usage": {"input_tokens": 2, "output_tokens": 2}}\n', 4),
         ('text before\n{"tokens_used": 9}', 9),
         ('{"usage": {"input_tokens": -1}}', None),
+        ('{"tokens_used": 1000000000000000000000}', None),
         ('{"usage": "much"}', None),
         ("[5]", None),
     ],
