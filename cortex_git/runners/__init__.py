@@ -30,14 +30,14 @@ class RunContext:
     """Seconds this attempt may take; the pool ends it after that."""
     budget: int
     """Tokens this attempt may use."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the batch command set for all its tasks, from this host only."""
     epoch: int = 1
     host: str = ""
     nonce: str = ""
     """Of the claim; the attempt's allocation in the token ledger goes by it."""
     folder: str = ""
     """The clone of the coordination repository, for what this host keeps in its `.git/cortex`."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What the batch command set for all its tasks, from this host only."""
     earlier: Mapping[str, Any] = field(default_factory=dict)
     """The output of the attempt that this one continues."""
     so_far: dict[str, Any] = field(default_factory=dict)
@@ -82,6 +82,8 @@ RUNNERS: dict[str, str] = {
 METERED = frozenset({"claude", "command", "openai", "replay"})
 """Those of ours whose attempts may spend tokens; others' say so by an attribute `metered`."""
 
+READS_REPOSITORIES = frozenset({"claude", "openai", "replay", "scan"})
+"""Runners that fetch the repository a task names; others may take any word for it."""
 HARMLESS = frozenset({"echo", "scan", "sleep", "trial"})
 """Those whose output holds only what they were given or looked up, and is published as it is."""
 

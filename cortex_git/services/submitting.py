@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from cortex_git.errors import BadInput
 from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
-from cortex_git.runners import runner_name
+from cortex_git.runners import READS_REPOSITORIES, runner_name, split_name
 from cortex_git.state import now
 from cortex_git.store.tasks import new_id
 
@@ -36,10 +36,11 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
     if not isinstance(context, dict) or not _plain_json(context):
         raise BadInput("context: not a JSON object of plain values", 'write {"key": "value"}')
     repo = given.get("repo")
-    if repo is None and not given.get("title"):
+    runner = split_name(given.get("runner") or runner_name("", kind))[0]
+    if not given.get("title") and (repo is None or runner != "scan"):
         raise BadInput("a task needs a title", "give it one, or a repository to scan")
-    if repo is not None and (given.get("runner") or runner_name("", kind)) == "scan":
-        repo, context = _scan_source(str(repo), context)
+    if repo is not None and runner in READS_REPOSITORIES:
+        repo, context = _source(str(repo), context)
     name = given.get("id")
     try:
         return Task(
@@ -71,7 +72,8 @@ def _plain_json(value: Any) -> bool:
     return True
 
 
-def _scan_source(repo: str, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _source(repo: str, context: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The repository's name, and the context with its address: a path counts from where it was written."""
     from cortex_git.scan.sources import parse_source
 
     source = parse_source(repo)

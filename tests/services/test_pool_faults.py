@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, assert_sound, cortex, result_commits
-from poolworld import plug_in, pool, until, with_path
+from poolworld import plug_in, pool, until, untold, with_path
 
 from cortex_git.config import Bounds
 from cortex_git.errors import BadInput
@@ -327,7 +327,9 @@ def test_a_summary_that_this_host_cannot_make_ends_no_pool(
 
 def test_who_looks_for_a_task_takes_it_from_nobody_who_waits(host: Path) -> None:
     coordination = Coordination.open(host)
-    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    attempts = Attempts(
+        coordination, Silent(), lambda: None, options=lambda _: {}, allowances=untold(coordination)
+    )
     pool_of_none = Pool(WarmSpawner([]), 0, str)
     given = GivenClaims(coordination)
     orders = Orders(coordination, attempts, given, [], pool_of_none, lambda: None)
@@ -344,7 +346,9 @@ def test_who_looks_for_a_task_takes_it_from_nobody_who_waits(host: Path) -> None
 def test_a_claim_that_comes_as_the_pool_ends_is_given_back(host: Path) -> None:
     coordination = Coordination.open(host)
     add_tasks(coordination, 2)
-    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    attempts = Attempts(
+        coordination, Silent(), lambda: None, options=lambda _: {}, allowances=untold(coordination)
+    )
     pool_of_none = Pool(WarmSpawner([]), 0, str)
     orders = Orders(coordination, attempts, GivenClaims(coordination), [], pool_of_none, lambda: None)
     try:
@@ -362,13 +366,17 @@ def test_a_claim_that_comes_as_the_pool_ends_is_given_back(host: Path) -> None:
 
 def test_a_worker_told_to_leave_while_it_starts_leaves(host: Path) -> None:
     coordination = Coordination.open(host)
-    attempts = Attempts(coordination, Silent(), lambda: None, options=lambda _: {}, runner=None)
+    attempts = Attempts(
+        coordination, Silent(), lambda: None, options=lambda _: {}, allowances=untold(coordination)
+    )
     settings_ = coordination.repository.settings.pool
     with opened(Pool(WarmSpawner([]), 0, str)) as started:
         plan = LanePlan(Scope(), name=str, policy="fixed", bounds=Bounds(min=0, max=4), fixed=1)
         sizer = Sizer(settings_, policy="fixed", bounds=plan.bounds, fixed=1)
         lane = Lane(plan, Claimer(coordination, plan.scope, 1, "w", lambda: None), sizer)
-        staffing = Staffing(coordination, started, [lane], attempts, lambda _: None, alerts=False)
+        staffing = Staffing(
+            coordination, started, [lane], attempts, untold(coordination), lambda _: None, alerts=False
+        )
         for _ in range(3):
             staffing.add(lane)
         staffing.tick(draining=False)

@@ -1,5 +1,6 @@
 """Flags and lines become tasks: defaults, the context's two forms, and scans of repositories."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,14 @@ def test_another_runner_gets_the_repository_as_it_was_written() -> None:
     assert (task.repo, task.context) == ("anything at all", {})
 
 
-def test_a_type_without_a_runner_needs_one_to_be_about_a_repository() -> None:
-    with pytest.raises(BadInput, match="--runner"):
-        made(repo="x", type="fix-worker")
+def test_an_agent_keeps_where_the_repository_is_whatever_folder_it_runs_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    task = made(repo="./x", type="fix-worker")
+    assert task.context == {"url": str(tmp_path / "x")}
+
+
+def test_only_a_scan_can_do_without_a_title() -> None:
+    with pytest.raises(BadInput, match="title"):
+        made(title=None, repo="./x", type="fix-worker")

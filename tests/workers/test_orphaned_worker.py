@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, claim_all, result_commits
+from poolworld import untold
 from test_batch import Seen, alive
 
 from cortex_git.store.coordination import Coordination
@@ -19,7 +20,7 @@ def finish_and_leave(host: Coordination, spawner: Spawner, context: dict[str, ob
     """Be a pool that dies between hearing of a result and recording it; the worker's process id."""
     add_tasks(host, 1, runner="command" if context else "echo", context=context)
     (claim,) = claim_all(host)
-    attempts = Attempts(host, Seen(), lambda: None, options=lambda _task: {}, runner=None)
+    attempts = Attempts(host, Seen(), lambda: None, options=lambda _task: {}, allowances=untold(host))
     spawned = spawner.spawn()
     assert receive(spawned.connection)[0] == "ready"
     send(spawned.connection, "run", attempts.assignment(claim, "worker-scan-001", 0.0))
