@@ -122,6 +122,8 @@ class Turns:
         return self._handed_in(handed_in, answers, last)
 
     def _used(self, name: str, arguments: object) -> tuple[str, bool]:
+        if monotonic() >= self.caller.deadline:
+            return "not done: the time is up", True
         if self.tools is None:
             return f"there is no tool {name[:40]!r}; there is {SUBMIT}", True
         answer = self.tools.use(name, arguments if isinstance(arguments, dict) else {})

@@ -260,3 +260,11 @@ def test_a_tool_that_is_none_is_an_answer(world: World) -> None:
     ending = world.run([[use("fetch", url="http://example.invalid")], DONE])
     assert ending.status == "completed"
     assert "there is no tool" in world.told(1)
+
+
+def test_no_tool_begins_once_the_time_is_up(world: World) -> None:
+    slow = use("run", command='python3 -c "import time; time.sleep(2)"')
+    ending = world.run([[slow] * 8], time_s=3.0)
+    assert ending.status == "timed_out"
+    assert world.record.so_far["resume"]["notes"]
+    assert len(world.record.so_far["resume"]["notes"]) < 8
