@@ -122,6 +122,15 @@ CREATE TABLE IF NOT EXISTS gate_log (
     tokens INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS gate_log_at ON gate_log (provider, at);
+CREATE TABLE IF NOT EXISTS provider_batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, provider TEXT NOT NULL, intended_at TEXT NOT NULL, name TEXT
+);
+CREATE TABLE IF NOT EXISTS provider_requests (
+    nonce TEXT PRIMARY KEY, batch INTEGER NOT NULL, task TEXT NOT NULL, reservation INTEGER NOT NULL,
+    model TEXT NOT NULL, complexity INTEGER NOT NULL, body TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done'))
+);
+CREATE INDEX IF NOT EXISTS provider_requests_open ON provider_requests (batch) WHERE state = 'open';
 """
 
 

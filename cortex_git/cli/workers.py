@@ -1,5 +1,6 @@
 """Commands about workers: `spawn-workers`, `activation`; `spawn-worker` has a module of its own."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,12 @@ def spawn_workers(
     engine: Annotated[
         str, typer.Option("--engine", help="local, or dask://HOST:PORT: on the workers of a Dask cluster.")
     ] = "local",
+    economy: Annotated[
+        bool,
+        typer.Option(
+            "--economy", help="Have what can wait answered through Claude's message batches, at their price."
+        ),
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Agree to what it will cost, whatever `preflight` says.")
     ] = False,
@@ -53,6 +60,7 @@ def spawn_workers(
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, note
     from cortex_git.cli.preflight import approve, look_ahead
+    from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import settle
     from cortex_git.services.engines import checked_engine, run_on_engine
@@ -64,18 +72,31 @@ def spawn_workers(
 
     balance = checked_strategy(strategy)
     place = checked_engine(engine)
+    if economy:
+        from cortex_git.services.economy import run_economy, ways
+
+        if place.scheduler is not None:
+            raise BadInput("--economy hands in from this clone", "leave out --engine")
     coordination = open_coordination(repository)
     coordination.pull()
     wanted = Scope(batch=batch, glob=tasks, type=kind)
     check_scope(coordination, wanted)
-    queue = coordination.open_count(Scope(batch=batch, glob=tasks, type=kind, merges=False))
+    paid = coordination.claims.handed_in()
+    if paid and not economy:
+        note(
+            f"{len(paid)} tasks are left alone: --economy has handed them in, and fetches them when run again"
+        )
+        wanted = replace(wanted, apart=tuple(paid))
+    queue = coordination.open_count(replace(wanted, merges=False))
     target = sized(queue, policy, count, coordination.repository.settings.pool.max)
     ahead = look_ahead(coordination, wanted, target.target, runner)
     if dry_run:
         what = f"run {queue} open tasks on {target.target} workers{place.where}: {'; '.join(target.reasons)}"
+        if economy:
+            what += f"; {ways(coordination, wanted, runner)}"
         announce(what, as_json=output is Format.JSON, more={"preflight": ahead.to_json()} if ahead else {})
         return
-    if queue == 0:
+    if queue == 0 and not (economy and paid):
         note("no open task")
         ended = settle(coordination)
         _show_run(ended.report, 0, output, cold=cold)
@@ -87,7 +108,10 @@ def spawn_workers(
     tell(batch_started(text, queue, target.target, batch))
     with batch_watcher(queue) as progress:
         work = Work(wanted, target.target, runner, cold, target.policy, balance)
-        ended = run_on_engine(place, coordination, work, progress)
+        if economy:
+            ended = run_economy(coordination, work, progress)
+        else:
+            ended = run_on_engine(place, coordination, work, progress)
     failed = _show_run(ended.report, queue, output, cold=cold)
     end_batch(ended, failed=failed > 0)
 

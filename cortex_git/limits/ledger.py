@@ -237,7 +237,10 @@ class Ledger:
             return booking.close(connection, nonce)
 
     def reap(self) -> int:
-        """Close what processes hold that have ended; how many attempts that were."""
+        """Close what processes hold that have ended; how many attempts that were.
+
+        What a provider's batch is still to answer waits for that answer, whoever handed it in.
+        """
         open_ones = self._connection.execute(
             "SELECT nonce, pid, started, boot FROM allocations WHERE closed_at IS NULL"
             " UNION ALL SELECT r.nonce, r.pid, r.started, r.boot FROM reservations r"
@@ -246,6 +249,7 @@ class Ledger:
         ).fetchall()
         verdicts = {owner: owner_gone(*owner) for owner in {tuple(row[1:]) for row in open_ones}}
         kept = {nonce for nonce, *owner in open_ones if not verdicts[tuple(owner)]}
+        kept |= open_calls(self._connection)
         dead = {nonce for nonce, *_ in open_ones} - kept
         for nonce in dead:
             self.close(nonce)
@@ -282,6 +286,12 @@ def mark_sent(connection: sqlite3.Connection, reservation: int) -> None:
     )
     if done.rowcount != 1:
         raise Exhausted(0, 0)
+
+
+def open_calls(connection: sqlite3.Connection) -> set[str]:
+    """Nonces of attempts whose call was handed in to a provider's batch and is not settled."""
+    rows = connection.execute("SELECT nonce FROM provider_requests WHERE state = 'open'").fetchall()
+    return {nonce for (nonce,) in rows}
 
 
 def owner_gone(pid: int, started: float, boot: str) -> bool:

@@ -29,6 +29,10 @@ class Batches(Protocol):
 
     provider: str
 
+    def count(self, request: Request) -> int | None:
+        """Input tokens of a request as the provider counts them; None where it cannot say."""
+        ...
+
     def create_batch(self, requests: Mapping[str, Request]) -> BatchStatus:
         """Hand in calls by their custom id (1 to 64 of `[a-zA-Z0-9_-]`)."""
         ...

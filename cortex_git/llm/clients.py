@@ -6,6 +6,7 @@ from pathlib import Path
 from cortex_git.config import HostSettings
 from cortex_git.errors import BadInput
 from cortex_git.llm import Client
+from cortex_git.llm.batching import Batches
 
 RECORD = "CORTEX_RECORD"
 """Environment variable: a file that every exchange is written to, for `--runner replay=FILE`."""
@@ -30,6 +31,13 @@ def client(name: str, settings: HostSettings) -> Client:
 
         return Recorder(found, Path(path))
     return found
+
+
+def batches(settings: HostSettings) -> Batches:
+    """Claude's message batches. Raises NoKey."""
+    from cortex_git.llm.claude import Claude
+
+    return Claude(settings.claude)
 
 
 def preload(name: str) -> None:

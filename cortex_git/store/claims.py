@@ -169,9 +169,18 @@ class Claims:
             self._unreleased += left
 
     def unavailable(self, view: View) -> list[str]:
-        """Tasks whose claim cannot be had: a living owner's, cancelled, or waiting for its retry."""
+        """Tasks whose claim cannot be had: a living owner's, cancelled, or waiting for its retry.
+
+        Nor is one that a command of this clone has handed in to a provider's batch: it is paid for.
+        """
         self._load(view.claims.values())
-        return [task for task in view.claims if self._may_replace(task, view) is None]
+        paid = set(self.handed_in())
+        return [task for task in view.claims if task in paid or self._may_replace(task, view) is None]
+
+    def handed_in(self) -> list[str]:
+        """Tasks that a provider's batch is still to answer, whose command may have ended since."""
+        query = "SELECT DISTINCT task FROM provider_requests WHERE state = 'open'"
+        return [task for (task,) in self._repository.state.execute(query).fetchall()]
 
     def drop_left(self, view: View) -> None:
         """Delete what dead owners hold of finished tasks: a remote killed in the midst of a publish keeps it.

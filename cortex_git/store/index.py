@@ -4,6 +4,7 @@ Owns reading documents out of git. No step reads everything every time: only the
 the tips seen last and those seen now. It can be dropped and rebuilt at any moment.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Scope:
     """Whether the last tasks of batches are meant too."""
     without: tuple[str, ...] = ()
     """Worker types that are not meant."""
+    apart: tuple[str, ...] = ()
+    """Tasks that are not meant."""
 
     @property
     def where(self) -> tuple[str, list[str]]:
@@ -63,6 +66,9 @@ class Scope:
         if self.without:
             clauses.append(f"t.type NOT IN ({','.join('?' * len(self.without))})")
             values += self.without
+        if self.apart:
+            clauses.append("t.task NOT IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(self.apart))
         if not self.merges:
             clauses.append(f"t.task NOT LIKE '%{MERGE_SUFFIX}'")
         return " AND ".join(clauses), values
