@@ -138,13 +138,13 @@ def lose_acknowledgements(clone: Path, folder: Path) -> Path:
             if not os.path.exists({str(switch)!r}):
                 os.execvp("git-receive-pack", ["git-receive-pack", *sys.argv[1:]])
             child = subprocess.Popen(["git", "receive-pack", *sys.argv[1:]], stdout=subprocess.PIPE)
-            seen = b""
-            while not seen.endswith(b"0000"):  # the advertisement of refs; what follows is the answer
-                byte = child.stdout.read(1)
-                if not byte:
+            size = None
+            while size != b"0000":  # the advertisement of refs, packet by packet; what follows is the answer
+                size = child.stdout.read(4)
+                if len(size) < 4:
                     break
-                seen += byte
-                sys.stdout.buffer.write(byte)
+                body = child.stdout.read(max(int(size, 16) - 4, 0))
+                sys.stdout.buffer.write(size + body)
                 sys.stdout.buffer.flush()
             sys.stdout.buffer.close()
             child.stdout.read()

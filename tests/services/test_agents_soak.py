@@ -12,11 +12,11 @@ import agents_soak
 
 @pytest.mark.race
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("total", [2_000_000, 30_000], ids=["enough", "less than needed"])
-def test_agents_that_are_killed_spend_no_more_than_the_budget(tmp_path: Path, total: int) -> None:
-    arguments = ["--workers", "6", "--tasks", "24", "--kill-every", "2.5", "--total", str(total)]
+def test_agents_that_are_killed_spend_no_more_than_the_budget(tmp_path: Path) -> None:
+    """With less than they need, so that the command stops at the limit, and goes on with more."""
+    arguments = ["--workers", "4", "--tasks", "16", "--kill-every", "2.5", "--total", "30000"]
     found = agents_soak.soak(tmp_path, agents_soak.parsed([*arguments, "--budget", "12000"]))
     found["broken"] = [one for one in found["broken"] if not one.startswith("looked at least")]
     assert found["broken"] == [], found
     assert found["looks"]["looks"] > 100
-    assert (agents_soak.LIMIT in found["exit_statuses"]) == (total < 1_000_000)
+    assert agents_soak.LIMIT in found["exit_statuses"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, assert_sound, cortex, git, result_commits, results_on, start_cortex
+from poolworld import until
 
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
@@ -102,7 +103,7 @@ def test_the_first_signal_drains_and_the_exit_code_says_interrupted(tmp_path: Pa
     child = start_cortex(
         "spawn-workers", "--batch", "b1", "--count", "3", "--runner", "sleep", cwd=tmp_path / "host"
     )
-    time.sleep(1.6)
+    until(lambda: result_commits(bare))
     os.kill(child.pid, signal.SIGINT)
     _, errors = child.communicate(timeout=60)
     assert child.returncode == 130, errors
