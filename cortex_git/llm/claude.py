@@ -15,7 +15,6 @@ from cortex_git.llm import (
     CallFailed,
     Dropped,
     Message,
-    NotSent,
     Rejected,
     Reply,
     Request,
@@ -25,15 +24,12 @@ from cortex_git.llm import (
 )
 from cortex_git.llm.batching import BatchStatus
 from cortex_git.llm.events import MALFORMED, Parts
+from cortex_git.llm.failures import CONNECT_S, Failures, broken_off
 from cortex_git.llm.headers import anthropic_limits, retry_after_s
 from cortex_git.llm.keys import key_for
 
-CONNECT_S = 10.0
 _TOKEN = "ANTHROPIC_AUTH_TOKEN"  # noqa: S105 - its variable
 _CACHED = {"type": "ephemeral"}
-_BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
-"""Errors of the SDK's HTTP library, by name since that library changed, that come before a byte is sent."""
-_STATUS_OVERLOADED = 529
 
 
 class Claude:
@@ -44,7 +40,7 @@ class Claude:
     def __init__(self, settings: Provider) -> None:
         """Raises NoKey."""
         key = key_for("claude", settings)
-        self._source = key.source
+        self._failures = Failures(self.provider, key.source)
         self._sdk = anthropic.Anthropic(
             api_key=None if key.source == _TOKEN else key.value,
             auth_token=key.value if key.source == _TOKEN else None,
@@ -68,7 +64,7 @@ class Claude:
             except anthropic.APIError as error:
                 raise Dropped(f"the answer broke off: {error.message}") from error
             except Exception as error:  # the HTTP library's own, or what is no event
-                raise Dropped(f"the answer broke off: {type(error).__name__}: {error}") from error
+                raise broken_off(error) from error
             if not parts.message.get("stop_reason"):
                 raise Dropped("the answer broke off")
             return to_reply(parts.message, stream.response.headers)
@@ -125,34 +121,16 @@ class Claude:
         try:
             yield
         except anthropic.APIStatusError as error:
-            raise self._of_status(error) from error
+            headers = error.response.headers
+            said = error_text(error.body, error.status_code)
+            limits = anthropic_limits(headers)
+            raise self._failures.of_status(error.status_code, said, headers, limits) from error
         except anthropic.APIConnectionError as error:
-            cause = type(error.__cause__).__name__
-            if cause == "LocalProtocolError":
-                raise Rejected(
-                    "the request could not be made", f"check the key from {self._source}"
-                ) from None
-            if cause in _BEFORE_SENDING:
-                where = self._sdk.base_url.host
-                raise NotSent(
-                    f"{where} cannot be reached: {error.__cause__}", "see `claude.base_url`"
-                ) from error
-            raise Dropped(f"no answer came: {cause}") from error
+            failed = self._failures.of_connection(error.__cause__, self._sdk.base_url.host)
+            # A request that is none is told without its error, which would show the key.
+            raise failed from (None if isinstance(failed, Rejected) else error)
         except anthropic.AnthropicError as error:
-            raise Rejected(f"the request could not be made: {error}", "see docs/models.md") from error
-
-    def _of_status(self, error: anthropic.APIStatusError) -> CallFailed:
-        headers = error.response.headers
-        limits = anthropic_limits(headers)
-        said = error_text(error.body, error.status_code)
-        if error.status_code in (429, _STATUS_OVERLOADED):
-            return Throttled(said, retry_after_s(headers), limits=limits)
-        if error.status_code >= 500:
-            return Broken(said, limits=limits)
-        hint = "see docs/models.md"
-        if error.status_code in (401, 403):
-            hint = f"the key is from {self._source}: check it"
-        return Rejected(said, hint, limits=limits)
+            raise self._failures.of_request(error) from error
 
 
 def _within(error: anthropic.APIStatusError) -> CallFailed:

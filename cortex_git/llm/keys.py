@@ -20,6 +20,8 @@ VARIABLES: dict[str, tuple[str, ...]] = {
 """Environment variables that hold a provider's key, the first that is set counts."""
 FILES = {"claude": "anthropic.key", "openai": "openai.key"}
 """Files in the configuration folder, for where the settings name none."""
+NO_KEY = "none"
+"""What a local server that wants no key is sent."""
 _MOST = 16_384
 
 
@@ -47,6 +49,16 @@ def key_for(provider: str, settings: Provider) -> Key:
         f"no key for {provider}: {VARIABLES[provider][0]} is not set and {path} is not there",
         "set one of them (the file with mode 0600), or use --runner replay=FILE",
     )
+
+
+def openai_key(settings: Provider) -> Key:
+    """The key for an OpenAI-compatible server: one of this person's own may want none. Raises NoKey."""
+    try:
+        return key_for("openai", settings)
+    except NoKey:
+        if settings.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
+            raise
+        return Key(NO_KEY, "nowhere")
 
 
 def values() -> list[str]:

@@ -5,7 +5,6 @@ SDK's own retries are off.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,29 +22,22 @@ from cortex_git.config import OpenAI
 from cortex_git.llm import (
     Block,
     Broken,
-    CallFailed,
     Dropped,
     Message,
-    NoKey,
-    NotSent,
     Rejected,
     Reply,
     Request,
-    Throttled,
     Usage,
     are_tokens,
 )
-from cortex_git.llm.headers import openai_limits, retry_after_s
-from cortex_git.llm.keys import key_for
+from cortex_git.llm.failures import CONNECT_S, Failures, broken_off
+from cortex_git.llm.headers import openai_limits
+from cortex_git.llm.keys import openai_key
 
-CONNECT_S = 10.0
 OLD_LENGTH = "max_tokens"
 """What servers of the first years call the limit of an answer."""
-NO_KEY = "none"
-"""What a local server that wants no key is sent."""
 _COUNTED = ("prompt_tokens", "completion_tokens")
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
-_BEFORE_SENDING = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
 
 
 class OpenAIServer:
@@ -55,17 +47,11 @@ class OpenAIServer:
 
     def __init__(self, settings: OpenAI) -> None:
         """Raises NoKey, where the server is not one of this person's own."""
-        self._source = "nowhere"
-        try:
-            key = key_for("openai", settings)
-            value, self._source = key.value, key.source
-        except NoKey:
-            if settings.base_url is None and not os.environ.get("OPENAI_BASE_URL"):
-                raise
-            value = NO_KEY
+        key = openai_key(settings)
+        self._failures = Failures(self.provider, key.source)
         self._length = "max_completion_tokens"
         self._sdk = openai.OpenAI(
-            api_key=value,
+            api_key=key.value,
             base_url=settings.base_url,
             max_retries=0,
             timeout=openai.Timeout(settings.timeout_s, connect=min(CONNECT_S, settings.timeout_s)),
@@ -101,7 +87,7 @@ class OpenAIServer:
             except openai.APIStatusError:
                 raise
             except Exception as error:
-                raise Dropped(f"the answer broke off: {type(error).__name__}: {error}") from error
+                raise broken_off(error) from error
             return parts.reply(stream.response.headers)
 
     def count(self, request: Request) -> int | None:  # noqa: ARG002 - as every client's
@@ -114,32 +100,15 @@ class OpenAIServer:
         try:
             yield
         except openai.APIStatusError as error:
-            raise self._of_status(error) from error
+            headers, status = error.response.headers, error.status_code
+            said = f"the model's server answered {status}: {' '.join(str(error.message).split())[:300]}"
+            raise self._failures.of_status(status, said, headers, openai_limits(headers)) from error
         except openai.APIConnectionError as error:
-            cause = type(error.__cause__).__name__
-            if cause == "LocalProtocolError":
-                raise Rejected(
-                    "the request could not be made", f"check the key from {self._source}"
-                ) from None
-            if cause in _BEFORE_SENDING:
-                where = self._sdk.base_url.host
-                raise NotSent(
-                    f"{where} cannot be reached: {error.__cause__}", "see `openai.base_url`"
-                ) from error
-            raise Dropped(f"no answer came: {cause}") from error
+            failed = self._failures.of_connection(error.__cause__, self._sdk.base_url.host)
+            # A request that is none is told without its error, which would show the key.
+            raise failed from (None if isinstance(failed, Rejected) else error)
         except openai.OpenAIError as error:
-            raise Rejected(f"the request could not be made: {error}", "see docs/models.md") from error
-
-    def _of_status(self, error: openai.APIStatusError) -> CallFailed:
-        headers, status = error.response.headers, error.status_code
-        limits = openai_limits(headers)
-        said = f"the model's server answered {status}: {' '.join(str(error.message).split())[:300]}"
-        if status in (429, 529):
-            return Throttled(said, retry_after_s(headers), limits=limits)
-        if status >= 500:
-            return Broken(said, limits=limits)
-        hint = f"the key is from {self._source}: check it" if status in (401, 403) else "see docs/models.md"
-        return Rejected(said, hint, limits=limits)
+            raise self._failures.of_request(error) from error
 
 
 class _Parts:

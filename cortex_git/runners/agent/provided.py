@@ -1,0 +1,38 @@
+"""An agent as a runner: the same for every provider but for its client and where its key is from.
+
+Owns what is loaded when. What an agent does is `attempt`'s.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cortex_git.config import HostSettings, load_host_settings
+from cortex_git.llm.keys import Key
+from cortex_git.runners import RunContext, RunOutcome
+
+
+class Provided:
+    """The runner of one provider; `key` finds its key on this host, or raises NoKey."""
+
+    def __init__(self, provider: str, key: Callable[[HostSettings], Key]) -> None:
+        self._provider = provider
+        self._key = key
+
+    def preload(self) -> None:
+        """Import the SDK, over two seconds on a small machine, and all that an attempt needs."""
+        from cortex_git.llm.clients import preload
+        from cortex_git.runners.agent import attempt
+
+        preload(self._provider)
+        attempt.preload()
+
+    def ready(self, _given: str = "") -> None:
+        """Raises NoKey where this host has no key for the provider that it may use."""
+        self._key(load_host_settings())
+
+    def run(self, task: Mapping[str, Any], context: RunContext) -> RunOutcome:
+        """Carry out the task with a model. Raises NoKey."""
+        from cortex_git.llm.clients import client
+        from cortex_git.runners.agent import attempt
+
+        return attempt.run(client(self._provider, load_host_settings()), task, context)
