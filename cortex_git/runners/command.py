@@ -31,8 +31,11 @@ NOT_REPORTED = "not reported"
 
 
 def preload() -> None:
-    """What settles a program's tokens."""
+    """What settles a program's tokens, and what looks through its answer."""
     import cortex_git.limits.ledger  # noqa: F401
+    from cortex_git.runners import guarding
+
+    guarding.preload()
 
 
 def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:

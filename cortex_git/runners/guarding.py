@@ -9,6 +9,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
@@ -17,7 +18,7 @@ from typing import Any
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.locating import private_folder
 from cortex_git.runners import OutcomeStatus, RunContext, RunOutcome
-from cortex_git.runners.agent.secrets import Secret, findings
+from cortex_git.runners.agent.secrets import Secret, detector, findings
 
 MOST_OUTPUT = 256 * 1024
 """Bytes of an output's JSON that are published."""
@@ -34,6 +35,15 @@ _MARK = "… [{} characters left out]"
 _SIZES = ((65536, 10_000), (16384, 2000), (4096, 500), (1024, 200), (256, 50), (64, 20), (64, 6), (64, 2))
 """Most characters of a text and most items of a list or object, tried in turn until the output fits."""
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,29}")
+
+
+def preload() -> None:
+    """Load what looks through every outcome: half a second, and several the first time on a host.
+
+    An attempt whose time is up has no time for that: its worker would be ended, its work so far unpublished.
+    """
+    with suppress(EnvironmentProblem):  # without it no result is published, and the guard says so
+        detector()
 
 
 def guarded(outcome: RunOutcome, context: RunContext, *, task: str) -> RunOutcome:

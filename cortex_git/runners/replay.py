@@ -18,8 +18,11 @@ VARIABLE = "CORTEX_REPLAY"
 
 def preload() -> None:
     """Import what an attempt needs."""
-    import_module("cortex_git.llm.recording")
-    import_module("cortex_git.runners.agent.attempt").preload()
+    from cortex_git.runners import guarding
+
+    for name in ("cortex_git.llm.recording", "cortex_git.runners.agent.attempt"):
+        import_module(name)
+    guarding.preload()
 
 
 def recording(given: str) -> Path:

@@ -37,14 +37,6 @@ _MOST_MARGIN_S = 30.0
 """Of an attempt's time, what is kept to commit and push the work: a tenth, and no more than this."""
 
 
-def preload() -> None:
-    """Load what looks through every result: half a second, which processes forked from this one save."""
-    from cortex_git.runners.agent.secrets import detector
-
-    with suppress(CortexError):  # without it no result is published, and the guard says so
-        detector()
-
-
 def run(client: Client, task: Mapping[str, Any], context: RunContext) -> RunOutcome:
     """Carry out `task` with that client's models, within what the ledger holds for `context.nonce`."""
     started = monotonic()

@@ -4,6 +4,7 @@ Owns what is loaded when. What an agent does is `attempt`'s.
 """
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from cortex_git.config import HostSettings, load_host_settings
@@ -21,10 +22,11 @@ class Provided:
     def preload(self) -> None:
         """Import the SDK, over two seconds on a small machine, and all that an attempt needs."""
         from cortex_git.llm.clients import preload
-        from cortex_git.runners.agent import attempt
+        from cortex_git.runners import guarding
 
         preload(self._provider)
-        attempt.preload()
+        import_module("cortex_git.runners.agent.attempt")
+        guarding.preload()
 
     def ready(self, _given: str = "") -> None:
         """Raises NoKey where this host has no key for the provider that it may use."""
