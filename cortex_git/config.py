@@ -27,6 +27,10 @@ class WorkerLimits(Section):
     tokens: int = Field(ge=0)
     minutes: float = Field(gt=0)
 
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60
+
 
 DEFAULT_LIMITS: dict[str, WorkerLimits] = {
     "scan-worker": WorkerLimits(tokens=8000, minutes=15),
@@ -177,6 +181,13 @@ class Settings(Section):
         """Tokens and minutes for a worker type; a scan worker's for a type nobody configured."""
         known = {**DEFAULT_LIMITS, **self.limits}
         return known.get(worker_type, known["scan-worker"])
+
+    def limits_for(self, worker_type: str, tokens: int | None, minutes: float | None) -> WorkerLimits:
+        """The same where a task says nothing of its own."""
+        usual = self.limits_of(worker_type)
+        return WorkerLimits(
+            tokens=usual.tokens if tokens is None else tokens, minutes=minutes or usual.minutes
+        )
 
 
 class CommandEntry(Section):

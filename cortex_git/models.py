@@ -150,6 +150,10 @@ class Task(Document):
         """The task's own master, else the one whose work its worker type does."""
         return self.master or WORKER_TYPES.get(self.type, Expert.DEVELOPMENT).master
 
+    def for_runner(self) -> dict[str, Any]:
+        """The document as runners get it, its master named."""
+        return self.model_dump(mode="json", by_alias=True) | {"master": self.responsible}
+
     @property
     def is_merge(self) -> bool:
         return self.task.endswith(MERGE_SUFFIX)

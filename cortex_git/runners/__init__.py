@@ -6,6 +6,7 @@ returns an outcome.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
@@ -129,10 +130,14 @@ def metered(name: str) -> bool:
     One of another package that cannot be loaded spends none: its attempts fail.
     """
     own = split_name(name)[0]
-    if own in RUNNERS:
-        return own in METERED
+    return own in METERED if own in RUNNERS else _says_metered(own)
+
+
+@cache
+def _says_metered(name: str) -> bool:
+    """Of another package's runner: looking for it reads what every package offers, and a pool asks often."""
     try:
-        return bool(getattr(load_runner(own), "metered", False))
+        return bool(getattr(load_runner(name), "metered", False))
     except Exception:
         return False
 

@@ -3,14 +3,14 @@
 Owns the life of the pool around a batch run, and the fold at its end.
 """
 
-import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from signal import Signals
 from typing import Any
 
 from cortex_git.errors import CortexError
+from cortex_git.services.interrupts import interrupts
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -119,14 +119,10 @@ def draining(run: BatchRun, watcher: Watcher, *, regular: Collection[int] = ()) 
     Those that are `regular` end it as it is meant to end, not cut short by a person.
     """
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
+    def drain(number: int) -> None:
         run.interrupt(person=number not in regular)
-        name = signal.Signals(number).name
+        name = Signals(number).name
         watcher.note(f"{name}: finishing what runs and publishing it; once more ends it at once")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with interrupts(drain):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

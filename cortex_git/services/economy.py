@@ -3,13 +3,12 @@
 Owns that choice, and that one command at a time in a clone hands in and fetches.
 """
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import FrameType
+from signal import Signals
 
-from cortex_git.config import load_host_settings
+from cortex_git.config import HostSettings, load_host_settings
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.flocks import try_lock
 from cortex_git.llm.clients import batches
@@ -17,12 +16,12 @@ from cortex_git.models import Task
 from cortex_git.runners import ready, runner_name
 from cortex_git.runners.agent.single import is_single
 from cortex_git.services.batches import Ended, finish
+from cortex_git.services.interrupts import interrupts
 from cortex_git.services.joining import Work
 from cortex_git.services.spawning import spawn_many
-from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.tasks import listed
+from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.economy import Economy
 
@@ -56,16 +55,15 @@ class Ways:
 def ways(coordination: Coordination, scope: Scope, runner: str | None) -> Ways:
     """Which way each open task in scope goes, as of the last pull."""
     repository = coordination.repository
-    tasks = listed(repository, replace(scope, merges=False))
-    finished = index.with_result(repository, [task.task for task in tasks])
-    left = [task for task in tasks if task.task not in finished]
-    waits = [task.task for task in left if _can_wait(task, runner)]
+    host = load_host_settings()
+    left = unfinished(repository, listed(repository, replace(scope, merges=False)))
+    waits = [task.task for task in left if _can_wait(task, runner, host)]
     return Ways(tuple(waits), tuple(t.task for t in left if t.task not in set(waits)), scope)
 
 
-def _can_wait(task: Task, runner: str | None) -> bool:
+def _can_wait(task: Task, runner: str | None, host: HostSettings) -> bool:
     try:
-        name = runner_name(runner or task.runner, task.type, task.priority, load_host_settings())
+        name = runner_name(runner or task.runner, task.type, task.priority, host)
     except CortexError:
         return False
     return name == "claude" and is_single(task.model_dump(mode="json", by_alias=True))
@@ -137,13 +135,9 @@ def _alone(coordination: Coordination) -> Iterator[None]:
 def _stopping(economy: Economy, watcher: Watcher) -> Iterator[None]:
     """Within the block SIGINT and SIGTERM end the command, not the provider's work."""
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
+    def stop(number: int) -> None:
         economy.stop()
-        watcher.note(f"{signal.Signals(number).name}: leaving; what was handed in goes on at the provider")
+        watcher.note(f"{Signals(number).name}: leaving; what was handed in goes on at the provider")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with interrupts(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -180,10 +180,11 @@ class _Options:
 
     def __init__(self, coordination: Coordination) -> None:
         self._coordination = coordination
+        self._host = load_host_settings()
         self._chosen: dict[bool, tuple[float, Mapping[str, Any]]] = {}
 
     def of(self, task: Task) -> Mapping[str, Any]:
-        if runner_name(task.runner, task.type, task.priority, load_host_settings()) != "scan":
+        if runner_name(task.runner, task.type, task.priority, self._host) != "scan":
             return {}
         batch = index.find_batch(self._coordination.repository.state, task.batch)
         sample = bool(batch is not None and batch.options.get("sample"))

@@ -24,7 +24,7 @@ from cortex_git.store.hosts import hosts
 from cortex_git.store.index import Scope
 from cortex_git.store.outcomes import spent_lately
 from cortex_git.store.repository import Repository
-from cortex_git.store.tasks import listed
+from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.memory import free_mib
 from cortex_git.workers.token_budget import over_all
 
@@ -115,7 +115,7 @@ def preflight(
     repository = coordination.repository
     host = load_host_settings()
     scope = replace(scope, merges=False)
-    tasks = _open_tasks(repository, scope)
+    tasks = unfinished(repository, listed(repository, scope))
     planned = [one for task in tasks if (one := planned_of(repository, task, runner, host)) is not None]
     kinds = estimates(planned, spent_lately(repository, {one.type for one in planned}))
     workers = max(min(workers, len(tasks)), 1)
@@ -158,26 +158,20 @@ def _runners(repository: Repository, scope: Scope, runner: str | None, host: Hos
         yield runner_name(runner or own or "", kind, priorities[rank], host)
 
 
-def _open_tasks(repository: Repository, scope: Scope) -> list[Task]:
-    tasks = listed(repository, scope)
-    finished = index.with_result(repository, [task.task for task in tasks])
-    return [task for task in tasks if task.task not in finished]
-
-
 def planned_of(repository: Repository, task: Task, runner: str | None, host: HostSettings) -> Planned | None:
     """How the task would be run here; None where that costs nothing."""
     chosen = runner_name(runner or task.runner, task.type, task.priority, host)
     if not metered(chosen):
         return None
     name = split_name(chosen)[0]
-    limits = repository.settings.limits_of(task.type)
+    limits = repository.settings.limits_for(task.type, task.budget, task.deadline)
     models = {"claude": repository.settings.models, "openai": host.openai.models}.get(name)
     return Planned(
         type=task.type,
         runner=name,
         model=model_of(task.model_dump(mode="json"), models) if models else None,
-        budget=limits.tokens if task.budget is None else task.budget,
-        deadline_s=(task.deadline or limits.minutes) * 60,
+        budget=limits.tokens,
+        deadline_s=limits.seconds,
         batch=task.batch,
         master=task.responsible,
     )

@@ -19,7 +19,7 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.tasks import listed
+from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.activation import Policy, Target, checked_policy, target
 from cortex_git.workers.attempts import Watcher
 from cortex_git.workers.balancing import StrategyName
@@ -132,8 +132,7 @@ def spawn_many(
     runners = runners_for(tasks, runner)
     if not runners:
         raise BadInput("no task is in scope", "see `cortex-git task list`")
-    needed = index.with_result(coordination.repository, [task.task for task in tasks])
-    for name in runners_for([task for task in tasks if task.task not in needed], runner):
+    for name in runners_for(unfinished(coordination.repository, tasks), runner):
         ready(name)
     kind = scope.type or tasks[0].type
     coordination.flush()  # what an earlier command left is not to be run again

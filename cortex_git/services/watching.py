@@ -12,6 +12,7 @@ from typing import Protocol
 from cortex_git.errors import CortexError, EnvironmentProblem, LimitReached
 from cortex_git.processes import hurry
 from cortex_git.services.batches import Ended, finish
+from cortex_git.services.interrupts import interrupts
 from cortex_git.services.joining import ORDERS, JoinReport, Order
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
@@ -75,15 +76,8 @@ def _counted_signals() -> Iterator[list[int]]:
     Nothing is said here: a handler may come in the midst of a line that is being written.
     """
     asked: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: asked.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
+    with interrupts(asked.append):
         yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Patience:

@@ -159,6 +159,12 @@ class Claims:
         for claim in claims:
             self._locks.release(claim.task.task)
 
+    def put_off(self, claim: Claim) -> None:
+        """Give a claim back after a failed attempt, to be tried again after a pause that grows with them."""
+        leases = self._repository.settings.leases
+        pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
+        self.release([claim], retry_after_s=pause)
+
     def _release(self, updates: Sequence[Update]) -> None:
         with self._guard:
             pending, self._unreleased = [*self._unreleased, *updates], []

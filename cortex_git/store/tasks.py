@@ -101,3 +101,9 @@ def listed(repository: Repository, scope: index.Scope) -> list[Task]:
     condition, values = scope.where
     query = f"SELECT t.body FROM tasks t WHERE {condition} ORDER BY t.created_at, t.task"  # noqa: S608
     return [Task.parse(body, "index") for (body,) in repository.state.execute(query, values)]
+
+
+def unfinished(repository: Repository, tasks: Sequence[Task]) -> list[Task]:
+    """Those of the tasks that have no result, as of the last pull."""
+    finished = index.with_result(repository, [task.task for task in tasks])
+    return [task for task in tasks if task.task not in finished]

@@ -94,9 +94,7 @@ class Allowances:
 
     def tokens_of(self, task: Task) -> int:
         """What an attempt of the task may use."""
-        if task.budget is not None:
-            return task.budget
-        return self._coordination.repository.settings.limits_of(task.type).tokens
+        return self._coordination.repository.settings.limits_for(task.type, task.budget, None).tokens
 
     def held_back(self) -> Collection[str]:
         """Tasks in hand that are not to be tried now: they wait for tokens."""

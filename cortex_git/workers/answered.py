@@ -3,8 +3,6 @@
 Owns that each answer is settled once and looked at for secrets before it is published.
 """
 
-from typing import Any
-
 from cortex_git.config import Model
 from cortex_git.limits.ledger import Ledger
 from cortex_git.limits.provider_batches import Call
@@ -14,27 +12,21 @@ from cortex_git.runners import RunContext
 from cortex_git.runners.agent.single import outcome_of
 from cortex_git.runners.guarding import guarded
 from cortex_git.state import now
-from cortex_git.store.claims import Claim, backoff_s
+from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.budgeting import Budgeting
 
 
-def document(claim: Claim) -> dict[str, Any]:
-    """The task as runners get it."""
-    task = claim.task
-    return task.model_dump(mode="json", by_alias=True) | {"master": task.responsible}
-
-
 def context_of(coordination: Coordination, claim: Claim) -> RunContext:
     """What an attempt under the claim may use."""
     repository, task = coordination.repository, claim.task
-    limits = repository.settings.limits_of(task.type)
+    limits = repository.settings.limits_for(task.type, task.budget, task.deadline)
     return RunContext(
         worker=claim.record.worker,
         attempt=claim.record.attempt,
-        deadline_s=(task.deadline or limits.minutes) * 60,
-        budget=limits.tokens if task.budget is None else task.budget,
+        deadline_s=limits.seconds,
+        budget=limits.tokens,
         epoch=claim.record.epoch,
         host=repository.host,
         nonce=claim.record.nonce,
@@ -76,20 +68,15 @@ class Answered:
         known = {models.small.name: models.small, models.large.name: models.large}
         model = known.get(call.model) or Model(name=call.model)
         context = context_of(self._coordination, claim)
-        outcome = outcome_of(document(claim), answer, model, call.complexity, context)
+        outcome = outcome_of(claim.task.for_runner(), answer, model, call.complexity, context)
         outcome = guarded(outcome, context, task=claim.task.task)
         if outcome.retry and claim.record.attempt < claim.task.max_attempts:
             self._report.tokens_used += spent
-            self._put_off(claim, f"attempt {claim.record.attempt} failed: {outcome.error}")
+            self._watcher.note(f"{claim.task.task}: attempt {claim.record.attempt} failed: {outcome.error}")
+            self._coordination.claims.put_off(claim)
             return
         found = claim.ended(outcome.status, outcome.error)
         self.enter(claim, found.model_copy(update={"output": outcome.output, "tokens_used": spent}))
-
-    def _put_off(self, claim: Claim, reason: str) -> None:
-        leases = self._coordination.repository.settings.leases
-        pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
-        self._watcher.note(f"{claim.task.task}: {reason}")
-        self._coordination.claims.release([claim], retry_after_s=pause)
 
     def enter(self, claim: Claim, result: Result) -> None:
         """Put a result into the outbox: safe on this disk when this returns."""

@@ -17,7 +17,7 @@ from cortex_git.models import Result, ResultStatus, Task
 from cortex_git.runners import split_name
 from cortex_git.state import monotonic
 from cortex_git.store import index
-from cortex_git.store.claims import Claim, backoff_s
+from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.continuing import earlier_output
@@ -190,13 +190,13 @@ class Attempts:
     def assignment(self, claim: Claim, worker: str, overhead_s: float) -> Assignment:
         """What a worker needs for this attempt. Raises BadInput where no runner is known for the task."""
         task = claim.task
-        limits = self._coordination.repository.settings.limits_of(task.type)
+        limits = self._coordination.repository.settings.limits_for(task.type, task.budget, task.deadline)
         order = self.orders.pop(task.task, Order())
         dispatched = monotonic() - overhead_s
         if order.requested and not order.queued:
             dispatched = order.requested + order.claim_s
         return Assignment(
-            task=task.model_dump(mode="json", by_alias=True) | {"master": task.responsible},
+            task=task.for_runner(),
             runner=self._runner_of(task),
             worker=worker,
             host=self._coordination.repository.host,
@@ -207,8 +207,8 @@ class Attempts:
             path=self._coordination.result_path(task),
             repository=str(self._coordination.repository.folder),
             dispatched=dispatched,
-            deadline_s=(task.deadline or limits.minutes) * 60,
-            budget=self._allowances.tokens_of(task),
+            deadline_s=limits.seconds,
+            budget=limits.tokens,
             options=self._options(task),
             earlier=earlier_output(self._coordination.repository, task) if task.continues else {},
         )
@@ -246,10 +246,8 @@ class Attempts:
 
     def put_off(self, claim: Claim, reason: str) -> None:
         """Release a claim that did not lead to a result just now, to be tried again after a pause."""
-        leases = self._coordination.repository.settings.leases
-        pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
         self._watcher.note(f"{claim.task.task}: {reason}")
-        self._coordination.claims.release([claim], retry_after_s=pause)
+        self._coordination.claims.put_off(claim)
         self.let_go(claim.task.task, reason)
 
     def orphaned(self, nonce: str) -> tuple[Claim, int]:

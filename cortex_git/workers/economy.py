@@ -24,7 +24,7 @@ from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
-from cortex_git.workers.answered import Answered, context_of, document
+from cortex_git.workers.answered import Answered, context_of
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.budgeting import Budgeting
 from cortex_git.workers.handing import Handing
@@ -179,7 +179,8 @@ class Economy:
     def _prepare(self, claim: Claim) -> None:
         """Put the claim's call together; a task whose tokens cover none ends here."""
         context = context_of(self._coordination, claim)
-        task, complexity = document(claim), complexity_of(document(claim))
+        task = claim.task.for_runner()
+        complexity = complexity_of(task)
         model = self._coordination.repository.settings.models.for_complexity(complexity)
         said = conversation(task, model.name, context)
         most = self._host.agents.max_output
