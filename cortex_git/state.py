@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from cortex_git.errors import CortexError, EnvironmentProblem
+from cortex_git.locating import private_folder
 
 VERSION = 3
 _TABLES = """
@@ -157,6 +158,14 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
             "check the disk; moved aside, all of it but the outbox is made anew",
         ) from error
     return connection
+
+
+def of_clone(folder: Path) -> sqlite3.Connection:
+    """The file of the clone at `folder`, waiting for the disk at each commit."""
+    private = private_folder(folder)
+    if private is None:
+        raise EnvironmentProblem(f"{folder} is no clone of a repository", "give --repository")
+    return connect(private / "state.db", durable=True)
 
 
 PASSING: tuple[type[Exception], ...] = (CortexError, OSError, sqlite3.Error)

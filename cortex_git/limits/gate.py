@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cortex_git import locating, state
-from cortex_git.errors import EnvironmentProblem, LimitReached
+from cortex_git import state
+from cortex_git.errors import LimitReached
 from cortex_git.limits.feeding import workers_fed
 from cortex_git.limits.throttle import Throttle, boot, throttle_of
 from cortex_git.llm import Limits
@@ -63,10 +63,7 @@ class Gate:
     @classmethod
     def open(cls, folder: Path, provider: str) -> "Gate":
         """The gate of the clone at `folder`."""
-        private = locating.private_folder(folder)
-        if private is None:
-            raise EnvironmentProblem(f"{folder} is no clone of a repository", "give --repository")
-        return cls(state.connect(private / "state.db", durable=True), provider)
+        return cls(state.of_clone(folder), provider)
 
     def configure(self, rate: "Rate", hosts: int = 1) -> None:
         """Set the account's limits, of which each of the `hosts` that live may use an equal part."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cortex_git import locating, state
-from cortex_git.errors import EnvironmentProblem, LimitReached
+from cortex_git import state
+from cortex_git.errors import LimitReached
 from cortex_git.limits import accounts as names
 from cortex_git.limits import booking
 from cortex_git.limits.balances import Balance, balance
@@ -60,10 +60,7 @@ class Ledger:
     @classmethod
     def open(cls, folder: Path, host: str) -> "Ledger":
         """The ledger of the clone at `folder`."""
-        private = locating.private_folder(folder)
-        if private is None:
-            raise EnvironmentProblem(f"{folder} is no clone of a repository", "give --repository")
-        return cls(state.connect(private / "state.db", durable=True), host)
+        return cls(state.of_clone(folder), host)
 
     def grant(self, slices: Mapping[str, int | None]) -> None:
         """Set how many tokens this host may spend in all, by account; None: no limit.

@@ -5,7 +5,6 @@ is told to; both drain on the first signal, kill on the second. What becomes of 
 `attempts`' business, how many workers there are `staffing`'s.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from cortex_git.workers.sizing import Sizer
 from cortex_git.workers.snapshot import PoolSnapshot
 from cortex_git.workers.staffing import FEWER, Staffing
 from cortex_git.workers.viewing import Frame, Views
+from cortex_git.workers.waking import Waker
 
 _TICK_S = 0.5
 _STAFF_S = 1.0
@@ -77,9 +77,8 @@ class BatchRun:
         self._merger = merger
         self._strategy = strategy
         self._kept = kept
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._waker = Waker()
+        self._wake = self._waker.wake
         self._given = GivenClaims(coordination, given or ())
         self._allowances = Allowances(coordination, self._scope, self._wake, runner=runner, kept=kept)
         if given is None:
@@ -182,12 +181,6 @@ class BatchRun:
             self._end()
         return self.report
 
-    def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"w")
-        except (BlockingIOError, OSError):
-            return
-
     def _notify_committer(self) -> None:
         self._committer.notify(gather=bool(self._pool.busy()))
 
@@ -254,7 +247,7 @@ class BatchRun:
             self._dispatch()
         finished: list[tuple[Slot, Outcome]] = []
         ended: list[Slot] = []
-        for event in self._pool.wait(_TICK_S, [self._wake_read]):
+        for event in self._pool.wait(_TICK_S, [self._waker.read_end]):
             if isinstance(event, Died):
                 self._on_died(event)
                 continue
@@ -264,7 +257,7 @@ class BatchRun:
                 finished.append((event.slot, outcome))
             else:
                 self._released(event)
-        self._drain_wakes()
+        self._waker.drain()
         for claim in self._attempts.take_over_orphans():
             self._given.put_back(claim)
         if not self._draining:
@@ -294,13 +287,6 @@ class BatchRun:
     def _released(self, event: Finished) -> None:
         self._pool.recorded(event.slot, event.report.nonce)
         self.look_again()
-
-    def _drain_wakes(self) -> None:
-        try:
-            while os.read(self._wake_read, 4096):
-                pass
-        except BlockingIOError:
-            return
 
     def _dispatch(self) -> None:
         for source, slot, task in self._starts():
@@ -407,6 +393,5 @@ class BatchRun:
             report.wall_s = max(self._attempts.last_published - warm, 0.0)
             report.scan_wall_s = max(self._attempts.last_report - self._first_dispatch, 0.0)
         if not self._kept:  # whoever serves requests may still wake us, and their numbers may be reused
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._waker.close()
         hurry(None)

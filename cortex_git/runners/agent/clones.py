@@ -7,7 +7,6 @@ would not.
 
 import hashlib
 import os
-import random
 import re
 import secrets
 import tempfile
@@ -20,13 +19,13 @@ from typing import Any
 from cortex_git.config import data_folder, load_host_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.flocks import try_lock
-from cortex_git.gitio import Completed, GitTimedOut, telling_line
+from cortex_git.gitio import Completed, telling_line
 from cortex_git.runners import RunContext
 from cortex_git.scan.reading.errors import NoCommit, RepositoryUnreadable
 from cortex_git.scan.reading.limits import MIB, Deadline, Limits
 from cortex_git.scan.reading.local import borrow
 from cortex_git.scan.reading.process import GuardedGit, bare_folder
-from cortex_git.scan.reading.remote import FIRST_PAUSE_S, RETRIES, TRANSIENT
+from cortex_git.scan.reading.remote import patiently
 from cortex_git.scan.sources import Credentials, Source, checked_source, parse_source
 
 FOLDER = "repositories"
@@ -165,20 +164,13 @@ class Clone:
 
     def _fetch_from(self, address: str, refspec: str, deadline: Deadline) -> Completed:
         """`git fetch`, again after a pause when the failure looks like a passing one."""
-        for attempt in range(RETRIES + 1):
-            try:
-                done = self.remote_git().run_talkative(
-                    *_FETCH, "--update-shallow", address, refspec, timeout=deadline.left()
-                )
-            except GitTimedOut:
-                raise RepositoryUnreadable(
-                    f"{self.source.repo} did not answer in time", "try again later"
-                ) from None
-            if done.status == 0 or attempt == RETRIES or not TRANSIENT.search(done.stderr):
-                return done
-            pause = FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  spreads retries
-            time.sleep(min(pause, deadline.left()))
-        raise AssertionError("the last attempt returns")
+        return patiently(
+            lambda: self.remote_git().run_talkative(
+                *_FETCH, "--update-shallow", address, refspec, timeout=deadline.left()
+            ),
+            deadline,
+            f"{self.source.repo} did not answer in time",
+        )
 
     def _why(self, wanted: str, stderr: str) -> EnvironmentProblem:
         reason = telling_line(stderr)

@@ -8,7 +8,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cortex_git.gitio import Completed, GitTimedOut, telling_line
@@ -99,18 +99,12 @@ class Remote:
             *("-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", "--no-tags"),
             *("--no-write-fetch-head", "--recurse-submodules=no", *args),
         )
-        for attempt in range(RETRIES + 1):
-            try:
-                done = self.git.run_talkative(*command, stdin=stdin, timeout=self._deadline.left())
-            except GitTimedOut:
-                raise RepositoryUnreadable(
-                    f"{self._source.repo} did not answer within {self._limits.time_s:g} s", "try again later"
-                ) from None
-            if done.status == 0 or attempt == RETRIES or not TRANSIENT.search(done.stderr):
-                return done
-            pause = FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  spreads retries
-            time.sleep(min(pause, self._deadline.left()))
-        raise AssertionError("the last attempt returns")
+        late = f"{self._source.repo} did not answer within {self._limits.time_s:g} s"
+        return patiently(
+            lambda: self.git.run_talkative(*command, stdin=stdin, timeout=self._deadline.left()),
+            self._deadline,
+            late,
+        )
 
     def _open_to_remote(self) -> None:
         self._configure(
@@ -154,6 +148,23 @@ class Remote:
             )
         hint = "check the address, the network and the credentials (--askpass, --credential-helper)"
         raise RepositoryUnreadable(f"{self._source.repo} could not be fetched ({reason})", hint)
+
+
+def patiently(fetch: Callable[[], Completed], deadline: Deadline, late: str) -> Completed:
+    """How `fetch` ended, after pauses and further tries while its failure looks like a passing one.
+
+    Raises RepositoryUnreadable that says `late` where the time runs out in it.
+    """
+    for attempt in range(RETRIES + 1):
+        try:
+            done = fetch()
+        except GitTimedOut:
+            raise RepositoryUnreadable(late, "try again later") from None
+        if done.status == 0 or attempt == RETRIES or not TRANSIENT.search(done.stderr):
+            return done
+        pause = FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  spreads retries
+        time.sleep(min(pause, deadline.left()))
+    raise AssertionError("the last attempt returns")
 
 
 def _quoted(value: str) -> str:
