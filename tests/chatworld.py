@@ -4,23 +4,17 @@ It answers from a script in the words of `modelworld`, streamed, and counts what
 """
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
+from httpworld import Served, Server
 from modelworld import Answer, Block
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    world: "ChatServer"
-
-
-class ChatServer:
+class ChatServer(Served):
     """Chat completions on a port of 127.0.0.1. Use as a context manager."""
 
     def __init__(
@@ -39,26 +33,16 @@ class ChatServer:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.billed = 0
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.world = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{super().url}/v1"
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server["ChatServer"]
 
     def log_message(self, *_: Any) -> None:
         """No lines on stderr."""

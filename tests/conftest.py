@@ -16,6 +16,9 @@ settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("full", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+# A forecast is small: without this its library spins on every core, which the other tests need.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 CHECKOUT = Path(__file__).parents[1]
 _REAL_CONNECT = socket.socket.connect
 

@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
+
+from httpworld import Served, Server
 
 Block = dict[str, Any]
 
@@ -139,14 +141,7 @@ def _least(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
     return {"string": "done", "integer": 1, "number": 1.0, "boolean": True, "array": [], "null": None}[kind]
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-    block_on_close = False
-    world: "MessagesServer"
-
-
-class MessagesServer:
+class MessagesServer(Served):
     """The Messages API on a port of 127.0.0.1. Use as a context manager."""
 
     def __init__(
@@ -181,21 +176,7 @@ class MessagesServer:
         self.requests: list[dict[str, Any]] = []
         """The bodies of calls of the model that were answered."""
         self.batches: dict[str, _Batch] = {}
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.world = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(_Handler, port)
 
     @property
     def billed(self) -> int:
@@ -322,7 +303,7 @@ class _Batch:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server["MessagesServer"]
 
     def setup(self) -> None:
         super().setup()

@@ -100,26 +100,25 @@ def test_without_an_id_the_pool_takes_the_next_open_task(host: Path, bare: Path)
     assert sorted(map(str, done)) == ["b-t000", "b-t001"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["--task-id", "x", "--runner", "nonsense"], 2, "no runner is called 'nonsense'"),
-        (["--task-id", "x"], 3, "no key for claude"),
-        (["--task-id", "Not/An/Id", "--runner", "echo"], 2, "is not a usable name"),
-        (["--task-id", "x", "--runner", "echo", "--priority", "no"], 2, "no priority 'no'"),
-        (["--task-id", "x", "--runner", "echo", "--context", "{"], 2, "context"),
-        (["--task-id", "x", "--type", "no-worker", "--runner", "echo"], 2, "no worker type 'no-worker'"),
-    ],
-)
-def test_what_the_pool_cannot_use_is_said_as_without_one(
-    host: Path, arguments: list[str], code: int, words: str
-) -> None:
+UNUSABLE = [
+    (["--task-id", "x", "--runner", "nonsense"], 2, "no runner is called 'nonsense'"),
+    (["--task-id", "x"], 3, "no key for claude"),
+    (["--task-id", "Not/An/Id", "--runner", "echo"], 2, "is not a usable name"),
+    (["--task-id", "x", "--runner", "echo", "--priority", "no"], 2, "no priority 'no'"),
+    (["--task-id", "x", "--runner", "echo", "--context", "{"], 2, "context"),
+    (["--task-id", "x", "--type", "no-worker", "--runner", "echo"], 2, "no worker type 'no-worker'"),
+]
+
+
+def test_what_the_pool_cannot_use_is_said_as_without_one(host: Path) -> None:
+    """One pool for all of it: none of it ends the pool."""
     with pool(host, "--workers", "1"):
-        warm = spawn(host, *arguments)
-    cold = spawn(host, *arguments)
-    assert (warm.returncode, warm.stdout) == (code, "")
-    assert words in warm.stderr
-    assert warm.stderr == cold.stderr
+        answers = [spawn(host, *arguments) for arguments, _, _ in UNUSABLE]
+    for warm, (arguments, code, words) in zip(answers, UNUSABLE, strict=True):
+        cold = spawn(host, *arguments)
+        assert (warm.returncode, warm.stdout) == (code, ""), arguments
+        assert words in warm.stderr
+        assert warm.stderr == cold.stderr
     assert Coordination.open(host).pull().claims == {}
 
 
