@@ -31,11 +31,8 @@ NOT_REPORTED = "not reported"
 
 
 def preload() -> None:
-    """What settles a program's tokens, and what looks through its answer."""
+    """What settles a program's tokens."""
     import cortex_git.limits.ledger  # noqa: F401
-    from cortex_git.runners import guarding
-
-    guarding.preload()
 
 
 def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:

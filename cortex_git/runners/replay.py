@@ -18,11 +18,8 @@ VARIABLE = "CORTEX_REPLAY"
 
 def preload() -> None:
     """Import what an attempt needs."""
-    from cortex_git.runners import guarding
-
     for name in ("cortex_git.llm.recording", "cortex_git.runners.agent.attempt"):
         import_module(name)
-    guarding.preload()
 
 
 def recording(given: str) -> Path:

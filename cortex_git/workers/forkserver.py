@@ -31,8 +31,9 @@ def main(arguments: list[str]) -> None:
     control = socket.socket(fileno=int(arguments[0]))
     for name in arguments[1:]:
         _preload(name)
-    import cortex_git.workers.worker  # noqa: F401 - what every worker runs
+    from cortex_git.workers.worker import preload_guard  # with all that every worker runs
 
+    preload_guard(arguments[1:])
     gc.collect()
     gc.freeze()
     _serve(control)

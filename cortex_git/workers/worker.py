@@ -9,6 +9,7 @@ import queue
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -148,11 +149,24 @@ def _cut_off(status: OutcomeStatus, context: RunContext, error: str) -> RunOutco
 
 def _publishable(outcome: RunOutcome, assignment: Assignment, context: RunContext) -> RunOutcome:
     """What the pool, and an outbox that this worker writes itself, may publish of it."""
-    if split_name(assignment.runner)[0] in HARMLESS:
+    if _is_harmless(assignment.runner):
         return outcome
     from cortex_git.runners.guarding import guarded
 
     return guarded(outcome, context, task=str(assignment.task["task"]))
+
+
+def _is_harmless(runner: str) -> bool:
+    return split_name(runner)[0] in HARMLESS
+
+
+def preload_guard(runners: Sequence[str]) -> None:
+    """Load what looks through the outcomes of these runners, where that of any is to be."""
+    if all(map(_is_harmless, runners)):
+        return
+    from cortex_git.runners.guarding import preload
+
+    preload()
 
 
 def save_unrecorded(held: list[tuple[Assignment, Report]]) -> None:
@@ -179,4 +193,5 @@ def main(arguments: list[str]) -> None:
     """With arguments FD RUNNER…: be a cold worker, its runners' imports included."""
     for name in arguments[1:]:
         load_runner(name).preload()
+    preload_guard(arguments[1:])
     serve(int(arguments[0]))

@@ -22,11 +22,9 @@ class Provided:
     def preload(self) -> None:
         """Import the SDK, over two seconds on a small machine, and all that an attempt needs."""
         from cortex_git.llm.clients import preload
-        from cortex_git.runners import guarding
 
         preload(self._provider)
         import_module("cortex_git.runners.agent.attempt")
-        guarding.preload()
 
     def ready(self, _given: str = "") -> None:
         """Raises NoKey where this host has no key for the provider that it may use."""
