@@ -18,6 +18,10 @@ SCHEMA = 1
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 TASK_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}(\.merge)?$"
 MERGE_SUFFIX = ".merge"
+MERGE_RUNNER = "merge"
+"""The runner of tasks that are carried out by whoever runs a batch: they put results together."""
+MOST_AFTER = 1000
+"""Tasks that one may come after."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 TaskId = Annotated[str, StringConstraints(pattern=TASK_PATTERN)]
@@ -53,6 +57,7 @@ PRIORITIES: dict[str, int] = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 
 Priority = Literal["critical", "high", "medium", "low"]
 ResultStatus = Literal["completed", "failed", "cancelled", "timed_out", "budget_exhausted"]
+MergeStrategy = Literal["vote", "weighted", "resolve"]
 ClaimState = Literal["running", "released", "cancelled"]
 
 
@@ -144,6 +149,25 @@ class Task(Document):
     """The task, ended without success, whose work this one does again."""
     continues: bool = False
     """Whether it begins with what that task's last attempt had done."""
+    after: tuple[TaskId, ...] = Field((), max_length=MOST_AFTER)
+    """Tasks that must have ended before this one is claimed."""
+    parent: TaskId | None = None
+    """The task of which this is a part, or whose result asked for it."""
+    depth: int = Field(0, ge=0, le=100)
+    """Hand-offs between the task that a person added and this one."""
+    confidence: float | None = Field(None, ge=0, le=100)
+    """How sure the router is that this part's expert is needed; the weight of its result."""
+    sensitive: bool = False
+    """Its text must not be sent to a provider of models."""
+    strategy: MergeStrategy | None = None
+    """How a merge task makes one result of those it comes after."""
+    routing: dict[str, Any] | None = None
+    """The router's decision, where it chose the worker type."""
+
+    @property
+    def is_aggregate(self) -> bool:
+        """Whether it makes one result of those it comes after, instead of working itself."""
+        return self.runner == MERGE_RUNNER and not self.is_merge
 
     @property
     def responsible(self) -> str:

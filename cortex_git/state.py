@@ -16,7 +16,7 @@ from pathlib import Path
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.locating import private_folder
 
-VERSION = 3
+VERSION = 4
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS tasks (
     created_at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, oid TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tasks_batch ON tasks (batch);
+CREATE TABLE IF NOT EXISTS waits (task TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY (task, needs));
+CREATE INDEX IF NOT EXISTS waits_needs ON waits (needs);
 CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, path TEXT, oid TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS results_batch ON results (batch);
 CREATE TABLE IF NOT EXISTS fetches (
@@ -132,6 +134,11 @@ CREATE TABLE IF NOT EXISTS provider_requests (
     state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done'))
 );
 CREATE INDEX IF NOT EXISTS provider_requests_open ON provider_requests (batch) WHERE state = 'open';
+CREATE TABLE IF NOT EXISTS feedback (
+    task TEXT NOT NULL, text TEXT NOT NULL, experts TEXT NOT NULL, chosen TEXT NOT NULL, layer TEXT NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('person', 'outcome')), at TEXT NOT NULL,
+    PRIMARY KEY (task, source)
+);
 """
 
 
