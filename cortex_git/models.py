@@ -3,6 +3,7 @@
 Owns their schema version and the rules for names. Must never read or write anything itself.
 """
 
+import hashlib
 import json
 import re
 from enum import StrEnum
@@ -18,6 +19,8 @@ SCHEMA = 1
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 TASK_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,99}(\.merge)?$"
 MERGE_SUFFIX = ".merge"
+NAME_LENGTH = 100
+"""Characters of the longest name."""
 MERGE_RUNNER = "merge"
 """The runner of tasks that are carried out by whoever runs a batch: they put results together."""
 MOST_AFTER = 1000
@@ -238,3 +241,13 @@ def valid_name(text: str, what: str) -> str:
             "use 1 to 100 of a-z, 0-9, - and _, starting with a letter or digit",
         )
     return text
+
+
+def derived_name(base: str, ending: str) -> str:
+    """`<base>-<ending>`, the same from everybody; of a base too long, its beginning and a hash of it all."""
+    ending = f"-{ending}"
+    if len(base) + len(ending) > NAME_LENGTH:
+        digest = hashlib.sha256(base.encode()).hexdigest()[:8]
+        ending = f"-{digest}{ending}"
+        base = base[: NAME_LENGTH - len(ending)]
+    return base + ending

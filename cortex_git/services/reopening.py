@@ -4,12 +4,11 @@ Owns the id and the batch of a task that is done again. Tasks never change: that
 the old.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, CortexError
-from cortex_git.models import Result, Task
+from cortex_git.models import Result, Task, derived_name
 from cortex_git.state import now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
@@ -17,7 +16,6 @@ from cortex_git.store.index import Scope
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
-_NAME_LENGTH = 100
 _CONTINUABLE = ("budget_exhausted", "timed_out", "failed")
 _BATCHES = ("tasks", "retries")
 """Where a task of a sealed batch is done again: the first of these that is open for more."""
@@ -120,12 +118,14 @@ def _lineage(coordination: Coordination, task: str) -> _Lineage:
         )
     family = {newest.task}
     base, number = newest.task, 1
-    while (found := index.find_task(coordination.repository.state, _retry_id(base, number))) is not None:
+    while (
+        found := index.find_task(coordination.repository.state, derived_name(base, f"r{number}"))
+    ) is not None:
         number += 1
         if found.retry_of in family:  # else somebody named a task of their own like this
             family.add(found.task)
             newest = found
-    return _Lineage(newest, _retry_id(base, number))
+    return _Lineage(newest, derived_name(base, f"r{number}"))
 
 
 def _first(coordination: Coordination, task: str) -> Task:
@@ -139,16 +139,6 @@ def _first(coordination: Coordination, task: str) -> Task:
             break
         first = before
     return first
-
-
-def _retry_id(base: str, number: int) -> str:
-    """`<base>-r<number>`; of a base too long for that, its beginning and a hash of all of it."""
-    ending = f"-r{number}"
-    if len(base) + len(ending) > _NAME_LENGTH:
-        digest = hashlib.sha256(base.encode()).hexdigest()[:8]
-        ending = f"-{digest}{ending}"
-        base = base[: _NAME_LENGTH - len(ending)]
-    return base + ending
 
 
 def _check_failed(coordination: Coordination, newest: Task, asked: str, *, continues: bool) -> None:

@@ -92,7 +92,8 @@ def _seat(slot: Slot, hint: Held | None) -> Seat:
 
 def _waiting(held: Held) -> Waiting:
     task = held.claim.task
-    return Waiting(task.task, task.type, held.ticket, confidence_of(task.context.get("confidence")))
+    score = task.context.get("confidence") if task.confidence is None else task.confidence
+    return Waiting(task.task, task.type, held.ticket, confidence_of(score))
 
 
 def confidence_of(value: object) -> float:
