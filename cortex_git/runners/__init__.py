@@ -88,6 +88,9 @@ READS_REPOSITORIES = frozenset({"claude", "openai", "replay", "scan"})
 HARMLESS = frozenset({"echo", "scan", "sleep", "trial"})
 """Those whose output holds only what they were given or looked up, and is published as it is."""
 
+FOR_MEASUREMENTS = frozenset({"trial"})
+"""Those of ours that only a measurement needs ready; no pool imports for them what may take seconds."""
+
 OF_WORKER_TYPE: dict[str, str] = {
     "scan-worker": "scan",
     "implementation-worker": "claude",

@@ -18,8 +18,8 @@ from cortex_git.flocks import try_lock
 from cortex_git.locating import LOCK
 from cortex_git.models import Task
 from cortex_git.results.scan_summary import merge_scan
+from cortex_git.runners import FOR_MEASUREMENTS, ready, runner_name
 from cortex_git.runners import names as runner_names
-from cortex_git.runners import ready, runner_name
 from cortex_git.services.alerts import Alarm
 from cortex_git.services.batches import Ended, draining, finish, worker_name
 from cortex_git.services.metrics import serve_metrics
@@ -141,6 +141,8 @@ def keep_pool(
 
 def _can_work(name: str) -> bool:
     """Whether its imports are worth having in every worker: not without a key, or an optional package."""
+    if name in FOR_MEASUREMENTS:
+        return False
     try:
         ready(name)
     except (CortexError, ImportError):
