@@ -1,11 +1,16 @@
 """Commands about tasks: `task add`, `task list`, `task show`, `task cancel`, `task retry`."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+
+if TYPE_CHECKING:
+    from cortex_git.models import Task
+    from cortex_git.routing.router import Router
+    from cortex_git.store.coordination import Coordination
 
 app = typer.Typer(help="Add, look at, cancel and retry tasks.", no_args_is_help=True)
 TasksArgument = Annotated[list[str], typer.Argument(metavar="TASK", help="Task ids, or globs in quotes.")]
@@ -19,7 +24,16 @@ def register(root: typer.Typer) -> None:
 @app.command()
 def add(
     title: Annotated[str | None, typer.Option("--title", help="What is to be done.")] = None,
-    kind: Annotated[str, typer.Option("--type", "-t", help="Worker type.")] = "scan-worker",
+    kind: Annotated[
+        str | None, typer.Option("--type", "-t", help="Worker type (default: as the title is routed).")
+    ] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", "-l", help="A label of it, which may say whose it is.")
+    ] = None,
+    sensitive: Annotated[
+        bool | None,
+        typer.Option("--sensitive/--not-sensitive", help="Whether it is kept from providers of models."),
+    ] = None,
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="JSONL", help="Many tasks, one JSON object a line (- for stdin)."),
@@ -50,36 +64,65 @@ def add(
     output: FormatOption = Format.TABLE,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add one task, or many from a file. The same task again changes nothing."""
-    from cortex_git.cli.output import announce, print_json, print_line
+    """Add one task, or many from a file. The same task again changes nothing.
+
+    What has a title and no worker type is routed; where several experts share it, each gets a part of its
+    own, and the task itself ends with what they found together.
+    """
+    from functools import partial
+
+    from cortex_git.cli.output import announce
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
-    from cortex_git.services.submitting import make_task, parse_context, read_tasks
+    from cortex_git.services.submitting import make_tasks, parse_context, read_tasks
 
+    coordination = open_coordination(repository)
+    router = partial(_router, coordination)
     if file is not None:
         if title is not None or task_id is not None:
             raise BadInput("--file goes with neither --title nor --id", "write them into the file's lines")
-        tasks = read_tasks(file, batch)
+        made = read_tasks(file, batch, router)
     else:
         values = {
             "title": title, "type": kind, "priority": priority, "repo": repo, "runner": runner,
             "budget": budget, "deadline": deadline, "scope": scope, "context": parse_context(context),
-            "id": task_id, "master": master,
+            "id": task_id, "master": master, "labels": labels, "sensitive": sensitive,
         }  # fmt: skip
-        tasks = [make_task(values, batch)]
-    coordination = open_coordination(repository)
+        made = make_tasks([values], batch, router)
+    tasks = [task for several in made for task in several]
     if dry_run:
         what = f"add {len(tasks)} tasks to {coordination.repository.folder}"
         announce(what, as_json=output is Format.JSON)
         return
     for name in dict.fromkeys(task.batch for task in tasks):
         coordination.add_tasks([task for task in tasks if task.batch == name])
-    names = [task.task for task in tasks]
+    _show_added(made, output)
+
+
+def _router(coordination: "Coordination") -> "Router":
+    """Loaded where something is to be routed."""
+    from cortex_git.services.routing import router_for
+
+    return router_for(coordination)
+
+
+def _show_added(made: "list[list[Task]]", output: Format) -> None:
+    """The ids of the tasks that were asked for; of one that was routed, also to whom."""
+    from cortex_git.cli.output import note, print_json, print_line
+
+    asked = [several[-1] for several in made]
+    route = asked[0].routing if len(asked) == 1 else None
     if output is Format.JSON:
-        print_json({"batch": tasks[0].batch, "tasks": names, "task": names[0]})
+        names = [task.task for several in made for task in several]
+        print_json({"batch": asked[0].batch, "tasks": names, "task": asked[0].task, "route": route})
         return
-    for name in names if len(names) <= 20 else [f"{len(names)} tasks added to {tasks[0].batch}"]:
+    many = len(asked) > 20
+    for name in [f"{len(asked)} tasks added to {asked[0].batch}"] if many else [task.task for task in asked]:
         print_line(name)
+    if route is not None:
+        chosen = [route["primary"], *route["secondary"]]
+        experts = ", ".join(f"{one['expert']} ({one['score']:.0f})" for one in chosen)
+        note(f"for {experts}, by {route['layer']}; `cortex-git route --explain` says why")
 
 
 @app.command("list")

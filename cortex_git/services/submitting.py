@@ -4,27 +4,86 @@ Owns the defaults and the checks; the store owns the ids.
 """
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from cortex_git.errors import BadInput
 from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
+from cortex_git.routing import Decision, Request
 from cortex_git.runners import READS_REPOSITORIES, runner_name, split_name
+from cortex_git.services.activating import activated
 from cortex_git.state import now
 from cortex_git.store.tasks import new_id
 
+if TYPE_CHECKING:
+    from cortex_git.routing.experts import Expert
+
 KEYS = (
     "title", "type", "priority", "repo", "runner", "budget", "deadline", "scope", "context", "id", "master",
-    "batch", "max_attempts",
+    "batch", "max_attempts", "labels", "sensitive",
 )  # fmt: skip
 """What a line of `task add --file` may have."""
+_CHUNK = 500
+"""Lines that are routed together."""
+
+
+class Routes(Protocol):
+    """The router, as far as it is needed here."""
+
+    experts: "Mapping[str, Expert]"
+
+    def decide_all(self, requests: list[Request]) -> list[Decision]: ...
+
+
+def make_tasks(
+    many: Sequence[Mapping[str, Any]], batch: str, router: Callable[[], Routes]
+) -> list[list[Task]]:
+    """For each of the flag values its tasks, the one that was asked for last: several where experts share it.
+
+    What has a title and no worker type is routed; `router` is only asked for where something is. Raises
+    BadInput, of the first that is wrong.
+    """
+    decisions: dict[int, Decision] = {}
+    waiting = [number for number, values in enumerate(many) if _is_to_route(values)]
+    if waiting:
+        routes = router()
+        answers = routes.decide_all([_request(many[number]) for number in waiting])
+        decisions = dict(zip(waiting, answers, strict=True))
+    return [
+        activated(values, decisions[number], routes.experts, lambda given: make_task(given, batch))
+        if number in decisions
+        else [make_task(values, batch)]
+        for number, values in enumerate(many)
+    ]
+
+
+def _is_to_route(values: Mapping[str, Any]) -> bool:
+    if not (Path(__file__).parent / "routing.py").exists():
+        return False  # until it is there
+    title = values.get("title")
+    return values.get("type") is None and isinstance(title, str) and bool(title.strip())
+
+
+def _request(values: Mapping[str, Any]) -> Request:
+    labels = values.get("labels") or ()
+    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
+        raise BadInput("labels: not a list of texts", 'write ["docs"]')
+    return Request(
+        values["title"], tuple(labels), repo=values.get("repo") is not None, sensitive=values.get("sensitive")
+    )
 
 
 def make_task(values: Mapping[str, Any], batch: str) -> Task:
-    """A task from flag values (keys of `KEYS`, None for unset). Raises BadInput with the key at fault."""
+    """A task from flag values (keys of `KEYS`, None for unset). Raises BadInput with the key at fault.
+
+    Without a worker type it is a scan worker's.
+    """
     given = {key: value for key, value in values.items() if value is not None}
     kind = str(given.get("type", "scan-worker"))
     if kind not in WORKER_TYPES:
@@ -57,6 +116,7 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
             scope=given.get("scope"),
             context=context,
             max_attempts=given.get("max_attempts", 3),
+            sensitive=given.get("sensitive", False),
             created_at=now(),
         )
     except ValidationError as error:
@@ -109,40 +169,71 @@ def _plain(text: str) -> str | float | int | bool:
     return value if isinstance(value, str | float | int | bool) else text
 
 
-def read_tasks(path: str, batch: str) -> list[Task]:
-    """Tasks from a file of one JSON object a line (`-`: stdin). Errors name the line."""
-    import sys
-
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read: {error.strerror}", "give a file of one JSON object a line"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8: {error}", "give a file of one JSON object a line") from error
-    tasks: list[Task] = []
+def read_tasks(path: str, batch: str, router: Callable[[], Routes]) -> list[list[Task]]:
+    """Tasks from a file of one JSON object a line (`-`: stdin), as `make_tasks`. Errors name the line."""
+    lines = list(_lines(path))
+    if not lines:
+        raise BadInput(f"{path} has no tasks", "write one JSON object a line")
+    made: list[list[Task]] = []
     seen: dict[str, Task] = {}
-    for number, line in enumerate(text.split("\n"), 1):
+    routes = cache(router)
+    for start in range(0, len(lines), _CHUNK):
+        chunk = lines[start : start + _CHUNK]
+        try:
+            found = make_tasks([values for _, values in chunk], batch, routes)
+        except BadInput:
+            found = [_made(path, number, values, batch, routes) for number, values in chunk]
+        for (number, _), tasks in zip(chunk, found, strict=True):
+            with _naming(path, number):
+                for task in tasks:
+                    _refuse_another(seen.setdefault(task.task, task), task)
+        made += found
+    return made
+
+
+def _made(
+    path: str, number: int, values: Mapping[str, Any], batch: str, router: Callable[[], Routes]
+) -> list[Task]:
+    """One line alone, so that its error has its number."""
+    with _naming(path, number):
+        return make_tasks([values], batch, router)[0]
+
+
+def _lines(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects in a file, with the numbers of their lines."""
+    for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
-        try:
+        with _naming(path, number):
             value = json.loads(line)
             if not isinstance(value, dict):
                 raise BadInput("not a JSON object", "write one object a line")
             unknown = sorted(set(value) - set(KEYS))
             if unknown:
                 raise BadInput(f"unknown key {unknown[0]!r}", f"use {', '.join(KEYS)}")
-            task = make_task(value, batch)
-            _refuse_another(seen.setdefault(task.task, task), task)
-            tasks.append(task)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"{path}:{number}: not valid JSON: {error}", "write one object a line") from error
-        except BadInput as error:
-            raise BadInput(f"{path}:{number}: {error.message}", error.hint) from error
-    if not tasks:
-        raise BadInput(f"{path} has no tasks", "write one JSON object a line")
-    return tasks
+        yield number, value
+
+
+@contextmanager
+def _naming(path: str, number: int) -> Iterator[None]:
+    """Errors within the block name the line."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{path}:{number}: {error.message}", error.hint) from error
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{path}:{number}: not valid JSON: {error}", "write one object a line") from error
+
+
+def _text(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}", "give a file of one JSON object a line"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8: {error}", "give a file of one JSON object a line") from error
 
 
 def _refuse_another(first: Task, task: Task) -> None:
