@@ -66,7 +66,7 @@ def _can_wait(task: Task, runner: str | None, host: HostSettings) -> bool:
         name = runner_name(runner or task.runner, task.type, task.priority, host)
     except CortexError:
         return False
-    return name == "claude" and is_single(task.model_dump(mode="json", by_alias=True))
+    return name == "claude" and not task.sensitive and is_single(task.model_dump(mode="json", by_alias=True))
 
 
 def handed_in(coordination: Coordination) -> tuple[str, ...]:

@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from cortex_git.config import HostSettings, load_host_settings
+from cortex_git.config import HostSettings, Provider, load_host_settings
 from cortex_git.llm.keys import Key
+from cortex_git.llm.places import is_here
 from cortex_git.runners import RunContext, RunOutcome
 
 
 class Provided:
-    """The runner of one provider; `key` finds its key on this host, or raises NoKey."""
+    """The runner of one provider; `key` finds its key among this host's settings, or raises NoKey."""
 
-    def __init__(self, provider: str, key: Callable[[HostSettings], Key]) -> None:
+    def __init__(
+        self, provider: str, settings: Callable[[HostSettings], Provider], key: Callable[[Provider], Key]
+    ) -> None:
         self._provider = provider
+        self._settings = settings
         self._key = key
 
     def preload(self) -> None:
@@ -28,11 +32,14 @@ class Provided:
 
     def ready(self, _given: str = "") -> None:
         """Raises NoKey where this host has no key for the provider that it may use."""
-        self._key(load_host_settings())
+        self._key(self._settings(load_host_settings()))
 
     def run(self, task: Mapping[str, Any], context: RunContext) -> RunOutcome:
-        """Carry out the task with a model. Raises NoKey."""
+        """Carry out the task with a model. Raises NoKey. A sensitive one only goes to a server of this machine."""
         from cortex_git.llm.clients import client
         from cortex_git.runners.agent import attempt
 
-        return attempt.run(client(self._provider, load_host_settings()), task, context)
+        host = load_host_settings()
+        if task.get("sensitive") and not is_here(self._provider, self._settings(host)):
+            return RunOutcome("failed", error=f"it is sensitive, and {self._provider} is not on this machine")
+        return attempt.run(client(self._provider, host), task, context)
