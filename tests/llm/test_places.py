@@ -2,7 +2,8 @@
 
 import pytest
 
-from cortex_git.config import HostSettings, Provider
+from cortex_git.config import Provider
+from cortex_git.llm.keys import openai_key
 from cortex_git.llm.places import is_here
 from cortex_git.runners import RunContext
 from cortex_git.runners.agent.provided import Provided
@@ -32,9 +33,8 @@ def test_is_here(address: str | None, here: bool, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_sensitive_task_is_not_sent_away() -> None:
-    runner = Provided(
-        "openai", lambda _: HostSettings().openai.model_copy(update={"base_url": "https://x.example"}), str
-    )  # type: ignore[arg-type,return-value]
+    away = Provider(base_url="https://x.example")
+    runner = Provided("openai", lambda _: away, openai_key)
     outcome = runner.run({"task": "t", "sensitive": True}, RunContext("w", 1, 60.0, 100))
     assert outcome.status == "failed"
     assert "not on this machine" in (outcome.error or "")

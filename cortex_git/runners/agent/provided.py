@@ -35,7 +35,10 @@ class Provided:
         self._key(self._settings(load_host_settings()))
 
     def run(self, task: Mapping[str, Any], context: RunContext) -> RunOutcome:
-        """Carry out the task with a model. Raises NoKey. A sensitive one only goes to a server of this machine."""
+        """Carry out the task with a model. Raises NoKey.
+
+        A sensitive one only goes to a server of this machine.
+        """
         from cortex_git.llm.clients import client
         from cortex_git.runners.agent import attempt
 
