@@ -1,10 +1,13 @@
 """What tests of coordination share: git as a person runs it, batches of trial tasks, remotes that fail."""
 
+import json
 import os
 import shlex
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -158,13 +161,57 @@ def lose_acknowledgements(clone: Path, folder: Path) -> Path:
     return switch
 
 
-def python(code: str, *arguments: str) -> "subprocess.Popen[str]":
+def python(code: str, *arguments: str, stdin: int | None = None) -> "subprocess.Popen[str]":
     """Start a Python process that can import the package and this module."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), *arguments],
         env={**os.environ, "PYTHONPATH": f"{CHECKOUT}{os.pathsep}{CHECKOUT / 'tests'}"},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+_FORKING = """
+    import json, os, sys, traceback
+    import gitworld
+    folder, runs = sys.argv[1], json.load(sys.stdin)
+    pids = []
+    for number, (code, arguments) in enumerate(runs):
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            for descriptor, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(f"{folder}/{number}.{name}", os.O_WRONLY | os.O_CREAT), descriptor)
+            sys.argv[1:] = arguments
+            status = 1
+            try:
+                exec(compile(code, f"run {number}", "exec"), {"__name__": "__main__"})
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            sys.stdout.flush()
+            os._exit(status)
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]))
+    """
+
+
+def outputs_of(runs: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Run programs (code and its arguments) all at once; what each printed.
+
+    Each is a process of its own, forked from one that has imported the package: twenty that import it
+    by themselves take seconds of every core, and begin one after the other.
+    """
+    plain = [(textwrap.dedent(code), list(arguments)) for code, arguments in runs]
+    with tempfile.TemporaryDirectory(prefix="runs-") as folder:
+        parent = python(_FORKING, folder, stdin=subprocess.PIPE)
+        try:
+            out, errors = parent.communicate(json.dumps(plain), timeout=110)
+        except BaseException:
+            os.killpg(parent.pid, signal.SIGKILL)
+            raise
+        assert parent.returncode == 0, errors
+        for number, status in enumerate(json.loads(out)):
+            assert status == 0, Path(folder, f"{number}.err").read_text()
+        return [Path(folder, f"{number}.out").read_text() for number in range(len(plain))]

@@ -16,6 +16,7 @@ from gitworld import (
     finish,
     git,
     lose_acknowledgements,
+    outputs_of,
     python,
     result_commits,
     result_for,
@@ -30,6 +31,7 @@ from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import open_tasks
 from cortex_git.store.publishing import Published
 from cortex_git.store.refs import RemoteUnreachable
 
@@ -76,7 +78,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def left_behind(coordination: Coordination, count: int = 1) -> list[Claim]:
     """Cancelled claims whose result was never written, as by a process that went away."""
     view = coordination.pull()
-    tasks = index.open_tasks(coordination.repository, Scope(batch="b1"), count)
+    tasks = open_tasks(coordination.repository, Scope(batch="b1"), count)
     return coordination.claims.cancel(tasks, view, WORKER)
 
 
@@ -517,16 +519,12 @@ CANCEL = """
 
 def race(folders: list[Path], names: list[str]) -> list[tuple[str, str]]:
     """Every second process cancels the tasks and the others run them; what each said of which task."""
-    children = [
-        python(CANCEL, str(folder), *names) if number % 2 else python(RUN, str(folder))
+    printed = outputs_of([
+        (CANCEL, [str(folder), *names]) if number % 2 else (RUN, [str(folder)])
         for number, folder in enumerate(folders)
-    ]
-    said: list[tuple[str, str]] = []
-    for child in children:
-        out, errors = child.communicate(timeout=110)
-        assert child.returncode == 0, errors
-        said += [(word, task) for word, _, task in (line.partition(" ") for line in out.splitlines())]
-    return said
+    ])  # fmt: skip
+    lines = [line.partition(" ") for out in printed for line in out.splitlines()]
+    return [(word, task) for word, _, task in lines]
 
 
 def check_race(
