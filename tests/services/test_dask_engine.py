@@ -41,14 +41,14 @@ def running(pid: int) -> bool:
 
 @pytest.mark.race
 @pytest.mark.timeout(300)
-def test_a_thousand_tasks_and_a_dask_worker_killed_midway(host: Path, bare: Path, tmp_path: Path) -> None:
+def test_hundreds_of_tasks_and_a_dask_worker_killed_midway(host: Path, bare: Path, tmp_path: Path) -> None:
     share(host, "[leases]\nlease_s = 3600")  # what the killed one held is not waited for
-    names = [task.task for task in add_tasks(Coordination.open(host), 1000)]
+    names = [task.task for task in add_tasks(Coordination.open(host), 400)]
     with cluster(tmp_path / "cluster", 4) as dask:
         command = start_cortex(
             "spawn-workers", "--engine", dask.engine, "--count", "8", "--format", "json", cwd=host
         )
-        until(lambda: published(bare) >= 50 or command.poll() is not None)
+        until(lambda: published(bare) >= 25 or command.poll() is not None)
         victim = next(worker for worker in dask.workers if descendants(worker.pid))
         pool = descendants(victim.pid)
         victim.kill()
@@ -56,11 +56,11 @@ def test_a_thousand_tasks_and_a_dask_worker_killed_midway(host: Path, bare: Path
         before = published(bare)
         out, errors = command.communicate(timeout=240)
         assert command.returncode == 0, errors
-        assert before < 1000, "all was done before the kill: it proved nothing"
+        assert before < 400, "all was done before the kill: it proved nothing"
         assert pool
         until(lambda: not any(running(pid) for pid in pool), 10)
         said = json.loads(out)
-        assert (said["tasks"], said["completed"], said["failed"]) == (1000, 1000, 0)
+        assert (said["tasks"], said["completed"], said["failed"]) == (400, 400, 0)
         assert_once(bare, names)
         until(lambda: not any(descendants(worker.pid) for worker in dask.workers if worker is not victim))
         published_by = git(bare, "for-each-ref", "--format=%(refname)", "refs/cortex/results").split()

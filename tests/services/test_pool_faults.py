@@ -86,7 +86,7 @@ held = []
 def preload(): pass
 def run(task, context):
     from cortex_git.runners import RunOutcome
-    held.append(os.urandom(1) * (50 * 1024 * 1024))
+    held.append(os.urandom(1) * (25 * 1024 * 1024))
     return RunOutcome("completed", {"pid": os.getpid()})
 """
 
@@ -96,20 +96,21 @@ def test_a_worker_that_leaks_is_replaced_and_nothing_is_lost(
 ) -> None:
     plug_in(tmp_path, "leak", LEAK)
     monkeypatch.setenv("PYTHONPATH", with_path(tmp_path))
-    add_tasks(Coordination.open(host), 200, runner="leak")
+    settings(host, "[pool]\nrss_mib = 200")
+    add_tasks(Coordination.open(host), 40, runner="leak")
     highest = 0.0
     with pool(host, "--workers", "2"):
-        while len(result_commits(bare)) < 200:
+        while len(result_commits(bare)) < 40:
             found = pool_status(host)
             assert found is not None
             highest = max(highest, *(_rss_mib(worker["pid"]) for worker in found["workers"]))
             time.sleep(0.2)
-    assert highest < 500 + 2 * 50 + 100  # the limit, the task that passes it, and what a worker begins with
+    assert highest < 200 + 2 * 25 + 100  # the limit, the task that passes it, and what a worker begins with
     coordination = Coordination.open(host)
     coordination.pull()
     results = coordination.results(Scope(batch="b1"))
-    assert len(results) == 200
-    assert len({result.output["pid"] for result in results}) >= 200 * 50 / (500 + 100)
+    assert len(results) == 40
+    assert len({result.output["pid"] for result in results}) >= 40 * 25 / (200 + 100)
     assert_sound(bare)
 
 
