@@ -17,5 +17,5 @@ source "$root/scripts/setup.sh"
 ensure_ready test
 cd -- "$root"
 # The whole suite on all cores; a part of it, or anything else that was asked for, just as asked.
-[[ $# -gt 0 ]] || set -- --numprocesses auto
+[[ $# -gt 0 ]] || set -- --numprocesses auto --dist worksteal
 exec .venv/bin/python -m pytest "$@"

@@ -28,6 +28,12 @@ CHECKOUT = Path(__file__).parents[1]
 _REAL_CONNECT = socket.socket.connect
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: tests of pools and of remotes wait for other processes half their time."""
+    return len(os.sched_getaffinity(0)) * 3 // 2 or 1
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for each test, and git without the person's settings."""
