@@ -14,6 +14,7 @@ from cortex_git.store.cancelling import Canceller, Ends
 from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
 from cortex_git.store.index import Scope, View
 from cortex_git.store.locks import Locks
+from cortex_git.store.open_tasks import count_ready, open_tasks
 from cortex_git.store.outbox import Entry, Outbox
 from cortex_git.store.publishing import Published, Publisher, result_entry
 from cortex_git.store.pulling import pull
@@ -59,7 +60,7 @@ class Coordination:
         if busy is None:
             busy = self.claims.unavailable(view)
         self.claims.drop_left(view)
-        candidates = index.open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
+        candidates = open_tasks(self.repository, scope, min(count, MOST_AT_ONCE), skip=busy)
         return self.claims.claim(candidates, view, worker)
 
     def claim_task(self, task: str, worker: str, view: View | None = None) -> Claim:
@@ -125,6 +126,10 @@ class Coordination:
     def open_count(self, scope: Scope) -> int:
         """Tasks in scope without a result, as of the last pull."""
         return index.count_open(self.repository, scope)
+
+    def ready_count(self, scope: Scope) -> int:
+        """Those of them that wait for no other task."""
+        return count_ready(self.repository, scope)
 
     def view(self) -> View:
         """What the last pull saw: good enough to claim by, because the claim is checked after it."""

@@ -18,13 +18,6 @@ from cortex_git.store.repository import Repository
 
 _FILES = ("100644", "100755")
 """Modes of what can be a document; a link or a submodule in its place is none."""
-_AGE_LEVELS_PER_DAY = 48
-"""A waiting task gains one priority level each half hour, so that nothing starves."""
-_AGE_DAYS = """
-    CASE WHEN julianday('now') - julianday(t.created_at) >= -1
-    THEN julianday('now') - julianday(t.created_at) ELSE 1000000 END"""
-"""Without a date, or with one of the future that no honest clock shows, an age would never grow: such a
-task counts as the oldest there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,68 +178,27 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
                     body,
                     oid,
                 )
-                _put(state, "tasks", "task", row)
+                if _put(state, "tasks", "task", row):
+                    _put_waits(state, task)
     except BadInput:
         return
 
 
-def _put(state: sqlite3.Connection, table: str, key: str, row: tuple[object, ...]) -> None:
+def _put(state: sqlite3.Connection, table: str, key: str, row: tuple[object, ...]) -> bool:
+    """Whether the row is the one that counts now."""
     query = f"SELECT oid FROM {table} WHERE {key} = ?"  # noqa: S608
     found = state.execute(query, row[:1]).fetchone()
     if found is None or str(row[-1]) < found[0]:
         marks = ",".join("?" * len(row))
         state.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
+        return True
+    return False
 
 
-def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[str] = ()) -> list[Task]:
-    """Up to `limit` tasks in scope without a result, most urgent first, rotated by host within a level.
-
-    A batch's `.merge` task is open only when every other task of the sealed batch has a result.
-    `skip` are ids to leave out (claimed by a living owner).
-    """
-    condition, values = scope.where
-    rows = repository.state.execute(
-        f"SELECT t.task, t.rank - CAST(({_AGE_DAYS}) * ? AS INTEGER)"  # noqa: S608
-        f" FROM tasks t LEFT JOIN results r ON r.task = t.task WHERE r.task IS NULL AND {condition}"
-        " ORDER BY 2, t.created_at, t.task",
-        (_AGE_LEVELS_PER_DAY, *values),
-    ).fetchall()
-    skipped = set(skip)
-    levels: dict[int, list[str]] = {}
-    for task, level in rows:
-        if task not in skipped:
-            levels.setdefault(level, []).append(task)
-    chosen: list[Task] = []
-    for name in _rotated(levels, repository.host):
-        if name.endswith(MERGE_SUFFIX) and not _mergeable(repository.state, name):
-            continue
-        chosen.append(task_of(repository, name))
-        if len(chosen) >= limit:
-            break
-    return chosen
-
-
-def _rotated(levels: dict[int, list[str]], host: str) -> Iterable[str]:
-    """The names level by level, each level started at a place that depends on the host."""
-    turn = sum(host.encode()) * 7919
-    for _, names in sorted(levels.items()):
-        start = turn % len(names)
-        yield from names[start:]
-        yield from names[:start]
-
-
-def _mergeable(state: sqlite3.Connection, task: str) -> bool:
-    """Whether every other task of the sealed batch has a result, also those another host added to it."""
-    name = task.removesuffix(MERGE_SUFFIX)
-    batch = find_batch(state, name)
-    if batch is None or not batch.sealed:
-        return False
-    query = (
-        "SELECT count(r.task), count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"
-        " WHERE t.batch = ? AND t.task != ?"
-    )
-    done, known = state.execute(query, (name, task)).fetchone()
-    return bool(done == known >= batch.tasks)
+def _put_waits(state: sqlite3.Connection, task: Task) -> None:
+    """What the task comes after, in the place of what another document under its id said."""
+    state.execute("DELETE FROM waits WHERE task = ?", (task.task,))
+    state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", [(task.task, one) for one in task.after])
 
 
 def find_task(state: sqlite3.Connection, task: str) -> Task | None:

@@ -10,6 +10,7 @@ from cortex_git.store import heartbeat
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import open_tasks
 
 Hosts = Callable[[int], list[Coordination]]
 
@@ -153,9 +154,7 @@ def test_claims_made_when_the_remote_falls_silent_are_proven_later(
 
 
 def _tasks(coordination: Coordination) -> list:  # type: ignore[type-arg]
-    from cortex_git.store import index
-
-    return index.open_tasks(coordination.repository, Scope(batch="b1"), 10)
+    return open_tasks(coordination.repository, Scope(batch="b1"), 10)
 
 
 def test_a_dead_process_of_this_host_is_robbed_and_a_living_one_is_not(coordination: Coordination) -> None:

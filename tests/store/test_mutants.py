@@ -9,9 +9,9 @@ import pytest
 from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, result_commits, result_for
 
 from cortex_git.state import monotonic
-from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import open_tasks
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import Outcome
 
@@ -23,7 +23,7 @@ def test_the_empty_lease_lets_one_of_two_have_a_task(hosts: Hosts) -> None:
     one, two = hosts(2)
     add_tasks(one, 1)
     views = [host.pull() for host in (one, two)]
-    tasks = index.open_tasks(one.repository, Scope(batch="b1"), 10)
+    tasks = open_tasks(one.repository, Scope(batch="b1"), 10)
     (won,) = one.claims.claim(tasks, views[0], lambda _: "w1")
     assert two.claims.claim(tasks, views[1], lambda _: "w2") == []
     assert two.pull().claims == {won.task.task: won.oid}

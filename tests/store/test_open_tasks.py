@@ -8,7 +8,8 @@ from gitworld import add_tasks
 
 from cortex_git.models import PRIORITIES, Task
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope, open_tasks
+from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import open_tasks
 from cortex_git.store.tasks import new_batch
 
 

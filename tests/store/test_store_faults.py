@@ -25,6 +25,7 @@ from cortex_git.store import heartbeat, index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import open_tasks
 from cortex_git.store.refs import Outcome
 from cortex_git.store.tasks import new_batch
 
@@ -35,7 +36,7 @@ def test_claims_outlive_a_look_that_timed_out(hosts: Hosts, monkeypatch: pytest.
     (one,) = hosts(1)
     add_tasks(one, 1)
     view = one.pull()
-    tasks = index.open_tasks(one.repository, Scope(batch="b1"), 10)
+    tasks = open_tasks(one.repository, Scope(batch="b1"), 10)
     real = one.repository.refs.fetch
 
     def slow() -> None:
@@ -254,7 +255,7 @@ def test_a_batch_added_by_two_hosts_at_once_is_not_summarised_early(
             return
     one.pull()
     finish(one, claim_all(one, 1, "n"))
-    still = [task.task for task in index.open_tasks(one.repository, Scope(batch="n"), 10)]
+    still = [task.task for task in open_tasks(one.repository, Scope(batch="n"), 10)]
     assert len(still) < 2 or "n.merge" not in still
 
 
