@@ -64,8 +64,6 @@ def make_tasks(
 
 
 def _is_to_route(values: Mapping[str, Any]) -> bool:
-    if not (Path(__file__).parent / "routing.py").exists():
-        return False  # until it is there
     title = values.get("title")
     return values.get("type") is None and isinstance(title, str) and bool(title.strip())
 
