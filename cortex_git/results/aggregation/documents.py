@@ -67,7 +67,7 @@ def sources_of(output: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]
     """
     try:
         return _Reading(output).result()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 

@@ -124,6 +124,7 @@ class _Merging:
         self._ranked = ranked
         self._scales = scales
         self._field = field
+        self._name = ""
         self._contradictions: list[Contradiction] = []
 
     def result(self) -> tuple[_Finding, list[Contradiction]]:

@@ -90,15 +90,18 @@ class Scales:
     def mean(self, groups: Sequence[Group]) -> int | float:
         """The weighted mean of numbers; of whole numbers the nearest whole one, of two the even one.
 
-        Exact until it is rounded once, so it lies between the least and the greatest.
+        Exact until it is rounded once, and never below the least or above the greatest.
         """
         exact = self.exact_mean(groups)
-        if all(isinstance(group.value, int) for group in groups):
+        values = [group.value for group in groups]
+        if all(isinstance(value, int) for value in values):
             return round(exact)
         try:
-            return float(exact)
+            mean: int | float = float(exact)
         except OverflowError:
-            return round(exact)
+            mean = round(exact)
+        lowest, highest = min(values), max(values)  # whole ones may have no float, and rounding pass them
+        return lowest if mean < lowest else min(mean, highest)
 
     def exact_mean(self, groups: Sequence[Group]) -> Fraction:
         """Where no source has any weight, all count alike."""
