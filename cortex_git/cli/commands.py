@@ -6,11 +6,12 @@ import, and a `spawn-worker` that asks a running pool would wait longer for them
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import typer
+from typer.core import TyperGroup
 
-_COMMANDS = ("scan", "workers", "preflight", "tasks", "reports", "status", "top", "admin")
+_COMMANDS = ("scan", "workers", "preflight", "tasks", "route", "reports", "status", "top", "admin")
 """Modules with commands of the root, in the order of the help."""
 _GROUPS = ("advisories", "bench", "budget", "pool")
 """Modules with a group of commands, called like the module."""
@@ -27,6 +28,17 @@ def add_commands(app: typer.Typer, arguments: Sequence[str]) -> None:
         _module(name).register(app)
     for name in _GROUPS:
         app.add_typer(_module(name).app, name=name)
+
+
+class TwoWords(TyperGroup):
+    """A root whose commands may be called by two words, beside one called by the first of them.
+
+    `route train` is a command, `route TEXT` another; a text that is just that word comes after `--`.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
 
 
 class _Module(Protocol):

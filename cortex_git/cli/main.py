@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cortex_git import __version__
-from cortex_git.cli.commands import add_commands
+from cortex_git.cli.commands import TwoWords, add_commands
 from cortex_git.cli.events import LogFormat, as_json, choose, tell
 from cortex_git.cli.options import LogFormatOption
 from cortex_git.cli.streams import prepare_streams
@@ -38,6 +38,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
     """The command line: all of it, or as much as `arguments` need."""
     app = typer.Typer(
         name="cortex-git",
+        cls=TwoWords,
         help="Run 1 to 64 workers in parallel with nothing but a git remote between them.",
         no_args_is_help=True,
         add_completion=False,

@@ -1,0 +1,73 @@
+"""What a layer's scores amount to: one expert, several in parallel, or not sure enough.
+
+Owns the thresholds' meaning. Pure: the same scores and settings give the same answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cortex_git.config import RoutingSettings
+from cortex_git.routing import Opinion, Scored, StrategyName
+
+LIKELY_ENOUGH = 30.0
+"""Score from which a third expert is worth its tokens; a second is there where the first is not sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who is to work, the first of them leading, and by which strategy."""
+
+    strategy: StrategyName
+    experts: tuple[Scored, ...]
+    reason: str
+
+
+def accepted(opinion: Opinion, settings: RoutingSettings) -> Choice | None:
+    """The choice that the scores allow; None where the next layer is to be asked.
+
+    One expert alone needs more than `single_above`, a lead of `clear_by`, and no other above `multi_above`.
+    """
+    scores = opinion.scores
+    if not scores or scores[0].score <= settings.multi_above:
+        return None
+    first = scores[0]
+    second = scores[1].score if len(scores) > 1 else 0.0
+    is_clear = first.score - second >= settings.clear_by and second <= settings.multi_above
+    if first.score > settings.single_above and is_clear:
+        reason = f"{_told(first)} is above {settings.single_above:g} and clear of the second ({second:.0f})"
+        return Choice("single_expert", (first,), reason)
+    several = _several(scores, settings)
+    if len(several) < 2:
+        return Choice("single_expert", several, f"{_told(first)} is the only one asked for")
+    told = ", ".join(_told(one) for one in several)
+    return Choice(
+        "multi_expert_parallel", several, f"above {settings.multi_above:g}, but none is clear: {told}"
+    )
+
+
+def _several(scores: Sequence[Scored], settings: RoutingSettings) -> tuple[Scored, ...]:
+    most = min(settings.most_experts, 3)
+    return tuple(one for place, one in enumerate(scores[:most]) if place < 2 or one.score >= LIKELY_ENOUGH)
+
+
+def fallback(opinion: Opinion, settings: RoutingSettings) -> Choice:
+    """What is done where nobody was sure: the likeliest expert if one is ahead, else the general one."""
+    scores = opinion.scores
+    if scores and (len(scores) == 1 or scores[0].score > scores[1].score):
+        first = scores[0]
+        return Choice("general_expert", (first,), f"nobody was sure; {_told(first)} is the likeliest")
+    score = next((one.score for one in scores if one.expert == settings.general), 0.0)
+    general = Scored(settings.general, score)
+    return Choice(
+        "general_expert", (general,), f"nobody was sure; {settings.general} is for what nobody knows"
+    )
+
+
+def ranked(scores: dict[str, float]) -> tuple[Scored, ...]:
+    """The likeliest first, equal ones by name."""
+    pairs = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(Scored(expert, score) for expert, score in pairs)
+
+
+def _told(one: Scored) -> str:
+    return f"{one.expert} ({one.score:.0f})"

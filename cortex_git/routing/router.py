@@ -1,0 +1,158 @@
+"""Who a text is for: what it says itself, else the first layer that is sure.
+
+Owns the order of the layers and what a decision holds. A sensitive text is never shown to a layer that
+sends it somewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cortex_git.config import Models, RoutingSettings
+from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request, Scored
+from cortex_git.routing.complexity import complexity
+from cortex_git.routing.decision import Choice, accepted, fallback
+from cortex_git.routing.experts import Expert
+from cortex_git.routing.given import Given, Naming
+from cortex_git.routing.sensitivity import sensitive
+from cortex_git.routing.worker_types import choose
+
+SENDS: frozenset[LayerName] = frozenset({"claude"})
+"""Layers that send the text to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision with what each layer said on the way to it."""
+
+    decision: Decision
+    opinions: Mapping[LayerName, Opinion]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A text that is on its way through the layers."""
+
+    request: Request
+    secret: str | None
+    """What is sensitive in it."""
+    notes: list[str]
+    opinions: dict[LayerName, Opinion]
+    layer: LayerName = "keywords"
+    choice: Choice | None = None
+
+
+class Router:
+    """Asks layer after layer. Loaded once; the layers may load what they need at their first text."""
+
+    def __init__(
+        self,
+        experts: Mapping[str, Expert],
+        layers: Sequence[Layer],
+        settings: RoutingSettings,
+        models: Models,
+    ) -> None:
+        self.experts = experts
+        self._layers = layers
+        self._settings = settings
+        self._models = models
+        self._naming = Naming(experts)
+
+    def decide(self, request: Request) -> Decision:
+        return self.decide_all([request])[0]
+
+    def decide_all(self, requests: list[Request]) -> list[Decision]:
+        """A decision on each request, in their order; each as it would be alone."""
+        return [explained.decision for explained in self._explained(requests, every_layer=False)]
+
+    def explain(self, request: Request) -> Explained:
+        """The decision, with the opinions also of the local layers that were not needed for it."""
+        return self._explained([request], every_layer=True)[0]
+
+    def _explained(self, requests: list[Request], *, every_layer: bool) -> list[Explained]:
+        given = [self._naming.given(request) for request in requests]
+        texts = [_Open(request, _secret(request), self._notes(request), {}) for request in requests]
+        undecided = [one for one, found in zip(texts, given, strict=True) if found is None]
+        for layer in self._layers:
+            asked = [one for one in undecided if one.choice is None]
+            if every_layer and layer.name not in SENDS:
+                asked = texts
+            self._ask(layer, asked)
+        return [
+            Explained(self._given(one, found) if found else self._decided(one), one.opinions)
+            for one, found in zip(texts, given, strict=True)
+        ]
+
+    def _ask(self, layer: Layer, asked: list[_Open]) -> None:
+        if layer.name in SENDS:
+            for one in asked:
+                if one.secret:
+                    one.notes.append(f"{layer.name} is not asked: the text is sensitive ({one.secret})")
+            asked = [one for one in asked if not one.secret]
+        if not asked:
+            return
+        for one, opinion in zip(asked, layer.opinions([one.request.text for one in asked]), strict=True):
+            if not opinion.scores:
+                one.notes += opinion.reasons
+                continue
+            one.opinions[layer.name] = opinion
+            if one.choice is None:
+                one.choice = accepted(opinion, self._settings)
+                one.layer = layer.name
+
+    def _notes(self, request: Request) -> list[str]:
+        unknown = self._naming.unknown(request.text)
+        return [f"type:{unknown} names no expert and no worker type"] if unknown else []
+
+    def _given(self, one: _Open, given: Given) -> Decision:
+        experts = tuple(Scored(name, 100.0) for name in given.experts[: self._settings.most_experts])
+        strategy = "single_expert" if len(experts) == 1 else "multi_expert_parallel"
+        choice = Choice(
+            "single_expert" if strategy == "single_expert" else "multi_expert_parallel", experts, given.reason
+        )
+        types = [
+            choose(self.experts[s.expert].worker_types, given.rest, repo=one.request.repo) for s in experts
+        ]
+        if given.worker_type:
+            types[0] = given.worker_type
+        return self._made(one, choice, "given", types, {s.expert: s.score for s in experts})
+
+    def _decided(self, one: _Open) -> Decision:
+        opinion = one.opinions.get(one.layer, Opinion(()))
+        choice = one.choice or fallback(opinion, self._settings)
+        types = [
+            choose(self.experts[scored.expert].worker_types, one.request.text, repo=one.request.repo)
+            for scored in choice.experts
+        ]
+        scores = {scored.expert: scored.score for scored in opinion.scores}
+        return self._made(one, choice, one.layer, types, scores, opinion.reasons)
+
+    def _made(
+        self,
+        one: _Open,
+        choice: Choice,
+        layer: LayerName,
+        types: list[str],
+        scores: dict[str, float],
+        reasons: tuple[str, ...] = (),
+    ) -> Decision:
+        rank = complexity(one.request.text, types[0], len(types))
+        return Decision(
+            text=one.request.text,
+            strategy=choice.strategy,
+            primary=choice.experts[0],
+            secondary=choice.experts[1:],
+            layer=layer,
+            worker_types=tuple(types),
+            complexity=rank,
+            model=self._models.for_complexity(rank).name,
+            sensitive=one.secret is not None,
+            reasons=(choice.reason, *reasons, *one.notes),
+            scores=scores,
+        )
+
+
+def _secret(request: Request) -> str | None:
+    """Why the text is sensitive; None where it is not."""
+    if request.sensitive is None:
+        return sensitive(request.text)
+    return "as given" if request.sensitive else None
