@@ -9,7 +9,7 @@ from typing import Any
 
 from cortex_git.results.aggregation import Contradiction, Section, Voice
 from cortex_git.results.aggregation.canonical import MOST_DEPTH, joined
-from cortex_git.results.aggregation.findings import merged_findings
+from cortex_git.results.aggregation.findings import merged_findings, normal_findings
 from cortex_git.results.aggregation.prose import merged_prose
 from cortex_git.results.aggregation.weighing import Group, Said, Scales
 
@@ -59,7 +59,7 @@ class Merging:
         return self._leaf(said, path, asked)
 
     def _leaf(self, said: list[Said], path: tuple[str, ...], asked: int) -> Any:
-        groups = self._scales.groups(said)
+        groups = self._scales.groups((task, self._normal(task, value, path)) for task, value in said)
         if len(groups) == 1:
             self._note(said, path, asked)
             return groups[0].value
@@ -77,6 +77,16 @@ class Merging:
         sides = tuple(self._scales.side(group) for group in groups)
         self.contradictions.append(Contradiction(joined(path), sides, self._scales.reason(groups)))
         return groups[0].value
+
+    def _normal(self, task: str, value: Any, path: tuple[str, ...]) -> Any:
+        """A value compared as a whole, findings in it as they come back out of an aggregate."""
+        if len(path) >= MOST_DEPTH:
+            return value
+        if isinstance(value, Mapping):
+            return {key: self._normal(task, item, (*path, key)) for key, item in value.items()}
+        if path[-1] == FINDINGS and isinstance(value, list | tuple):
+            return normal_findings(value, self._repos.get(task, ""))
+        return value
 
     def _unites(self, path: tuple[str, ...], groups: Sequence[Group]) -> bool:
         united = self._scales.strategy == "weighted" or path[-1] in UNITED

@@ -38,6 +38,12 @@ def merged_findings(
     return [one for one, _ in merged], [each for _, found in merged for each in found]
 
 
+def normal_findings(items: Sequence[Any], repo: str) -> list[Any]:
+    """A list as it can be read from an aggregate: each finding in its normal form, once, in order."""
+    found = sorted(_variants([("", items)], {"": repo}), key=lambda group: group.text)
+    return [group.value for group in found]
+
+
 def variants_of(merged: Mapping[str, Any]) -> Iterator[tuple[Any, Sequence[str]]]:
     """What was said of a merged finding, each with those who said it."""
     if VARIANTS in merged:

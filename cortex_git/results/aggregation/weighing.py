@@ -93,7 +93,7 @@ class Scales:
         Exact until it is rounded once, and never below the least or above the greatest.
         """
         exact = self.exact_mean(groups)
-        values = [group.value for group in groups]
+        values: list[int | float] = [group.value for group in groups]
         if all(isinstance(value, int) for value in values):
             return round(exact)
         try:
