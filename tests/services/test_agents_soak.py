@@ -14,7 +14,7 @@ import agents_soak
 @pytest.mark.timeout(300)
 def test_agents_that_are_killed_spend_no_more_than_the_budget(tmp_path: Path) -> None:
     """With less than they need, so that the command stops at the limit, and goes on with more."""
-    arguments = ["--workers", "4", "--tasks", "10", "--kill-every", "2.5", "--total", "20000"]
+    arguments = ["--workers", "4", "--tasks", "6", "--kill-every", "2.5", "--total", "12000"]
     found = agents_soak.soak(tmp_path, agents_soak.parsed([*arguments, "--budget", "12000"]))
     found["broken"] = [one for one in found["broken"] if not one.startswith("looked at least")]
     assert found["broken"] == [], found
