@@ -53,7 +53,7 @@ def make_tasks(
     waiting = [number for number, values in enumerate(many) if _is_to_route(values)]
     if waiting:
         routes = router()
-        answers = routes.decide_all([_request(many[number]) for number in waiting])
+        answers = routes.decide_all([_request(many[number], batch) for number in waiting])
         decisions = dict(zip(waiting, answers, strict=True))
     return [
         activated(values, decisions[number], routes.experts, lambda given: make_task(given, batch))
@@ -68,13 +68,14 @@ def _is_to_route(values: Mapping[str, Any]) -> bool:
     return values.get("type") is None and isinstance(title, str) and bool(title.strip())
 
 
-def _request(values: Mapping[str, Any]) -> Request:
+def _request(values: Mapping[str, Any], batch: str) -> Request:
+    """What the router is asked, of values that make a task whatever it answers."""
+    checked = make_task({**values, "type": "implementation-worker"}, batch)
+    sensitive = None if values.get("sensitive") is None else checked.sensitive
     labels = values.get("labels") or ()
     if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
         raise BadInput("labels: not a list of texts", 'write ["docs"]')
-    return Request(
-        values["title"], tuple(labels), repo=values.get("repo") is not None, sensitive=values.get("sensitive")
-    )
+    return Request(checked.title, tuple(labels), repo=checked.repo is not None, sensitive=sensitive)
 
 
 def make_task(values: Mapping[str, Any], batch: str) -> Task:

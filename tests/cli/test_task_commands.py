@@ -34,7 +34,25 @@ def host(bare: Path) -> str:
 
 def test_add_as_json(cortex: Command, coordinated: Path) -> None:
     done = cortex("task", "add", "--title", "one", "--id", "one", "--runner", "echo", "--format", "json")
-    assert done.json() == {"schema": 1, "batch": "tasks", "tasks": ["one"], "task": "one"}
+    answer = done.json()
+    assert answer.pop("route")["strategy"] in ("single_expert", "general_expert")
+    assert answer == {"schema": 1, "batch": "tasks", "tasks": ["one"], "task": "one"}
+
+
+def test_a_title_for_several_experts_is_added_as_their_parts(cortex: Command, coordinated: Path) -> None:
+    title = "Fix CVE and document the patch"
+    done = cortex("task", "add", "--title", title, "--id", "t", "--format", "json")
+    answer = done.json()
+    assert answer["task"] == answer["tasks"][-1] == "t"
+    assert answer["tasks"][0] == "t-security"
+    assert len(answer["tasks"]) == 4
+    assert answer["route"]["strategy"] == "multi_expert_parallel"
+    rows = {row["task"]: row["status"] for row in cortex("task", "list", "--format", "json").json()["tasks"]}
+    assert rows.pop("t") == "waiting"
+    assert set(rows.values()) == {"open"}
+    again = cortex("task", "add", "--title", title, "--id", "t")
+    assert (again.code, again.out) == (0, "t\n")
+    assert "security" in again.err
 
 
 def test_every_flag_is_kept(cortex: Command, coordinated: Path) -> None:
