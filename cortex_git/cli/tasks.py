@@ -34,6 +34,9 @@ def add(
         bool | None,
         typer.Option("--sensitive/--not-sensitive", help="Whether it is kept from providers of models."),
     ] = None,
+    after: Annotated[
+        list[str] | None, typer.Option("--after", metavar="TASK", help="A task that has to end before it.")
+    ] = None,
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="JSONL", help="Many tasks, one JSON object a line (- for stdin)."),
@@ -74,6 +77,7 @@ def add(
     from cortex_git.cli.output import announce
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
+    from cortex_git.services.ordering import check_order
     from cortex_git.services.submitting import make_tasks, parse_context, read_tasks
 
     coordination = open_coordination(repository)
@@ -87,15 +91,21 @@ def add(
             "title": title, "type": kind, "priority": priority, "repo": repo, "runner": runner,
             "budget": budget, "deadline": deadline, "scope": scope, "context": parse_context(context),
             "id": task_id, "master": master, "labels": labels, "sensitive": sensitive,
+            "after": after,
         }  # fmt: skip
         made = make_tasks([values], batch, router)
     tasks = [task for several in made for task in several]
+    check_order(coordination, tasks)
     if dry_run:
         what = f"add {len(tasks)} tasks to {coordination.repository.folder}"
         announce(what, as_json=output is Format.JSON)
         return
     for name in dict.fromkeys(task.batch for task in tasks):
         coordination.add_tasks([task for task in tasks if task.batch == name])
+    if any(task.routing for task in tasks):
+        from cortex_git.services.route_feedback import note_routed
+
+        note_routed(coordination.repository, tasks)
     _show_added(made, output)
 
 

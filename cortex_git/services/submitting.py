@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEYS = (
     "title", "type", "priority", "repo", "runner", "budget", "deadline", "scope", "context", "id", "master",
-    "batch", "max_attempts", "labels", "sensitive",
+    "batch", "max_attempts", "labels", "sensitive", "after",
 )  # fmt: skip
 """What a line of `task add --file` may have."""
 _CHUNK = 500
@@ -116,11 +116,18 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
             context=context,
             max_attempts=given.get("max_attempts", 3),
             sensitive=given.get("sensitive", False),
+            after=_once(given.get("after", ())),
             created_at=now(),
         )
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "correct that value") from error
+
+
+def _once(names: Any) -> Any:
+    """Each of the names once, where they are a list at all; the document's model says what else is wrong."""
+    plain = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    return tuple(dict.fromkeys(names)) if plain else names
 
 
 def _plain_json(value: Any) -> bool:

@@ -227,7 +227,7 @@ class _Watch:
         report.published = len(report.results)
         report.workers_used = len({(result.host, result.worker) for result in report.results.values()})
         report.wall_s = report.real_s = self._last_seen - self._began
-        left = self._coordination.open_count(self._scope)
+        left = self._coordination.ready_count(self._scope)
         if left == 0:
             report.waiting = 0  # whatever waits somewhere was done by another, too
         elif self._limit and not (report.interrupted or self.unseen or self._reasons):

@@ -26,6 +26,12 @@ _READY = """
         SELECT 1 FROM waits w WHERE w.task = t.task
         AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""
 """The condition on table `tasks` as `t`: it has no result, and all that it comes after have."""
+_HELD_UP = f"""
+    t.task LIKE '%{MERGE_SUFFIX}' AND EXISTS (
+        SELECT 1 FROM waits w JOIN tasks o ON o.task = w.task WHERE o.batch = t.batch
+        AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = o.task)
+        AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""  # noqa: S608
+"""It is the last task of a batch of which others still wait for tasks."""
 
 
 def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[str] = ()) -> list[Task]:
@@ -57,9 +63,12 @@ def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[
 
 
 def count_ready(repository: Repository, scope: Scope) -> int:
-    """How many tasks in scope have no result and wait for none, the last tasks of batches included."""
+    """How many tasks in scope have no result and wait for none that comes before them.
+
+    The last task of a batch is one of them as long as no other task of the batch waits like that.
+    """
     condition, values = scope.where
-    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {_READY}"  # noqa: S608
+    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {_READY} AND NOT ({_HELD_UP})"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 

@@ -17,6 +17,7 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import count_ready_of
 from cortex_git.store.tasks import listed
 from cortex_git.workers.budgeting import Answer, Budgeting
 from cortex_git.workers.events import Event
@@ -196,11 +197,15 @@ class Allowances:
         return sum(self._held.values()) // len(self._held) if self._held else None
 
     def left_over(self, scope: Scope) -> int:
-        """Open tasks in scope that may still be run, merges not counted where some are refused."""
+        """Open tasks in scope that may still be run, merges not counted where some are refused.
+
+        Nor are those that wait for others: once these have ended, they are.
+        """
         if not self._refused:
-            return self._coordination.open_count(scope)
+            return self._coordination.ready_count(scope)
         plain = replace(scope, merges=False)
-        return self._coordination.open_count(plain) - self._refused_in(plain)
+        refused = count_ready_of(self._coordination.repository, plain, list(self._refused))
+        return self._coordination.ready_count(plain) - refused
 
     def _refused_in(self, scope: Scope) -> int:
         return index.count_open_of(self._coordination.repository, scope, list(self._refused))

@@ -76,8 +76,8 @@ class Staffing:
 
     def _count(self, lane: Lane) -> None:
         scope = lane.plan.scope
-        known = self._coordination.open_count(scope) - lane.claims.elsewhere
-        lane.queue = max(known - self._attempts.unpublished, 0)
+        ready = self._coordination.ready_count(scope) - lane.claims.elsewhere
+        lane.queue = max(ready - self._attempts.unpublished, 0)
 
     def _demand(self, lane: Lane) -> Demand:
         slots = lane.slots(self._pool)

@@ -1,0 +1,57 @@
+"""What open tasks wait for: counted, named, and followed to its beginning.
+
+Owns no rule of its own: what gates a claim is `open_tasks`' business. A circle that somebody pushed is
+followed once around, like anything else.
+"""
+
+from collections.abc import Sequence
+
+from cortex_git.store.index import Scope
+from cortex_git.store.repository import Repository
+
+_UNMET = """
+    EXISTS (
+        SELECT 1 FROM waits w WHERE w.task = t.task
+        AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""
+_OPEN = "NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
+
+
+def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
+    """The tasks in scope that wait for others, each with those of them that have no result."""
+    condition, values = scope.where
+    query = (
+        "SELECT w.task, w.needs FROM waits w JOIN tasks t ON t.task = w.task"  # noqa: S608
+        f" WHERE {condition} AND {_OPEN}"
+        " AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs) ORDER BY w.task, w.needs"
+    )
+    found: dict[str, list[str]] = {}
+    for task, needs in repository.state.execute(query, values):
+        found.setdefault(task, []).append(needs)
+    return found
+
+
+def count_waiting(repository: Repository, scope: Scope) -> int:
+    """How many tasks in scope wait for others."""
+    condition, values = scope.where
+    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {_OPEN} AND {_UNMET}"  # noqa: S608
+    return int(repository.state.execute(query, values).fetchone()[0])
+
+
+def needed(repository: Repository, scope: Scope) -> set[str]:
+    """All tasks without a result that tasks in scope wait for, directly or through others."""
+    condition, values = scope.where
+    query = (
+        "WITH RECURSIVE before(task) AS ("  # noqa: S608
+        f" SELECT w.needs FROM waits w JOIN tasks t ON t.task = w.task WHERE {condition} AND {_OPEN}"
+        " AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs)"
+        " UNION SELECT w.needs FROM before b JOIN waits w ON w.task = b.task"
+        " WHERE NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"
+        " SELECT task FROM before"
+    )
+    return {task for (task,) in repository.state.execute(query, values)}
+
+
+def wait_for(repository: Repository, task: str, needs: Sequence[str]) -> None:
+    """Hold the task back here until those have ended too: retries of what it comes after."""
+    rows = [(task, one) for one in needs]
+    repository.state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", rows)
