@@ -16,8 +16,9 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.balancing import StrategyName
-from cortex_git.workers.batch import BatchRun, Merger
+from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.lanes import LanePlan
+from cortex_git.workers.merges import Merger
 from cortex_git.workers.pool import Pool, running
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
 

@@ -62,6 +62,8 @@ def ways(coordination: Coordination, scope: Scope, runner: str | None) -> Ways:
 
 
 def _can_wait(task: Task, runner: str | None, host: HostSettings) -> bool:
+    if task.is_aggregate:
+        return False
     try:
         name = runner_name(runner or task.runner, task.type, task.priority, host)
     except CortexError:

@@ -12,9 +12,8 @@ from typing import Any
 
 from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result, Task
-from cortex_git.runners import ready
 from cortex_git.services.batches import worker_name
-from cortex_git.services.spawning import Overrides, described_task, known_task, runner_for
+from cortex_git.services.spawning import Overrides, checked_runners, described_task, known_task
 from cortex_git.state import monotonic
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
@@ -191,7 +190,7 @@ class _Asked:
             raise BadInput("a task id is text", "see docs/pool.md")
         self.overrides = Overrides(request.get("runner"), request.get("budget"), request.get("deadline"))
         self.new = self._described(coordination, request)
-        ready(runner_for(coordination, self.new, self.task, self.kind, self.overrides))
+        checked_runners(coordination, self.new, self.task, self.kind, self.overrides)
 
     def _described(self, coordination: Coordination, request: dict[str, Any]) -> Task | None:
         """The task to add first; None where it is known."""

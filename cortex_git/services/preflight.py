@@ -160,6 +160,8 @@ def _runners(repository: Repository, scope: Scope, runner: str | None, host: Hos
 
 def planned_of(repository: Repository, task: Task, runner: str | None, host: HostSettings) -> Planned | None:
     """How the task would be run here; None where that costs nothing."""
+    if task.is_aggregate:
+        return None
     chosen = runner_name(runner or task.runner, task.type, task.priority, host)
     if not metered(chosen):
         return None

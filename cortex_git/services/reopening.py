@@ -1,6 +1,6 @@
 """Ending tasks by hand, and doing again what ended without success: `task cancel` and `task retry`.
 
-Owns the id and the batch of a task that is done again. Tasks never change: that is a new one, which names
+Owns the batch of a task that is done again. Tasks never change: that is a new one, which names
 the old.
 """
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, CortexError
-from cortex_git.models import Result, Task, derived_name
+from cortex_git.models import Result, Task
 from cortex_git.state import now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.lineage import Lineage, lineage_of
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
@@ -101,44 +102,14 @@ class Again:
         return {"continues": self.continues} | {k: v for k, v in given.items() if v is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class _Lineage:
-    """A task and all that did its work again; `next_id` is the first id that nobody has."""
-
-    newest: Task
-    next_id: str
-
-
-def _lineage(coordination: Coordination, task: str) -> _Lineage:
-    """Everybody derives the same ids, so that two people who retry a task at once name the same one."""
-    newest = _first(coordination, task)
-    if newest.is_merge:
+def _lineage(coordination: Coordination, task: str) -> Lineage:
+    """Two people who retry a task at once name the same one."""
+    lineage = lineage_of(coordination.repository, task)
+    if lineage.newest.is_merge:
         raise BadInput(
             f"task {task!r} is the last one of its batch and is not done again", "retry the tasks it sums up"
         )
-    family = {newest.task}
-    base, number = newest.task, 1
-    while (
-        found := index.find_task(coordination.repository.state, derived_name(base, f"r{number}"))
-    ) is not None:
-        number += 1
-        if found.retry_of in family:  # else somebody named a task of their own like this
-            family.add(found.task)
-            newest = found
-    return _Lineage(newest, derived_name(base, f"r{number}"))
-
-
-def _first(coordination: Coordination, task: str) -> Task:
-    """The task at the beginning of the line of retries that `task` is in."""
-    first = index.task_of(coordination.repository, task)
-    seen = {task}
-    while first.retry_of is not None and first.retry_of not in seen:
-        seen.add(first.retry_of)
-        before = index.find_task(coordination.repository.state, first.retry_of)
-        if before is None:
-            break
-        first = before
-    return first
+    return lineage
 
 
 def _check_failed(coordination: Coordination, newest: Task, asked: str, *, continues: bool) -> None:

@@ -19,12 +19,16 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.lineage import waits_for
 from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.activation import Policy, Target, checked_policy, target
 from cortex_git.workers.attempts import Watcher
 from cortex_git.workers.balancing import StrategyName
-from cortex_git.workers.batch import Merger
 from cortex_git.workers.lanes import LanePlan
+from cortex_git.workers.merges import Merger
+
+_NAMED = 5
+"""Tasks that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,8 @@ def spawn_one(
     released to be tried again.
     """
     name = worker_name(worker_type)(1)
-    runner = runner_for(coordination, new, task, worker_type, overrides)
-    ready(runner)
-    runners = [runner]
-    with open_pool(coordination, runners, 1, worker_type, cold=True) as pool:
+    runners = checked_runners(coordination, new, task, worker_type, overrides)
+    with open_pool(coordination, runners, len(runners), worker_type, cold=True) as pool:
         if new is not None:
             claim = coordination.claim_new(new, name)
         elif task is not None:
@@ -91,10 +93,39 @@ def spawn_one(
     return claim, ended.report.results.get(claim.task.task), ended
 
 
-def runner_for(
+def checked_runners(
+    coordination: Coordination, new: Task | None, task: str | None, worker_type: str, overrides: Overrides
+) -> list[str]:
+    """The runner to start a worker with, in a list; none for a merge task, which needs no worker.
+
+    Raises BadInput or EnvironmentProblem where the task cannot be run here now, before anything changed.
+    """
+    if new is None and task is not None:
+        _check_waits(coordination, task)
+        if index.task_of(coordination.repository, task).is_aggregate:
+            return []
+    runner = _runner_for(coordination, new, task, worker_type, overrides)
+    ready(runner)
+    return [runner]
+
+
+def _check_waits(coordination: Coordination, task: str) -> None:
+    """Raises BadInput where the task comes after others that have not ended."""
+    if not waits_for(coordination.repository, task):
+        return
+    coordination.pull()
+    if waiting := waits_for(coordination.repository, task):
+        more = f" and {len(waiting) - _NAMED} more" if len(waiting) > _NAMED else ""
+        raise BadInput(
+            f"task {task!r} waits for {', '.join(waiting[:_NAMED])}{more}",
+            "run those first; a merge task is then carried out by itself",
+        )
+
+
+def _runner_for(
     coordination: Coordination, new: Task | None, task: str | None, worker_type: str, overrides: Overrides
 ) -> str:
-    """The runner to start a worker with. Raises BadInput where there is none, before anything changed."""
+    """The runner to start a worker with. Raises BadInput where there is none."""
     if worker_type not in WORKER_TYPES:
         raise BadInput(f"no worker type {worker_type!r}", f"use one of {', '.join(WORKER_TYPES)}")
     if overrides.runner:
@@ -130,7 +161,7 @@ def spawn_many(
     """
     tasks = listed(coordination.repository, replace(scope, merges=False))
     runners = runners_for(tasks, runner)
-    if not runners:
+    if not tasks:
         raise BadInput("no task is in scope", "see `cortex-git task list`")
     for name in runners_for(unfinished(coordination.repository, tasks), runner):
         ready(name)
@@ -158,9 +189,15 @@ def spawn_many(
 
 
 def runners_for(tasks: Iterable[Task], runner: str | None) -> list[str]:
-    """The runners that carry out the tasks, or `runner` in the place of them all."""
+    """The runners that carry out the tasks, or `runner` in the place of them all; merge tasks need none."""
     host = load_host_settings()
-    return sorted({runner_name(runner or task.runner, task.type, task.priority, host) for task in tasks})
+    return sorted(
+        {
+            runner_name(runner or task.runner, task.type, task.priority, host)
+            for task in tasks
+            if not task.is_aggregate
+        }
+    )
 
 
 def _as_it_goes(policy: Policy, scope: Scope, name: Callable[[int], str], most: int) -> Sequence[LanePlan]:

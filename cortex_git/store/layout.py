@@ -45,6 +45,11 @@ def result_beside(path: str) -> str:
     return path.replace(f"{ROOT}/tasks/", f"{ROOT}/results/", 1)
 
 
+def text_beside(path: str) -> str:
+    """Where a result's text for people lies, beside the result at `path`."""
+    return path.removesuffix(".json") + ".md"
+
+
 def summary_path(batch: str, name: str) -> str:
     """Where a batch's aggregate lies: `summary.json`, `summary.md` or `results.sarif`."""
     return f"{ROOT}/results/{batch}/{name}"

@@ -20,6 +20,7 @@ from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.allowances import Allowances
+from cortex_git.workers.claimer import ClaimSource
 from cortex_git.workers.continuing import earlier_output
 from cortex_git.workers.events import Event
 from cortex_git.workers.messages import Assignment, to_result
@@ -221,6 +222,14 @@ class Attempts:
             raise BadInput(f"a task cannot say {name!r}", "give that with --runner")
         return name
 
+    def taken(self, source: ClaimSource, task: str) -> Claim | None:
+        """A claim in hand, to be carried out now; None where it is lost, or was taken over too often."""
+        claim = source.take(task)
+        if claim is not None and claim.record.attempt > claim.task.max_attempts:
+            self.give_up(claim, f"its worker died in each of {claim.task.max_attempts} attempts")
+            return None
+        return claim
+
     def started(self, claim: Claim, worker: str) -> None:
         self._running[claim.record.nonce] = claim
         self._coordination.claims.started(claim)
@@ -301,11 +310,20 @@ class Attempts:
         if self._keep is not None and len(report.results) > self._keep:
             del report.results[next(iter(report.results))]
 
-    def settle(self) -> None:
+    def states(self) -> dict[str, str]:
+        """What the outbox says of this run's results that are not settled, by nonce."""
+        with self._guard:
+            waiting = list(self._unpublished)
+        return self._coordination.outbox.states(waiting)
+
+    def acknowledged(self, states: Mapping[str, str]) -> list[str]:
+        """Tasks that have a published result now, and are not settled yet."""
+        return [self._unpublished[nonce][0].task.task for nonce, state in states.items() if state == "done"]
+
+    def settle(self, states: Mapping[str, str]) -> None:
         """See which results are acknowledged by now, whichever process of this clone pushed them."""
         with self._guard:
             waiting = dict(self._unpublished)
-        states = self._coordination.outbox.states(list(waiting))
         settled = {nonce: state for nonce, state in states.items() if state in ("done", "fenced")}
         for nonce in settled:
             self._coordination.locks.release(waiting[nonce][0].task.task)

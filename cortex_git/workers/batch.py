@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from cortex_git.errors import CortexError
-from cortex_git.models import Result, Task
+from cortex_git.models import Task
 from cortex_git.processes import hurry
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -23,7 +23,9 @@ from cortex_git.workers.attempts import Attempts, BatchReport, Outcome, Watcher
 from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
+from cortex_git.workers.dependencies import Dependencies
 from cortex_git.workers.lanes import Lane, LanePlan
+from cortex_git.workers.merges import Merger, Merges
 from cortex_git.workers.orders import Orders
 from cortex_git.workers.pool import Died, Finished, Pool, Slot
 from cortex_git.workers.sizing import Sizer
@@ -40,8 +42,6 @@ _HURRY_S = 5.0
 _KEPT = 1000
 """Results that a long-lived pool remembers."""
 
-Merger = Callable[[Claim], tuple[Result, dict[str, bytes]]]
-"""Carries out a batch's last task in this process: its result and the further files to publish with it."""
 Options = Mapping[str, Any] | Callable[[Task], Mapping[str, Any]]
 """What this host tells its workers, the same for every task or not."""
 
@@ -50,8 +50,9 @@ class BatchRun:
     """One run of the open tasks in `scope` on `pool`, or of the `given` claims alone.
 
     `runner` takes the place of each task's own; without `merger` the last tasks of batches are left to
-    others. `plans` are the lanes, one of the whole scope by default. A run that is `kept` goes on when
-    nothing is left to do, and takes `orders`.
+    others, but merge tasks are carried out here, those outside of the scope too that became ready by it.
+    `plans` are the lanes, one of the whole scope by default. A run that is `kept` goes on when nothing is
+    left to do, and takes `orders`.
     """
 
     def __init__(
@@ -97,6 +98,11 @@ class BatchRun:
             allowances=self._allowances,
             keep=keep,
         )
+        self._merges = Merges(
+            coordination, self._attempts, self._given,
+            last=merger, name=pool.name(1), note=watcher.note, kept=kept,
+        )  # fmt: skip
+        self._dependencies = Dependencies(coordination, self._attempts.give_up, self._attempts.let_go)
         self._staffing = Staffing(
             coordination, pool, self._lanes, self._attempts, self._allowances, watcher.event, alerts=kept
         )
@@ -153,6 +159,7 @@ class BatchRun:
             self._killing = self.report.killed = True
             hurry(_HURRY_S)
         self._draining = True
+        self._merges.close()
         self.report.interrupted = self.report.interrupted or person
         self._wake()
 
@@ -186,7 +193,10 @@ class BatchRun:
 
     def _on_pushed(self) -> None:
         """Called in the committer's thread after each try."""
-        self._attempts.settle()
+        states = self._attempts.states()
+        # Taken on before they are settled: no run is over while results of its own are not.
+        self._merges.look(self._attempts.acknowledged(states), self._scope if self._lanes else None)
+        self._attempts.settle(states)
         self.look_again()
         self._wake()
 
@@ -206,8 +216,12 @@ class BatchRun:
             return True
         if self._kept or self._given.waiting():
             return False
-        looked = all(source.looked for source in self._sources)
-        return looked and not any(self._allowances.left_over(lane.plan.scope) > 0 for lane in self._lanes)
+        if not all(source.looked for source in self._sources):
+            return False
+        scopes = [lane.plan.scope for lane in self._lanes]
+        if any(self._allowances.left_over(scope) > 0 for scope in scopes):
+            return False
+        return not self._dependencies.may_open(scopes)
 
     @property
     def _problem(self) -> CortexError | None:
@@ -289,27 +303,10 @@ class BatchRun:
         self.look_again()
 
     def _dispatch(self) -> None:
+        self._merges.carry_out(self._sources)
         for source, slot, task in self._starts():
-            claim = source.take(task)
-            if claim is None:
-                continue
-            if claim.record.attempt > claim.task.max_attempts:
-                reason = f"its worker died in each of {claim.task.max_attempts} attempts"
-                self._attempts.give_up(claim, reason)
-            elif claim.task.is_merge and self._merger is not None:
-                self._merge(claim, self._merger)
-            else:
+            if (claim := self._attempts.taken(source, task)) is not None:
                 self._start(source, slot, claim)
-
-    def _merge(self, claim: Claim, merger: Merger) -> None:
-        try:
-            done = merger(claim)
-        except CortexError as error:
-            if not self._kept:
-                raise
-            self._attempts.put_off(claim, str(error))  # no reason to end a pool that others use
-        else:
-            self._attempts.enter([(claim, *done)])
 
     def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
         """Which claim each idle worker starts: those that were given first, then its lane's."""
@@ -328,6 +325,8 @@ class BatchRun:
                 yield lane.claims, slot, task
 
     def _start(self, source: ClaimSource, slot: Slot, claim: Claim) -> None:
+        if not self._dependencies.allow(claim):
+            return
         try:
             assignment = self._attempts.assignment(claim, slot.name, self._pool.overhead_s(slot))
         except CortexError as error:
@@ -368,6 +367,7 @@ class BatchRun:
             self._pool.refill(event.slot)
 
     def _end(self) -> None:
+        self._merges.close()
         if self._killing:
             self._pool.kill()
             self._coordination.claims.release(self._attempts.running)

@@ -1,0 +1,113 @@
+"""Tasks that a run carries out itself, in its own process: last tasks of batches, and merge tasks.
+
+Owns which those are, and that a merge task is claimed by whoever made it ready, though it be outside of the
+run's scope. With several hosts ending the last parts at once, at least the one whose results came last sees
+them all.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from cortex_git.errors import CortexError
+from cortex_git.models import Result, Task
+from cortex_git.results.merging import merge_results
+from cortex_git.state import PASSING, monotonic
+from cortex_git.store import lineage
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.workers.attempts import Attempts
+from cortex_git.workers.claimer import ClaimSource, GivenClaims
+
+Merger = Callable[[Claim], tuple[Result, dict[str, bytes]]]
+"""Carries out a task in this process: its result and the further files to publish with it."""
+
+
+class Merges:
+    """Those of one run. `look` is called in another thread than the run's loop."""
+
+    def __init__(
+        self,
+        coordination: Coordination,
+        attempts: Attempts,
+        given: GivenClaims,
+        *,
+        last: Merger | None,
+        name: str,
+        note: Callable[[str], None],
+        kept: bool,
+    ) -> None:
+        """`last` carries out last tasks of batches; a run that is `kept` outlives what goes wrong."""
+        self._coordination = coordination
+        self._attempts = attempts
+        self._given = given
+        self._last = last
+        self._name = name
+        self._note = note
+        self._kept = kept
+        self._closing = threading.Event()
+
+    def carry_out(self, sources: Sequence[ClaimSource]) -> None:
+        """End all of those that are in hand: none needs a worker."""
+        for source in sources:
+            for held in source.waiting():
+                if (merger := self._merger_of(held.claim.task)) is None:
+                    continue
+                if (claim := self._attempts.taken(source, held.claim.task.task)) is not None:
+                    self._merge(claim, merger)
+
+    def _merger_of(self, task: Task) -> Merger | None:
+        """Who carries out the task in this process; None where that is a worker's."""
+        if task.is_aggregate:
+            return partial(merge_results, self._coordination)
+        return self._last if task.is_merge else None
+
+    def _merge(self, claim: Claim, merger: Merger) -> None:
+        try:
+            done = merger(claim)
+        except CortexError as error:
+            if not self._kept:
+                raise
+            self._attempts.put_off(claim, str(error))  # no reason to end a pool that others use
+        else:
+            self._attempts.enter([(claim, *done)])
+
+    def look(self, ended: Sequence[str], besides: Scope | None) -> None:
+        """Take on the merge tasks that come after those just acknowledged, and wait for nothing more.
+
+        Those in the scope `besides` are claimed anyway.
+        """
+        if self._closing.is_set():
+            return
+        try:
+            claims = claim_joins(self._coordination, ended, besides, self._name)
+        except PASSING as error:
+            self._note(f"merge tasks are left to whoever comes next: {error}")
+            return
+        for claim in claims:
+            self._given.give(claim)
+        if self._closing.is_set():
+            self._given.stop()
+
+    def close(self) -> None:
+        """Take on no more."""
+        self._closing.set()
+
+
+def claim_joins(
+    coordination: Coordination, ended: Sequence[str], besides: Scope | None, worker: str
+) -> list[Claim]:
+    """Claims on merge tasks that come after the `ended` ones and are ready, but for those in `besides`.
+
+    Where somebody else has one, it is theirs. Looks at the remote only where there is such a task.
+    """
+    joins = lineage.joins_after(coordination.repository, ended, besides)
+    if not joins:
+        return []
+    # What these wait for may have ended elsewhere at the same moment: a look begun before now could miss it.
+    view = coordination.pull(not_before=monotonic())
+    claims: list[Claim] = []
+    for task in joins:
+        claims += coordination.claim(Scope(glob=task.task), 1, lambda _: worker, view)
+    return claims
