@@ -195,4 +195,4 @@ def test_a_working_environment_made_by_hand_is_kept(checkout: Checkout) -> None:
 
 
 def test_the_whole_suite_runs_on_all_cores(checkout: Checkout, tmp_path: Path) -> None:
-    assert checkout.run("test.sh", cwd=tmp_path)[1] == "<-m><pytest><--numprocesses><auto>"
+    assert checkout.run("test.sh", cwd=tmp_path)[1] == "<-m><pytest><--numprocesses><auto><--dist><worksteal>"

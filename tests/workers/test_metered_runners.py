@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from gitworld import add_tasks, assert_sound, cortex
 from modelworld import MessagesServer, submitting
-from poolworld import pool, until
+from poolworld import pool, until, with_path
 
 from cortex_git.limits.ledger import Ledger
 from cortex_git.models import Task
@@ -64,7 +64,11 @@ def test_runners_of_all_kinds_in_one_batch(
     assert_sound(host)
 
 
-def test_a_pool_without_a_key_leaves_the_task_to_others(host: Path, model: MessagesServer) -> None:
+def test_a_pool_without_a_key_leaves_the_task_to_others(
+    host: Path, model: MessagesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", with_path(tmp_path))
+    (tmp_path / "sitecustomize.py").write_text("import cortex_git.workers.unready as u; u._LOOK_S = 0.5\n")
     coordination = Coordination.open(host)
     add_tasks(coordination, 1, **AGENTS)
     set_limits(coordination, {"total": 200_000})
