@@ -19,14 +19,15 @@ from cortex_git.runners.agent.calling import FLOOR
 from cortex_git.runners.agent.single import conversation, request_of
 from cortex_git.runners.agent.tier import complexity_of
 from cortex_git.state import monotonic, problem_of
-from cortex_git.store import index
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import count_ready_of
 from cortex_git.workers.answered import Answered, context_of
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.budgeting import Budgeting
+from cortex_git.workers.dependencies import Dependencies
 from cortex_git.workers.handing import Handing
 from cortex_git.workers.regaining import regain
 
@@ -68,6 +69,7 @@ class Economy:
         self._failing_since: float | None = None
         self.report = BatchReport(metered=True)
         self._answered = Answered(coordination, watcher, self.report)
+        self._dependencies = Dependencies(coordination, self._give_up)
 
     def stop(self) -> None:
         """End soon, and leave at the provider what is there. Safe from a signal handler."""
@@ -143,8 +145,8 @@ class Economy:
         if self._held or self.waiting or self._answered.unpublished:
             return False
         repository = self._coordination.repository
-        refused = index.count_open_of(repository, self._scope, list(self._refused))
-        return self._coordination.open_count(self._scope) == refused
+        refused = count_ready_of(repository, self._scope, list(self._refused))
+        return self._coordination.ready_count(self._scope) == refused
 
     def _hand_in(self) -> None:
         """Claim what is open, and hand in what has its tokens."""
@@ -177,7 +179,9 @@ class Economy:
         return got
 
     def _prepare(self, claim: Claim) -> None:
-        """Put the claim's call together; a task whose tokens cover none ends here."""
+        """Put the claim's call together; a task whose tokens cover none ends here, or waits for others."""
+        if not self._dependencies.allow(claim):
+            return
         context = context_of(self._coordination, claim)
         task = claim.task.for_runner()
         complexity = complexity_of(task)
@@ -199,6 +203,9 @@ class Economy:
             return
         ready = _Ready(claim, request_of(said, room), said.bound + room, complexity)
         self._held[claim.task.task] = ready
+
+    def _give_up(self, claim: Claim, why: str) -> None:
+        self._answered.enter(claim, claim.ended("failed", why))
 
     def _promised(self) -> list[_Ready]:
         """Those of the held claims whose tokens are promised by now; those that get none are given back."""
