@@ -11,7 +11,9 @@ from typing import Any, Protocol, cast
 import typer
 from typer.core import TyperGroup
 
-_COMMANDS = ("scan", "workers", "preflight", "tasks", "route", "reports", "status", "top", "admin")
+_COMMANDS = (
+    "scan", "workers", "preflight", "tasks", "route", "teaching", "reports", "status", "top", "admin",
+)  # fmt: skip
 """Modules with commands of the root, in the order of the help."""
 _GROUPS = ("advisories", "bench", "budget", "pool")
 """Modules with a group of commands, called like the module."""

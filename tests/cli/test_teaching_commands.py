@@ -1,0 +1,46 @@
+"""`route feedback` and `route train` as a person runs them."""
+
+from pathlib import Path
+
+from command_line import Command
+
+
+def test_feedback_is_given_shown_and_taken_back(coordinated: Path, cortex: Command) -> None:
+    assert cortex("task", "add", "--title", "look after the thing", "--id", "t").code == 0
+    done = cortex("route", "feedback", "t", "--expert", "inventory", "--expert", "security")
+    assert (done.code, done.out) == (0, "Kept: task t is for inventory and security\n")
+    assert "route train" in done.err
+    done = cortex("route", "feedback", "--text", "any \x1b[1mword", "-e", "security", "--format", "json")
+    assert done.json()["experts"] == ["security"] and done.json()["task"] is None
+    shown = cortex("route", "feedback", "--format", "json").json()["feedback"]
+    assert [one["task"] for one in shown] == [None, "t"]
+    assert shown[1]["chosen"] and shown[1]["layer"]
+    table = cortex("route", "feedback").out
+    assert "look after the thing" in table and "\x1b" not in table
+    assert cortex("route", "feedback", "t", "--forget").out == "Forgotten\n"
+    assert cortex("route", "feedback", "t", "--forget", "--format", "json").json()["forgotten"] is False
+
+
+def test_a_dry_run_keeps_nothing(coordinated: Path, cortex: Command) -> None:
+    done = cortex("route", "feedback", "--text", "a", "-e", "security", "--dry-run", "--format", "json")
+    assert done.json()["dry_run"] is True and "would keep" in done.err
+    done = cortex("route", "feedback", "--text", "a", "--forget", "--dry-run")
+    assert "would forget" in done.err
+    assert cortex("route", "feedback", "--format", "json").json()["feedback"] == []
+
+
+def test_what_is_wrong_is_said_in_a_line(coordinated: Path, cortex: Command) -> None:
+    for arguments, words in (
+        (("nobody", "-e", "security"), "no task 'nobody'"),
+        (("--text", "a", "-e", "gardening"), "no expert 'gardening'"),
+        (("--text", "a"), "no expert is named"),
+        (("t", "--text", "a", "-e", "security"), "not both"),
+        (("-e", "security"), "not both"),
+        (("--forget",), "not both"),
+        (("t", "--forget", "-e", "security"), "--forget goes without"),
+    ):
+        assert words in cortex("route", "feedback", *arguments).error(2), arguments
+
+
+def test_it_needs_a_coordination_repository(here: Path, cortex: Command) -> None:
+    assert "no coordination repository" in cortex("route", "feedback").error(3)
