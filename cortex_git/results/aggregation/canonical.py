@@ -5,13 +5,17 @@ are three values, and text is compared as it is, without Unicode normalisation.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 MOST_DEPTH = 100
 """Levels down to which objects are compared field by field; below, as a whole."""
 _DEEPEST = 200
 """Levels of an output that goes in: as deep as a result can safely be written and read again."""
+
+_NESTING = frozenset({dict, list, tuple})
+_JSON = _NESTING | {str, int, float, bool, type(None)}
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -23,26 +27,24 @@ def canonical(value: Any) -> str:
 
 def objection(output: object) -> str | None:
     """Why that output cannot go into an aggregate, None where it can."""
-    if not isinstance(output, Mapping):
+    if type(output) is not dict:
         return "its output is not an object"
     level: list[Any] = [output]
     for _ in range(_DEEPEST):
-        if any(isinstance(node, Mapping) and not all(type(key) is str for key in node) for node in level):
-            return "its output has a key that is no text"
-        level = [child for node in level for child in _children(node) if type(child) in (dict, list, tuple)]
+        below: list[Any] = []
+        for node in level:
+            values = node.values() if type(node) is dict else node
+            kinds = set(map(type, values))
+            if not kinds <= _JSON or (type(node) is dict and not set(map(type, node)) <= {str}):
+                return "its output is not JSON"
+            if float in kinds and not all(map(math.isfinite, (v for v in values if type(v) is float))):
+                return "its output has a number that JSON does not have"
+            if not kinds.isdisjoint(_NESTING):
+                below += [value for value in values if type(value) in _NESTING]
+        level = below
         if not level:
-            break
-    else:
-        return f"its output is nested deeper than {_DEEPEST} levels"
-    try:
-        _encode(output if isinstance(output, dict) else dict(output))
-    except (ValueError, TypeError) as error:
-        return f"its output is not JSON: {error}"
-    return None
-
-
-def _children(node: Any) -> Any:
-    return node.values() if isinstance(node, Mapping) else node
+            return None
+    return f"its output is nested deeper than {_DEEPEST} levels"
 
 
 def joined(path: Sequence[str]) -> str:

@@ -94,7 +94,12 @@ def _usable(sources: Sequence[Source], missing: dict[str, str]) -> list[Source]:
     chosen = indirect | direct
     for task in chosen:
         missing.pop(task, None)
-    return [min(chosen[task], key=_content) for task in sorted(chosen)]
+    return [_one_of(chosen[task]) for task in sorted(chosen)]
+
+
+def _one_of(same: Sequence[Source]) -> Source:
+    """The one that counts, whatever their order."""
+    return same[0] if len(same) == 1 else min(same, key=_content)
 
 
 def _content(source: Source) -> str:
