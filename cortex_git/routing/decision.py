@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from cortex_git.config import RoutingSettings
 from cortex_git.routing import Opinion, Scored, StrategyName
 
+MOST = 3
+"""Experts that ever work on one text, whatever the settings say."""
 LIKELY_ENOUGH = 30.0
 """Score from which a third expert is worth its tokens; a second is there where the first is not sure."""
 
@@ -22,14 +24,18 @@ class Choice:
     reason: str
 
 
-def accepted(opinion: Opinion, settings: RoutingSettings) -> Choice | None:
+def accepted(opinion: Opinion, settings: RoutingSettings, together: Sequence[str] = ()) -> Choice | None:
     """The choice that the scores allow; None where the next layer is to be asked.
 
+    Those in `together` each have a piece of the text, so that none of them gets it alone.
     One expert alone needs more than `single_above`, a lead of `clear_by`, and no other above `multi_above`.
     """
     scores = opinion.scores
     if not scores or scores[0].score <= settings.multi_above:
         return None
+    if together:
+        lead = next((one.score for one in scores if one.expert == together[0]), 0.0)
+        return _shared(opinion, settings, together) if lead > settings.multi_above else None
     first = scores[0]
     second = scores[1].score if len(scores) > 1 else 0.0
     is_clear = first.score - second >= settings.clear_by and second <= settings.multi_above
@@ -45,14 +51,25 @@ def accepted(opinion: Opinion, settings: RoutingSettings) -> Choice | None:
     )
 
 
+def _shared(opinion: Opinion, settings: RoutingSettings, together: Sequence[str]) -> Choice:
+    most = min(settings.most_experts, MOST)
+    experts = tuple(one for one in opinion.scores if one.expert in together)[:most]
+    told = ", ".join(_told(one) for one in experts)
+    if len(experts) == 1:
+        return Choice("single_expert", experts, f"{told} is the only one that the settings allow")
+    return Choice("multi_expert_parallel", experts, f"several pieces of work: {told}")
+
+
 def _several(scores: Sequence[Scored], settings: RoutingSettings) -> tuple[Scored, ...]:
-    most = min(settings.most_experts, 3)
+    most = min(settings.most_experts, MOST)
     return tuple(one for place, one in enumerate(scores[:most]) if place < 2 or one.score >= LIKELY_ENOUGH)
 
 
-def fallback(opinion: Opinion, settings: RoutingSettings) -> Choice:
+def fallback(opinion: Opinion, settings: RoutingSettings, together: Sequence[str] = ()) -> Choice:
     """What is done where nobody was sure: the likeliest expert if one is ahead, else the general one."""
     scores = opinion.scores
+    if together:
+        return _shared(opinion, settings, together)
     if scores and (len(scores) == 1 or scores[0].score > scores[1].score):
         first = scores[0]
         return Choice("general_expert", (first,), f"nobody was sure; {_told(first)} is the likeliest")

@@ -8,7 +8,7 @@ import math
 import re
 import tomllib
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from cortex_git.routing.decision import ranked
 DATA = Path(__file__).parent / "data" / "keywords.toml"
 _TOKEN = re.compile(r"[a-z0-9]+(?:[._+#'-]*[a-z0-9]+)*[+#]*")
 _MOST_TOKENS = 400
+_MOST_KNOWN = 50_000
 _MOST_TOLD = 4
 """Hits that an opinion names for an expert."""
 
@@ -33,6 +34,14 @@ class _Entry:
     weights: tuple[tuple[str, float], ...]
     groups: tuple[int, ...] = ()
     """Near-rules that it is one side of: even numbers the left, odd ones the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Experts that are both needed where each has at least so much."""
+
+    least: float
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +69,17 @@ class Keywords:
             self._read(expert, data[expert], words, sides)
         for expert, own in (more or {}).items():
             for phrase, weight in own.items():
-                words.setdefault(phrase.lower(), {})[expert] = float(weight)
+                words.setdefault(" ".join(_words_of(phrase)), {})[expert] = float(weight)
         self._exact: dict[str, list[_Entry]] = {}
         self._prefix: dict[str, list[_Entry]] = {}
         for phrase in {**words, **sides}:
             self._index(phrase, words.get(phrase, {}), sides.get(phrase, ()))
         self._shortest = min(map(len, self._prefix), default=99)
         self._longest = max(map(len, self._prefix), default=0)
+        self._pairs = [_Pair(float(one["least"]), one["scores"]) for one in data.get("pairs", ())]
+        self._sure_from = float(data["sure_from"])
+        self._unsure = float(data["unsure"])
+        self._known: dict[str, tuple[_Entry, ...]] = {}
         self._curve = [(float(raw), float(score)) for raw, score in data["calibration"]]
 
     @classmethod
@@ -96,7 +109,7 @@ class Keywords:
                     sides.setdefault(phrase, []).append(number + side)
 
     def _index(self, phrase: str, weights: Mapping[str, float], sides: Sequence[int]) -> None:
-        first, *rest = phrase.split()
+        first, *rest = _words_of(phrase)
         entry = _Entry(phrase, tuple(rest), tuple(weights.items()), tuple(sides))
         where = self._prefix if first.endswith("*") else self._exact
         where.setdefault(first.removesuffix("*"), []).append(entry)
@@ -109,6 +122,9 @@ class Keywords:
         raw, hits = self.raw(text)
         shares = softmax(raw)
         scores = ranked({expert: self._calibrated(share) for expert, share in shares.items()})
+        for pair in self._pairs:
+            if all(raw[expert] >= pair.least for expert in pair.scores):
+                scores = ranked({one.expert: one.score for one in scores} | dict(pair.scores))
         first = scores[0].expert
         told = [name for name, expert, weight in hits if expert == first and weight > 0]
         return Opinion(scores, (f"{first}: {', '.join(told[:_MOST_TOLD])}",) if told else ())
@@ -148,13 +164,24 @@ class Keywords:
                         places.setdefault(side, []).append(place)
         return list(found.values()), places
 
-    def _beginning(self, token: str) -> Iterable[_Entry]:
-        yield from self._exact.get(token, ())
-        for length in range(self._shortest, min(len(token), self._longest) + 1):
-            yield from self._prefix.get(token[:length], ())
+    def _beginning(self, token: str) -> tuple[_Entry, ...]:
+        """Entries whose first word this is; what was found for a token is kept, as most come again."""
+        known = self._known.get(token)
+        if known is None:
+            lengths = range(self._shortest, min(len(token), self._longest) + 1)
+            begun = [entry for length in lengths for entry in self._prefix.get(token[:length], ())]
+            known = (*self._exact.get(token, ()), *begun)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[token] = known
+        return known
 
     def _calibrated(self, share: float) -> float:
-        """Percent of training texts with such a share that needed the expert."""
+        """Percent of training texts with such a share that needed the expert; capped below what is sure."""
+        if share < self._sure_from:
+            return min(self._on_curve(share), self._unsure)
+        return self._on_curve(share)
+
+    def _on_curve(self, share: float) -> float:
         at = bisect_right(self._curve, (share, math.inf))
         if at == 0:
             return self._curve[0][1]
@@ -170,6 +197,17 @@ def softmax(raw: Mapping[str, float]) -> dict[str, float]:
     powers = {expert: math.exp(value - top) for expert, value in raw.items()}
     total = sum(powers.values())
     return {expert: power / total for expert, power in powers.items()}
+
+
+def _words_of(phrase: str) -> list[str]:
+    """A phrase as a text's tokens are, `*` kept at the end of a word."""
+    words: list[str] = []
+    for word in phrase.lower().split():
+        tokens = _TOKEN.findall(word)
+        words += tokens
+        if tokens and word.endswith("*"):
+            words[-1] += "*"
+    return words or [phrase.lower()]
 
 
 def _follows(tokens: list[str], place: int, rest: tuple[str, ...]) -> bool:

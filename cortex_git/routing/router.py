@@ -13,6 +13,7 @@ from cortex_git.routing.complexity import complexity
 from cortex_git.routing.decision import Choice, accepted, fallback
 from cortex_git.routing.experts import Expert
 from cortex_git.routing.given import Given, Naming
+from cortex_git.routing.pieces import Pieces, pieces, together
 from cortex_git.routing.sensitivity import sensitive
 from cortex_git.routing.worker_types import choose
 
@@ -39,6 +40,13 @@ class _Open:
     opinions: dict[LayerName, Opinion]
     layer: LayerName = "keywords"
     choice: Choice | None = None
+    pieces: Pieces | None = None
+    together: tuple[str, ...] = ()
+    """Experts that the pieces ask for, as the last layer sees it."""
+
+    def texts(self, layer: Layer) -> list[str]:
+        """What the layer is to judge beside the text; one that sends it judges it as a whole."""
+        return self.pieces.texts if self.pieces and layer.name not in SENDS else []
 
 
 class Router:
@@ -71,6 +79,8 @@ class Router:
     def _explained(self, requests: list[Request], *, every_layer: bool) -> list[Explained]:
         given = [self._naming.given(request) for request in requests]
         texts = [_Open(request, _secret(request), self._notes(request), {}) for request in requests]
+        for one in texts:
+            one.pieces = pieces(one.request.text)
         undecided = [one for one, found in zip(texts, given, strict=True) if found is None]
         for layer in self._layers:
             asked = [one for one in undecided if one.choice is None]
@@ -90,14 +100,27 @@ class Router:
             asked = [one for one in asked if not one.secret]
         if not asked:
             return
-        for one, opinion in zip(asked, layer.opinions([one.request.text for one in asked]), strict=True):
+        for one, opinion in zip(asked, self._opinions(layer, asked), strict=True):
             if not opinion.scores:
                 one.notes += opinion.reasons
                 continue
             one.opinions[layer.name] = opinion
             if one.choice is None:
-                one.choice = accepted(opinion, self._settings)
+                one.choice = accepted(opinion, self._settings, () if layer.name in SENDS else one.together)
                 one.layer = layer.name
+
+    def _opinions(self, layer: Layer, asked: list[_Open]) -> list[Opinion]:
+        """The layer's opinion on each text, those on its pieces taken into account."""
+        texts = [text for one in asked for text in (one.request.text, *one.texts(layer))]
+        found = iter(layer.opinions(texts))
+        opinions: list[Opinion] = []
+        for one in asked:
+            whole, *parts = [next(found) for _ in range(1 + len(one.texts(layer)))]
+            if one.pieces and parts:
+                both = together(one.pieces, whole, parts, self._settings.multi_above)
+                whole, one.together = both.opinion, both.experts
+            opinions.append(whole)
+        return opinions
 
     def _notes(self, request: Request) -> list[str]:
         unknown = self._naming.unknown(request.text)
@@ -118,7 +141,7 @@ class Router:
 
     def _decided(self, one: _Open) -> Decision:
         opinion = one.opinions.get(one.layer, Opinion(()))
-        choice = one.choice or fallback(opinion, self._settings)
+        choice = one.choice or fallback(opinion, self._settings, one.together)
         types = [
             choose(self.experts[scored.expert].worker_types, one.request.text, repo=one.request.repo)
             for scored in choice.experts
