@@ -44,7 +44,9 @@ def curve() -> list[tuple[float, float]]:
         while len(joined) > 1 and _percent(joined[-2]) > _percent(joined[-1]):
             last = joined.pop()
             joined[-1] = [a + b for a, b in zip(joined[-1], last, strict=True)]
-    return [(round(share / count, 4), round(_percent([share, right, count]), 1)) for share, right, count in joined]
+    return [
+        (round(share / count, 4), round(_percent([share, right, count]), 1)) for share, right, count in joined
+    ]
 
 
 def _percent(one: list[float]) -> float:

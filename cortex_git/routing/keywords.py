@@ -102,7 +102,7 @@ class Keywords:
                 self._patterns.append((re.compile(pattern), expert, name, float(weight)))
         for rule in entry.get("near", ()):
             number = 2 * len(self._near)
-            told = f"{rule['words'][0]} near {rule['near'][0]}"
+            told = rule.get("what") or f"{rule['words'][0]} near {rule['near'][0]}"
             self._near.append(_Near(expert, float(rule["by"]), int(rule.get("within", 5)), told))
             for side, phrases in enumerate((rule["words"], rule["near"])):
                 for phrase in phrases:

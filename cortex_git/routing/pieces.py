@@ -86,6 +86,8 @@ class Together:
 
     opinion: Opinion
     experts: tuple[str, ...]
+    is_settled: bool
+    """Whether the layer is sure of the head and of every piece."""
 
 
 def together(found: Pieces, whole: Opinion, parts: list[Opinion], above: float) -> Together:
@@ -94,8 +96,9 @@ def together(found: Pieces, whole: Opinion, parts: list[Opinion], above: float) 
     A piece without words of anybody counts where the layer's score for it is more than `above`.
     """
     head, *others = parts
-    if not head.scores or not whole.scores:
-        return Together(whole, ())
+    if not _is_ahead(head):
+        return Together(whole, (), False)
+    is_settled = all(_is_ahead(part) and part.scores[0].score > above for part in parts)
     scores = {one.expert: one.score for one in whole.scores}
     lead = head.scores[0]
     wanted = {lead.expert: max(lead.score, scores.get(lead.expert, 0.0))}
@@ -105,11 +108,17 @@ def together(found: Pieces, whole: Opinion, parts: list[Opinion], above: float) 
         if other.scores and other.scores[0].score > above:
             wanted.setdefault(other.scores[0].expert, other.scores[0].score)
     if len(wanted) < 2:
-        return Together(whole, ())
+        return Together(whole, (), is_settled)
     most = wanted[lead.expert] if wanted[lead.expert] > above else 100.0
     scores.update({expert: min(score, most) for expert, score in wanted.items()})
     order = {expert: place for place, expert in enumerate(wanted)}
     ranked = sorted(scores.items(), key=lambda pair: (-pair[1], order.get(pair[0], 99), pair[0]))
     reason = f"asks for several pieces of work: {', '.join(wanted)}"
     opinion = Opinion(tuple(Scored(*pair) for pair in ranked), (*whole.reasons, reason))
-    return Together(opinion, tuple(wanted))
+    return Together(opinion, tuple(wanted), is_settled)
+
+
+def _is_ahead(opinion: Opinion) -> bool:
+    """Whether the likeliest expert is ahead of the second at all."""
+    scores = opinion.scores
+    return bool(scores) and (len(scores) == 1 or scores[0].score > scores[1].score)

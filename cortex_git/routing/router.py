@@ -20,6 +20,9 @@ from cortex_git.routing.worker_types import choose
 SENDS: frozenset[LayerName] = frozenset({"claude"})
 """Layers that send the text to somebody."""
 
+HASTY: frozenset[LayerName] = frozenset({"keywords"})
+"""Layers that decide on a text with several pieces only where they are sure of each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -43,6 +46,7 @@ class _Open:
     pieces: Pieces | None = None
     together: tuple[str, ...] = ()
     """Experts that the pieces ask for, as the last layer sees it."""
+    is_settled: bool = False
 
     def texts(self, layer: Layer) -> list[str]:
         """What the layer is to judge beside the text; one that sends it judges it as a whole."""
@@ -106,8 +110,15 @@ class Router:
                 continue
             one.opinions[layer.name] = opinion
             if one.choice is None:
-                one.choice = accepted(opinion, self._settings, () if layer.name in SENDS else one.together)
+                one.choice = self._choice(layer, one, opinion)
                 one.layer = layer.name
+
+    def _choice(self, layer: Layer, one: _Open, opinion: Opinion) -> Choice | None:
+        if layer.name in SENDS:
+            return accepted(opinion, self._settings)
+        if layer.name in HASTY and one.pieces and not one.is_settled:
+            return None
+        return accepted(opinion, self._settings, one.together)
 
     def _opinions(self, layer: Layer, asked: list[_Open]) -> list[Opinion]:
         """The layer's opinion on each text, those on its pieces taken into account."""
@@ -118,7 +129,7 @@ class Router:
             whole, *parts = [next(found) for _ in range(1 + len(one.texts(layer)))]
             if one.pieces and parts:
                 both = together(one.pieces, whole, parts, self._settings.multi_above)
-                whole, one.together = both.opinion, both.experts
+                whole, one.together, one.is_settled = both.opinion, both.experts, both.is_settled
             opinions.append(whole)
         return opinions
 
