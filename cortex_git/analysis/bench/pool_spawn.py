@@ -64,10 +64,14 @@ def measure_commands(folder: Path, tasks: list[str], say: Say) -> CommandTimes:
 
 @contextmanager
 def _kept_pool(folder: Path) -> Iterator[None]:
-    """A pool that takes no task by itself, ready to be asked."""
+    """A pool that takes no task by itself, ready to be asked.
+
+    It is one of a host with a key, so that its workers begin with the imports of a Claude worker.
+    """
     command = [*OWN, "pool", "start", "--workers", str(_WORKERS), "--batch", "none-of-its-own"]
+    environment = {**own_environment(), "ANTHROPIC_API_KEY": "of-nobody"}
     process = subprocess.Popen(
-        command, cwd=folder, env=own_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         until = time.monotonic() + _MOST_S
