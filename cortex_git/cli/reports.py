@@ -1,12 +1,32 @@
-"""Commands about results: `results list` and `results show`."""
+"""Commands about results: `results list`, `results show` and `results merge`."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
 
-app = typer.Typer(help="Look at results.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from cortex_git.services.merging import Merge, Merged
+
+app = typer.Typer(help="Look at results, and make one of many.", no_args_is_help=True)
+
+
+class Strategy(StrEnum):
+    """How many results are made one."""
+
+    VOTE = "vote"
+    WEIGHTED = "weighted"
+    RESOLVE = "resolve"
+
+
+class MergeFormat(StrEnum):
+    """How an aggregate is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def register(root: typer.Typer) -> None:
@@ -58,3 +78,76 @@ def show(
     for key, value in result.items():
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         print_lines(f"{key}: {text}")
+
+
+@app.command()
+def merge(
+    name: Annotated[
+        str, typer.Argument(metavar="BATCH|TASK", help="A batch, or a task with parts (looked for first).")
+    ],
+    strategy: Annotated[Strategy, typer.Option("--strategy", help="What becomes of differences.")] = (
+        Strategy.WEIGHTED
+    ),
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Merge what is there, though tasks have no result yet.")
+    ] = False,
+    repository: RepositoryOption = None,
+    output: Annotated[
+        MergeFormat, typer.Option("--format", help="What to print on stdout.")
+    ] = MergeFormat.TABLE,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make one result of many, and publish it as a task's of its own; the same results make the same task."""
+    from cortex_git.cli.output import note
+    from cortex_git.services import open_coordination
+    from cortex_git.services.merging import carry_out, plan_merge
+
+    coordination = open_coordination(repository)
+    planned = plan_merge(coordination, name, strategy.value, partial=partial)
+    merged = None
+    if dry_run:
+        note(f"would publish this as {planned.task.task} in batch {planned.task.batch}")
+    else:
+        merged = carry_out(coordination, planned)
+        for text in merged.notes:
+            note(text)
+        if not merged.fresh:
+            note(f"{planned.task.task} is there already: these results were merged before")
+    if planned.left_out:
+        note(f"{planned.left_out} tasks have no result yet and are not in it")
+    _show_merge(planned, merged, output)
+    if merged is not None and merged.result.status != "completed":
+        from cortex_git.errors import ExitCode
+
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _show_merge(planned: "Merge", merged: "Merged | None", output: MergeFormat) -> None:
+    from cortex_git.cli.output import print_json, print_line, write_document
+    from cortex_git.results.aggregation.strategies import to_markdown, to_output
+
+    aggregate, task = planned.aggregate, planned.task
+    if output is MergeFormat.MARKDOWN:
+        write_document(to_markdown(aggregate))
+        return
+    if output is MergeFormat.JSON:
+        print_json(
+            {
+                "task": task.task, "batch": task.batch, "strategy": task.strategy,
+                "dry_run": merged is None, "fresh": merged is not None and merged.fresh,
+                "open": planned.left_out,
+                "output": to_output(aggregate) if merged is None else merged.result.output,
+            }
+        )  # fmt: skip
+        return
+    print_line(f"{task.task}: {len(aggregate.voices)} results made one by {task.strategy}")
+    findings = aggregate.output.get("findings")
+    if isinstance(findings, list):
+        print_line(f"Findings: {len(findings)}")
+    for one in aggregate.contradictions:
+        sides = (f"{side.value} ({', '.join(side.sources)})" for side in one.sides)
+        about = f" of {one.finding}" if one.finding else ""
+        print_line(f"Differs: {one.field}{about}: {', not '.join(sides)}; {one.reason}")
+    for name, reason in aggregate.missing.items():
+        print_line(f"Missing: {name}: {reason}")
+    print_line(f"All of it: `cortex-git results show {task.task}`" if merged else "Nothing was published")

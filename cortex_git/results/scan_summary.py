@@ -71,7 +71,7 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
         "failed": report.failed,
         "cves_found": report.cves_found,
         "severity": dict(report.severity),
-        "sources": [result.task for result in results],
+        "sources": sorted(result.task for result in results),
     }
     result = claim.ended("completed").model_copy(update={"started_at": started, "output": output})
     return result, files

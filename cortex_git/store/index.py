@@ -251,6 +251,16 @@ def with_result(repository: Repository, tasks: Sequence[str]) -> set[str]:
     return found
 
 
+def result_oids(repository: Repository, tasks: Sequence[str]) -> dict[str, str]:
+    """The object ids of the tasks' results, of those that have one, as far as this clone has pulled."""
+    found: dict[str, str] = {}
+    for part in chunks(tasks):
+        marks = ",".join("?" * len(part))
+        query = f"SELECT task, oid FROM results WHERE task IN ({marks})"  # noqa: S608
+        found |= dict(repository.state.execute(query, part).fetchall())
+    return found
+
+
 def count_open(repository: Repository, scope: Scope) -> int:
     """How many tasks in scope have no result, as far as this clone has pulled."""
     condition, values = scope.where
