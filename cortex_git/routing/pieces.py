@@ -113,8 +113,7 @@ def together(found: Pieces, whole: Opinion, parts: list[Opinion], above: float) 
     scores.update({expert: min(score, most) for expert, score in wanted.items()})
     order = {expert: place for place, expert in enumerate(wanted)}
     ranked = sorted(scores.items(), key=lambda pair: (-pair[1], order.get(pair[0], 99), pair[0]))
-    reason = f"asks for several pieces of work: {', '.join(wanted)}"
-    opinion = Opinion(tuple(Scored(*pair) for pair in ranked), (*whole.reasons, reason))
+    opinion = Opinion(tuple(Scored(*pair) for pair in ranked), whole.reasons)
     return Together(opinion, tuple(wanted), is_settled)
 
 

@@ -23,6 +23,9 @@ SENDS: frozenset[LayerName] = frozenset({"claude"})
 HASTY: frozenset[LayerName] = frozenset({"keywords"})
 """Layers that decide on a text with several pieces only where they are sure of each."""
 
+MOST_READ = 4000
+"""Characters of a text that layers read; what is to be done is said by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Explained:
@@ -47,6 +50,11 @@ class _Open:
     together: tuple[str, ...] = ()
     """Experts that the pieces ask for, as the last layer sees it."""
     is_settled: bool = False
+
+    @property
+    def text(self) -> str:
+        """What layers read: its beginning, and only what is text."""
+        return self.request.text[:MOST_READ].encode("utf-8", "replace").decode()
 
     def texts(self, layer: Layer) -> list[str]:
         """What the layer is to judge beside the text; one that sends it judges it as a whole."""
@@ -84,7 +92,7 @@ class Router:
         given = [self._naming.given(request) for request in requests]
         texts = [_Open(request, _secret(request), self._notes(request), {}) for request in requests]
         for one in texts:
-            one.pieces = pieces(one.request.text)
+            one.pieces = pieces(one.text)
         undecided = [one for one, found in zip(texts, given, strict=True) if found is None]
         for layer in self._layers:
             asked = [one for one in undecided if one.choice is None]
@@ -122,7 +130,7 @@ class Router:
 
     def _opinions(self, layer: Layer, asked: list[_Open]) -> list[Opinion]:
         """The layer's opinion on each text, those on its pieces taken into account."""
-        texts = [text for one in asked for text in (one.request.text, *one.texts(layer))]
+        texts = [text for one in asked for text in (one.text, *one.texts(layer))]
         found = iter(layer.opinions(texts))
         opinions: list[Opinion] = []
         for one in asked:

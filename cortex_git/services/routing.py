@@ -3,7 +3,10 @@
 Owns which layers there are and when they load: a text that keywords decide loads nothing more.
 """
 
-from collections.abc import Callable, Mapping
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,16 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cortex_git.config import Settings, load_host_settings
+from cortex_git.errors import BadInput
 from cortex_git.llm import NoKey
 from cortex_git.llm.keys import key_for
 from cortex_git.locating import located
-from cortex_git.routing import Layer, LayerName, Opinion
+from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request
 from cortex_git.routing.experts import Expert, experts_of
 from cortex_git.routing.keywords import Keywords
 from cortex_git.routing.router import Router
 
 if TYPE_CHECKING:
     from cortex_git.store.coordination import Coordination
+
+_CHUNK = 512
+"""Lines that are routed together."""
 
 
 class Later:
@@ -59,6 +66,50 @@ def router_for(coordination: "Coordination | None", *, ask_model: bool = True) -
     if coordination is not None and ask_model and can_ask(settings):
         layers.append(Later("claude", partial(_claude, coordination, experts)))
     return Router(experts, layers, settings.routing, settings.models)
+
+
+def decide_file(router: Router, path: str) -> Iterator[Decision]:
+    """Decisions on a file of one `{"text": …}` a line (`-`: stdin), in its order and as they are made.
+
+    Raises BadInput with the file and the line.
+    """
+    waiting: list[Request] = []
+    for request in _requests(path):
+        waiting.append(request)
+        if len(waiting) == _CHUNK:
+            yield from router.decide_all(waiting)
+            waiting = []
+    yield from router.decide_all(waiting)
+
+
+def _requests(path: str) -> Iterator[Request]:
+    """What the lines ask; empty ones are passed over."""
+    where = "stdin" if path == "-" else path
+    try:
+        with _opened(path) as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _request(line, f"{where}:{number}")
+    except OSError as error:
+        raise BadInput(f"{where} cannot be read: {error.strerror}", "give a file of JSON lines") from error
+
+
+def _opened(path: str) -> AbstractContextManager[Iterable[bytes]]:
+    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
+
+
+def _request(line: bytes, where: str) -> Request:
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{where}: not valid JSON: {error}", 'write {"text": "…"}, one a line') from error
+    text = value.get("text") if isinstance(value, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise BadInput(f"{where}: no text", 'write {"text": "…"}, one a line')
+    labels = value.get("labels") or []
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise BadInput(f"{where}: labels: not a list of texts", 'write "labels": ["docs"]')
+    return Request(text, tuple(labels))
 
 
 def _claude(coordination: "Coordination", experts: Mapping[str, Expert]) -> Layer:
