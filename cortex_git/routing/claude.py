@@ -22,7 +22,7 @@ Ask = Callable[[Request], Reply]
 MOST_TEXT = 4000
 """Characters of a text that are sent: its beginning, and a quarter from its end."""
 MOST_ASKED = 20
-"""Texts of one call of `opinions` that are sent: a file of thousands would spend the budget on guesses."""
+"""Texts that one layer sends: a file of thousands would spend the budget on guesses."""
 CALIBRATION = 0.9
 """What a model says of itself is too sure: its score is taken at nine tenths, so at most at 90."""
 _TOOL = "route"
@@ -53,26 +53,29 @@ class Claude:
         self._system = _system({name: described(experts[name]) for name in self._names})
         self._model = model
         self._ask = ask
+        self._asked = 0
+        self._stopped = ""
+        """Why no more are asked."""
 
     def opinions(self, texts: list[str]) -> list[Opinion]:
         """An opinion on each of the texts, one call each. Without scores where there is none, and why.
 
-        After a call that failed, the rest are not tried: what was in its way is in theirs.
+        After a call that failed no other is tried: what was in its way is in theirs.
         """
-        found: list[Opinion] = []
-        stopped = ""
-        for text in texts:
-            if not stopped and len(found) == MOST_ASKED:
-                stopped = f"it is asked for {MOST_ASKED} texts at a time at most"
-            if stopped:
-                found.append(Opinion((), (f"claude was not asked: {stopped}",)))
-                continue
-            try:
-                found.append(self._opinion(self._ask(self.request(text))))
-            except CortexError as error:
-                stopped = _line(str(error))
-                found.append(Opinion((), (f"claude gave no answer: {stopped}",)))
-        return found
+        return [self._opinion_on(text) for text in texts]
+
+    def _opinion_on(self, text: str) -> Opinion:
+        if self._asked == MOST_ASKED:
+            self._stopped = self._stopped or f"it is asked for {MOST_ASKED} texts of one command at most"
+        if self._stopped:
+            return Opinion((), (f"claude was not asked: {self._stopped}",))
+        self._asked += 1
+        try:
+            reply = self._ask(self.request(text))
+        except CortexError as error:
+            self._stopped = _line(str(error))
+            return Opinion((), (f"claude gave no answer: {self._stopped}",))
+        return self._opinion(reply)
 
     def request(self, text: str) -> Request:
         """The call for a text."""

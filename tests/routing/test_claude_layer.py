@@ -100,11 +100,12 @@ def test_after_a_failure_the_rest_are_not_tried() -> None:
     assert [bool(one.scores) for one in opinions] == [True, False, False]
     assert opinions[1].reasons == ("claude gave no answer: nothing is left: see the budget",)
     assert opinions[2].reasons == ("claude was not asked: nothing is left: see the budget",)
+    assert claude.opinions(["d"])[0].reasons == opinions[2].reasons and len(model.asked) == 2
 
 
 def test_a_file_of_texts_is_not_all_sent() -> None:
     claude, model = layer(scores(security=90))
-    opinions = claude.opinions(["x"] * (MOST_ASKED + 5))
+    opinions = [*claude.opinions(["x"] * 10), *claude.opinions(["x"] * (MOST_ASKED - 5))]
     assert len(model.asked) == MOST_ASKED
     assert [bool(one.scores) for one in opinions] == [True] * MOST_ASKED + [False] * 5
 
