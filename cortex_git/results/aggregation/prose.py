@@ -179,6 +179,8 @@ def _bounded(sections: Sequence[Section]) -> Iterator[Section]:
         if kept:
             yield Section(section.path, section.named, tuple(kept))
     if cut:
-        named = ", ".join(sorted(cut)[:5]) + (f" and {len(cut) - 5} more" if len(cut) > 5 else "")
+        named = ", ".join(task[:100] for task in sorted(cut)[:5]) + (
+            f" and {len(cut) - 5} more" if len(cut) > 5 else ""
+        )
         note = f"[cut for its size: {sum(cut.values())} characters of {named}]"
         yield Section(("cut",), False, (Paragraph(note, tuple(sorted(cut))),))

@@ -33,8 +33,13 @@ _AGENT = frozenset(
 """What an agent's record says of its own attempt: no two are ever equal, and none contradicts another."""
 _MARKS = frozenset({"provider", "turns", "usage", "resume"})
 """What tells that an output is an agent's record."""
+_SCAN = frozenset({"commit", "packages", "duration_s", "database"})
+"""What a scan says of its own run; not its status, which may be that a part was not scanned."""
+_SCAN_MARKS = frozenset({"repo", "status", "packages", "not_scanned", "database"})
 _ASKS = "follow_ups"
 """The tasks that a result asked for have been made when it was published, so no aggregate asks again."""
+_ABOUT = "repo"
+"""What a result is about; its findings carry it on."""
 
 
 def aggregate(
@@ -108,7 +113,9 @@ def _content(source: Source) -> str:
 
 def _own(output: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept by task and not compared."""
-    names = {_ASKS, *RESERVED}
+    names = {_ASKS, _ABOUT, *RESERVED}
+    if output.keys() >= _SCAN_MARKS:
+        names |= _SCAN
     if output.keys() >= _MARKS:
         names |= _AGENT
         if output.get("answer") is None:
