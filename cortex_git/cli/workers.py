@@ -65,6 +65,7 @@ def spawn_workers(
     from cortex_git.services.batches import settle
     from cortex_git.services.engines import checked_engine, run_on_engine
     from cortex_git.services.joining import Work
+    from cortex_git.services.ordering import waiting_note
     from cortex_git.services.spawning import check_scope, sized
     from cortex_git.store.index import Scope
     from cortex_git.workers.balancing import checked_strategy
@@ -113,6 +114,8 @@ def spawn_workers(
         else:
             ended = run_on_engine(place, coordination, work, progress)
     failed = _show_run(ended.report, queue, output, cold=cold)
+    if not ended.report.interrupted and (left := waiting_note(coordination, wanted)) is not None:
+        note(left)
     end_batch(ended, failed=failed > 0)
 
 

@@ -6,14 +6,17 @@ Owns the row that `task list` and `results list` share. Changes nothing.
 from typing import Any, get_args
 
 from cortex_git.models import ClaimRecord, ClaimState, Result, ResultStatus, Task
-from cortex_git.store import index
+from cortex_git.store import index, unmet
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.store.lineage import waits_for
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
-STATUSES: tuple[str, ...] = tuple(dict.fromkeys(("open", *get_args(ClaimState), *get_args(ResultStatus))))
-"""What a task's row can say: open, its claim's state, or its result's status."""
+STATUSES: tuple[str, ...] = tuple(
+    dict.fromkeys(("open", "waiting", *get_args(ClaimState), *get_args(ResultStatus)))
+)
+"""What a task's row can say: open, or waiting for others; its claim's state; its result's status."""
 
 
 def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
@@ -25,12 +28,13 @@ def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
     tasks = listed(coordination.repository, scope)
     results = {result.task: result for result in coordination.results(scope)}
     coordination.claims.unavailable(view)  # loads every claim's record in one call
+    waiting = unmet.unmet(coordination.repository, scope)
     rows: list[dict[str, Any]] = []
     for task in tasks:
         result = results.get(task.task)
         oid = view.claims.get(task.task)
         record = coordination.claims.record(oid) if oid and result is None else None
-        rows.append(_result_row(result) if result else _open_row(task, record))
+        rows.append(_result_row(result) if result else _open_row(task, record, waiting=task.task in waiting))
     return rows
 
 
@@ -56,11 +60,11 @@ def _result_row(result: Result) -> dict[str, Any]:
     }
 
 
-def _open_row(task: Task, record: ClaimRecord | None) -> dict[str, Any]:
+def _open_row(task: Task, record: ClaimRecord | None, *, waiting: bool) -> dict[str, Any]:
     return {
         "task": task.task,
         "batch": task.batch,
-        "status": record.state if record else "open",
+        "status": record.state if record else "waiting" if waiting else "open",
         "worker": record.worker if record else None,
         "host": record.host if record else None,
         "attempt": record.attempt if record else 0,
@@ -72,14 +76,19 @@ def _open_row(task: Task, record: ClaimRecord | None) -> dict[str, Any]:
 
 
 def task_detail(coordination: Coordination, task: str) -> dict[str, Any]:
-    """The task's document, its claim and its result (None where there is none). Raises BadInput."""
+    """The task's document, its claim and its result (None where there is none), and what it waits for.
+
+    Raises BadInput.
+    """
     view = coordination.pull()
     document = index.task_of(coordination.repository, task)
     oid = view.claims.get(task)
     record = coordination.claims.record(oid) if oid else None
     results = read_results(coordination.repository, [task])
+    waits = [] if results else waits_for(coordination.repository, task)
     return {
         "task": document.model_dump(mode="json", by_alias=True),
         "claim": record.model_dump(mode="json", by_alias=True) if record else None,
         "result": results[0].model_dump(mode="json", by_alias=True) if results else None,
+        "waits_for": waits,
     }

@@ -15,7 +15,8 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import Lineage, lineage_of
 from cortex_git.store.results import read_results
-from cortex_git.store.tasks import listed
+from cortex_git.store.tasks import listed, unfinished
+from cortex_git.workers.dependencies import counting, verdict
 
 _CONTINUABLE = ("budget_exhausted", "timed_out", "failed")
 _BATCHES = ("tasks", "retries")
@@ -59,6 +60,7 @@ def retry_task(coordination: Coordination, task: str, how: "Again | None" = None
             "batch": _open_batch(coordination, newest.batch),
             "created_at": now(),
             "retry_of": newest.task,
+            "after": _after(coordination, newest),
             **how.changes,
         }
     )
@@ -66,17 +68,47 @@ def retry_task(coordination: Coordination, task: str, how: "Again | None" = None
     return index.task_of(coordination.repository, again.task)
 
 
+def _after(coordination: Coordination, task: Task) -> tuple[str, ...]:
+    """What its retry comes after: for what was done again the retry that counts. Raises BadInput.
+
+    A merge task makes the best of whatever its parts come to.
+    """
+    if failed := verdict(coordination, task).failed:
+        raise BadInput(f"task {task.task!r} would not be run: {failed}", "retry what it comes after first")
+    return tuple(dict.fromkeys(name for name, _ in counting(coordination, task)))
+
+
 def retry_tasks(
     coordination: Coordination, tasks: Sequence[str], how: "Again | None" = None
 ) -> dict[str, Task | CortexError]:
-    """`retry_task` for each of them: the new task, or why there is none."""
+    """`retry_task` for each of them: the new task, or why there is none. What others come after is first."""
     found: dict[str, Task | CortexError] = {}
-    for task in tasks:
+    for task in _in_order(coordination, tasks):
         try:
             found[task] = retry_task(coordination, task, how)
         except CortexError as error:
             found[task] = error
-    return found
+    return {task: found[task] for task in tasks}
+
+
+def _in_order(coordination: Coordination, tasks: Sequence[str]) -> list[str]:
+    """Those that others come after before these; else as they are, also around a circle that was pushed."""
+    known = {task: index.find_task(coordination.repository.state, task) for task in tasks}
+    levels = {name: tuple(task.after) if task is not None else () for name, task in known.items()}
+    order: dict[str, None] = {}
+    for first in tasks:
+        path, begun = [first], set(order)
+        while path:
+            name = path[-1]
+            ahead = (
+                [] if name in begun else [one for one in levels[name] if one in known and one not in begun]
+            )
+            begun.add(name)
+            if ahead:
+                path += ahead
+            else:
+                order.setdefault(path.pop())
+    return [*order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +170,26 @@ def _open_batch(coordination: Coordination, own: str) -> str:
 
 
 def to_cancel(coordination: Coordination, patterns: Sequence[str]) -> list[str]:
-    """The ids given, and of each glob those that are not finished. Raises BadInput where a glob has none."""
+    """The ids given, and of each glob those that are not finished; with a merge task also its open parts.
+
+    Raises BadInput where a glob has none.
+    """
     coordination.pull()
-    return _chosen(coordination, patterns, lambda task: not coordination.is_finished(task))
+    chosen = _chosen(coordination, patterns, lambda task: not coordination.is_finished(task))
+    parts = [part for task in chosen for part in _open_parts(coordination, task)]
+    return list(dict.fromkeys([*chosen, *parts]))
+
+
+def _open_parts(coordination: Coordination, task: str) -> list[str]:
+    """The parts of a merge task, and what does them again, as far as they have no result."""
+    repository = coordination.repository
+    whole = index.find_task(repository.state, task)
+    if whole is None or not whole.is_aggregate:
+        return []
+    parts = [index.find_task(repository.state, name) for name in whole.after]
+    own = [part.task for part in parts if part is not None and part.parent == task]
+    family = [one for name in own for one in lineage_of(repository, name).tasks]
+    return [one.task for one in unfinished(repository, family)]
 
 
 def to_retry(coordination: Coordination, patterns: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ class Verdict:
     """What those that a task comes after mean for it; neither where all are completed."""
 
     failed: str = ""
-    """Why it is not to be run."""
+    """Why it is not to be run: what ended how."""
     waits: tuple[str, ...] = ()
     """What it has to wait for yet: what was done again counts by its newest retry."""
 
@@ -36,18 +36,28 @@ def verdict(coordination: Coordination, task: Task) -> Verdict:
     """Whether the task may run, as of the last pull."""
     if task.is_aggregate or task.is_merge or not task.after:
         return Verdict()
-    ended = {result.task: result for result in read_results(coordination.repository, task.after)}
     failed, waits = "", []
-    for name in task.after:
-        if (result := ended.get(name)) is not None and result.status == "completed":
-            continue
-        counts, result = _newest(coordination, name, result)
+    for counts, result in counting(coordination, task):
         if result is None and not coordination.is_finished(counts):
             waits.append(counts)
         elif result is None or result.status != "completed":
             how = result.status if result is not None else "something that cannot be read"
-            failed = failed or f"not run: {counts} ended as {how}"
+            failed = failed or f"{counts} ended as {how}"
     return Verdict(failed, () if failed else tuple(waits))
+
+
+def counting(coordination: Coordination, task: Task) -> list[tuple[str, Result | None]]:
+    """What counts in the place of each that the task comes after, and its result where it has one.
+
+    That is itself where it was completed, else the retry that was, else the newest retry.
+    """
+    ended = {result.task: result for result in read_results(coordination.repository, task.after)}
+    found: list[tuple[str, Result | None]] = []
+    for name in task.after:
+        result = ended.get(name)
+        done = result is not None and result.status == "completed"
+        found.append((name, result) if done else _newest(coordination, name, result))
+    return found
 
 
 def _newest(coordination: Coordination, name: str, result: Result | None) -> tuple[str, Result | None]:
@@ -85,7 +95,7 @@ class Dependencies:
         """Whether the claimed task may run; where not, its claim is dealt with."""
         found = verdict(self._coordination, claim.task)
         if found.failed:
-            self._give_up(claim, found.failed)
+            self._give_up(claim, f"not run: {found.failed}")
         elif found.waits:
             # The claim was made by what was known of retries then: from here on this clone knows better.
             unmet.wait_for(self._coordination.repository, claim.task.task, found.waits)

@@ -222,7 +222,7 @@ def test_show_escapes_what_others_wrote(cortex: Command, coordinated: Path) -> N
     lines = done.out.splitlines()
     assert lines[0] == "task: {"
     assert '  "batch": "tasks",' in lines
-    assert lines[-2:] == ["claim: none", "result: none"]
+    assert lines[-3:] == ["claim: none", "result: none", "waits_for: none"]
     assert (
         cortex("task", "show", "t", "--format", "json").json()["task"]["title"].startswith("two\nlines \x1b")
     )

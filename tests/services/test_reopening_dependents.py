@@ -1,0 +1,124 @@
+"""Cancelling and doing again what has parts, or comes after others."""
+
+from pathlib import Path
+
+import pytest
+from gitworld import cortex, result_for
+
+from cortex_git.errors import BadInput
+from cortex_git.models import MERGE_RUNNER, Task
+from cortex_git.services.looking import task_detail, task_rows
+from cortex_git.services.reopening import cancel_tasks, retry_task, retry_tasks, to_cancel, to_retry
+from cortex_git.state import now
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.creation import create
+from cortex_git.store.index import Scope
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Coordination:
+    create(tmp_path / "host", None)
+    return Coordination.open(tmp_path / "host")
+
+
+def trial(name: str, *after: str, **fields: object) -> Task:
+    return Task.model_validate(
+        {"task": name, "batch": "tasks", "title": name, "runner": "echo", "after": after, "created_at": now()}
+        | fields
+    )
+
+
+def shared(host: Coordination) -> None:
+    """A task of two parts, and one that has nothing to do with it but comes before it."""
+    parts = [trial("t-security", parent="t"), trial("t-development", parent="t"), trial("before")]
+    host.add_tasks([*parts, trial("t", *(part.task for part in parts), runner=MERGE_RUNNER)])
+
+
+def end(host: Coordination, task: str, status: str) -> None:
+    claim = host.claim_task(task, "worker-test-001")
+    host.record([(claim, result_for(host, claim, status=status), {})])
+    host.flush()
+    host.locks.release(task)
+
+
+def statuses(host: Coordination) -> dict[str, str]:
+    return {row["task"]: row["status"] for row in task_rows(host, Scope())}
+
+
+def test_the_open_parts_of_a_task_are_cancelled_with_it(host: Coordination) -> None:
+    shared(host)
+    end(host, "t-security", "completed")
+    names = to_cancel(host, ["t"])
+    assert names == ["t", "t-development"]
+    cancel_tasks(host, names)
+    assert statuses(host) == {
+        "t": "cancelled", "t-development": "cancelled", "t-security": "completed", "before": "open",
+    }  # fmt: skip
+
+
+def test_so_is_what_does_a_part_again(host: Coordination) -> None:
+    shared(host)
+    end(host, "t-security", "failed")
+    assert retry_task(host, "t-security").task == "t-security-r1"
+    assert to_cancel(host, ["t"]) == ["t", "t-security-r1", "t-development"]
+    assert to_cancel(host, ["t-development"]) == ["t-development"]
+
+
+def test_a_dry_run_names_the_parts(host: Coordination) -> None:
+    shared(host)
+    done = cortex("task", "cancel", "t", "--dry-run", cwd=host.repository.folder)
+    assert "would cancel t, t-security, t-development" in done.stderr
+
+
+def test_a_retry_comes_after_the_retries_of_what_came_before(host: Coordination) -> None:
+    host.add_tasks([trial("a"), trial("b"), trial("c", "a", "b")])
+    end(host, "a", "failed")
+    end(host, "b", "completed")
+    end(host, "c", "failed")
+    with pytest.raises(BadInput, match="'c' would not be run: a ended as failed"):
+        retry_task(host, "c")
+    retry_task(host, "a")
+    assert retry_task(host, "c").after == ("a-r1", "b")
+    assert statuses(host)["c-r1"] == "waiting"
+    assert task_detail(host, "c-r1")["waits_for"] == ["a-r1"]
+    end(host, "a-r1", "completed")
+    assert statuses(host)["c-r1"] == "open"
+    assert task_detail(host, "c-r1")["waits_for"] == []
+
+
+def test_a_retry_that_was_completed_is_what_counts(host: Coordination) -> None:
+    host.add_tasks([trial("a"), trial("b", "a")])
+    end(host, "a", "timed_out")
+    retry_task(host, "a")
+    end(host, "a-r1", "completed")
+    end(host, "b", "failed")
+    assert retry_task(host, "b").after == ("a-r1",)
+
+
+def test_many_are_done_again_in_the_order_of_their_work(host: Coordination) -> None:
+    """Whatever they are called, and in whatever order they were added."""
+    host.add_tasks([trial("a", "b"), trial("b", "c"), trial("c")])
+    for name in ("c", "b", "a"):
+        end(host, name, "failed")
+    found = retry_tasks(host, to_retry(host, ["[abc]"]))
+    assert {name: task.after for name, task in found.items() if isinstance(task, Task)} == {
+        "a": ("b-r1",), "b": ("c-r1",), "c": (),
+    }  # fmt: skip
+
+
+def test_a_merge_task_is_done_again_with_whatever_its_parts_came_to(host: Coordination) -> None:
+    shared(host)
+    for name in ("t-security", "before"):
+        end(host, name, "failed")
+    end(host, "t-development", "completed")
+    end(host, "t", "failed")
+    retry_task(host, "t-security")
+    assert retry_task(host, "t").after == ("t-security-r1", "t-development", "before")
+
+
+def test_waiting_tasks_can_be_listed_and_cancelled(host: Coordination) -> None:
+    host.add_tasks([trial("a"), trial("b", "a")])
+    listed = cortex("task", "list", "--status", "waiting", cwd=host.repository.folder)
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["task", "b"]
+    cancel_tasks(host, to_cancel(host, ["b"]))
+    assert statuses(host) == {"a": "open", "b": "cancelled"}
