@@ -39,6 +39,8 @@ class Sentence:
     text: str
     experts: tuple[str, ...]
     weight: float = 1.0
+    source: str = "packaged"
+    """Or `data`, or who said it."""
 
 
 def folded(
@@ -81,7 +83,7 @@ def _weighted(chosen: Iterable[Said], source: Source, packaged: int) -> list[Sen
     if not newest:
         return []
     weight = min(WEIGHTS[source], SHARES[source] * packaged / len(newest))
-    return [Sentence(one.text, one.experts, weight) for one in newest]
+    return [Sentence(one.text, one.experts, weight, source) for one in newest]
 
 
 def key(text: str) -> str:

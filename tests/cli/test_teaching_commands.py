@@ -1,8 +1,14 @@
 """`route feedback` and `route train` as a person runs them."""
 
+import sys
+from functools import partial
 from pathlib import Path
 
+import pytest
 from command_line import Command
+from trainerworld import Counting
+
+from cortex_git.services import route_training
 
 
 def test_feedback_is_given_shown_and_taken_back(coordinated: Path, cortex: Command) -> None:
@@ -44,3 +50,36 @@ def test_what_is_wrong_is_said_in_a_line(coordinated: Path, cortex: Command) -> 
 
 def test_it_needs_a_coordination_repository(here: Path, cortex: Command) -> None:
     assert "no coordination repository" in cortex("route", "feedback").error(3)
+
+
+def test_training_without_its_library_says_what_to_install(
+    coordinated: Path, cortex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "pip install 'cortex-git[train]'" in cortex("route", "train").error(3)
+
+
+def test_training_shows_both_models(
+    coordinated: Path, cortex: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route_training, "usual_trainer", Counting)
+    cortex("route", "feedback", "--text", "the frobnicator wobbles", "-e", "inventory")
+    done = cortex("route", "train", "--dry-run")
+    assert "Calibration error" in done.out and "would be used" in done.err
+    done = cortex("route", "train", "--format", "json")
+    said = done.json()
+    assert (done.code, said["accepted"], said["learned"]) == (0, True, {"person": 1})
+    assert Path(said["model"]).is_file()
+
+    monkeypatch.setattr(route_training, "usual_trainer", partial(Counting, spoiled=True))
+    done = cortex("route", "train", "--format", "json")
+    assert (done.code, done.json()["accepted"]) == (1, False)
+    assert "the new model is worse and is not used: " in done.err and "points less" in done.err
+    assert done.json()["before"] == said["after"]
+
+    assert "would go back" in cortex("route", "train", "--reset", "--dry-run").err
+    assert cortex("route", "train", "--reset").out == "The packaged model is in use again\n"
+    assert not Path(said["model"]).exists()
+    assert cortex("route", "train", "--reset", "--format", "json").json()["reset"] is False
+    assert "--reset goes without" in cortex("route", "train", "--reset", "--data", "x").error(2)
+    assert "cannot be read" in cortex("route", "train", "--data", "none.jsonl").error(2)
