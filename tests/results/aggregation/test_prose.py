@@ -69,3 +69,8 @@ def test_a_text_is_cut_and_says_so(texts: tuple[str, ...]) -> None:
     assert "cut" in one.output["text"][-200:]
     again = aggregate([Source("m", to_output(one), nested=True)], "resolve")
     assert len(again.output["text"]) <= MOST_PROSE
+
+
+def test_of_two_that_are_as_sure_the_expert_who_comes_first_by_name() -> None:
+    given = [Source("t-1", {"text": "One."}, "security"), Source("t-2", {"text": "Two."}, "development")]
+    assert aggregate(given, "vote").output["text"].startswith("# development")
