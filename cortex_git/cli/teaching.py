@@ -83,7 +83,7 @@ def _show(given: "Feedback", output: Format) -> None:
     from cortex_git.cli.output import note, print_json, print_line
 
     if output is Format.JSON:
-        print_json(given.to_json())
+        print_json({"feedback": [given.to_json()]})
         return
     print_line(f"Kept: {_said(given)}")
     if given.chosen:

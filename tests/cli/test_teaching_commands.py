@@ -1,8 +1,10 @@
 """`route feedback` and `route train` as a person runs them."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Command
@@ -10,21 +12,31 @@ from trainerworld import Counting
 
 from cortex_git.services import route_training
 
+Conforms = Callable[[Any, str], None]
 
-def test_feedback_is_given_shown_and_taken_back(coordinated: Path, cortex: Command) -> None:
+
+def test_feedback_is_given_shown_and_taken_back(
+    coordinated: Path, cortex: Command, conforms: Conforms
+) -> None:
     assert cortex("task", "add", "--title", "look after the thing", "--id", "t").code == 0
     done = cortex("route", "feedback", "t", "--expert", "inventory", "--expert", "security")
     assert (done.code, done.out) == (0, "Kept: task t is for inventory and security\n")
     assert "route train" in done.err
     done = cortex("route", "feedback", "--text", "any \x1b[1mword", "-e", "security", "--format", "json")
-    assert done.json()["experts"] == ["security"] and done.json()["task"] is None
-    shown = cortex("route", "feedback", "--format", "json").json()["feedback"]
+    (given,) = done.json()["feedback"]
+    assert given["experts"] == ["security"] and given["task"] is None
+    conforms(done.json(), "route-feedback")
+    listed = cortex("route", "feedback", "--format", "json").json()
+    conforms(listed, "route-feedback")
+    shown = listed["feedback"]
     assert [one["task"] for one in shown] == [None, "t"]
     assert shown[1]["chosen"] and shown[1]["layer"]
     table = cortex("route", "feedback").out
     assert "look after the thing" in table and "\x1b" not in table
     assert cortex("route", "feedback", "t", "--forget").out == "Forgotten\n"
-    assert cortex("route", "feedback", "t", "--forget", "--format", "json").json()["forgotten"] is False
+    again = cortex("route", "feedback", "t", "--forget", "--format", "json").json()
+    conforms(again, "route-feedback")
+    assert again["forgotten"] is False
 
 
 def test_a_dry_run_keeps_nothing(coordinated: Path, cortex: Command) -> None:
@@ -60,7 +72,7 @@ def test_training_without_its_library_says_what_to_install(
 
 
 def test_training_shows_both_models(
-    coordinated: Path, cortex: Command, monkeypatch: pytest.MonkeyPatch
+    coordinated: Path, cortex: Command, monkeypatch: pytest.MonkeyPatch, conforms: Conforms
 ) -> None:
     monkeypatch.setattr(route_training, "usual_trainer", Counting)
     cortex("route", "feedback", "--text", "the frobnicator wobbles", "-e", "inventory")
@@ -68,6 +80,7 @@ def test_training_shows_both_models(
     assert "Calibration error" in done.out and "would be used" in done.err
     done = cortex("route", "train", "--format", "json")
     said = done.json()
+    conforms(said, "route-train")
     assert (done.code, said["accepted"], said["learned"]) == (0, True, {"person": 1})
     assert Path(said["model"]).is_file()
 
@@ -80,6 +93,8 @@ def test_training_shows_both_models(
     assert "would go back" in cortex("route", "train", "--reset", "--dry-run").err
     assert cortex("route", "train", "--reset").out == "The packaged model is in use again\n"
     assert not Path(said["model"]).exists()
-    assert cortex("route", "train", "--reset", "--format", "json").json()["reset"] is False
+    was = cortex("route", "train", "--reset", "--format", "json").json()
+    conforms(was, "route-train")
+    assert was["reset"] is False
     assert "--reset goes without" in cortex("route", "train", "--reset", "--data", "x").error(2)
     assert "cannot be read" in cortex("route", "train", "--data", "none.jsonl").error(2)
