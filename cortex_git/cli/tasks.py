@@ -1,10 +1,14 @@
-"""Commands about tasks: `task add`, `task list`, `task show`, `task cancel`, `task retry`."""
+"""Commands about tasks: `task add`, `task list`, `task show`, `task cancel`, `task retry`.
+
+`task graph` has a module of its own.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_git.cli import task_graph
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
 
 if TYPE_CHECKING:
@@ -18,6 +22,7 @@ TasksArgument = Annotated[list[str], typer.Argument(metavar="TASK", help="Task i
 
 def register(root: typer.Typer) -> None:
     """Add this module's commands."""
+    task_graph.register(app)
     root.add_typer(app, name="task")
 
 

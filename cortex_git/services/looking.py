@@ -3,12 +3,13 @@
 Owns the row that `task list` and `results list` share. Changes nothing.
 """
 
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from cortex_git.models import ClaimRecord, ClaimState, Result, ResultStatus, Task
 from cortex_git.store import index, unmet
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope
+from cortex_git.store.index import Scope, View
 from cortex_git.store.lineage import waits_for
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
@@ -26,9 +27,26 @@ def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
     """
     view = coordination.pull()
     tasks = listed(coordination.repository, scope)
-    results = {result.task: result for result in coordination.results(scope)}
-    coordination.claims.unavailable(view)  # loads every claim's record in one call
     waiting = unmet.unmet(coordination.repository, scope)
+    return _rows(coordination, view, tasks, coordination.results(scope), waiting)
+
+
+def rows_of(coordination: Coordination, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    """Like `task_rows`, for these tasks, as of the last pull."""
+    results = read_results(coordination.repository, [task.task for task in tasks])
+    waiting = unmet.unmet(coordination.repository, Scope())
+    return _rows(coordination, coordination.view(), tasks, results, waiting)
+
+
+def _rows(
+    coordination: Coordination,
+    view: View,
+    tasks: Sequence[Task],
+    found: Sequence[Result],
+    waiting: Collection[str],
+) -> list[dict[str, Any]]:
+    results = {result.task: result for result in found}
+    coordination.claims.unavailable(view)  # loads every claim's record in one call
     rows: list[dict[str, Any]] = []
     for task in tasks:
         result = results.get(task.task)
