@@ -114,7 +114,9 @@ class Allowances:
         """Whether the attempt may start; its tokens are promised then, if it needs any."""
         if not metered(assignment.runner):
             return "ok"
-        if self._kept and (problem := self._unready.problem(assignment.runner)) is not None:
+        # What a command runs was looked at before it began, but for the tasks that results asked for since.
+        later = self._kept or claim.task.depth > 0
+        if later and (problem := self._unready.problem(assignment.runner)) is not None:
             every = listed(self._coordination.repository, Scope(merges=False))
             self._unready.leave(assignment.runner, problem, [claim.task, *every], self._known_runner)
             return "exhausted"
@@ -201,10 +203,11 @@ class Allowances:
 
         Nor are those that wait for others: once these have ended, they are.
         """
-        if not self._refused:
+        left = self.refused()
+        if not left:
             return self._coordination.ready_count(scope)
         plain = replace(scope, merges=False)
-        refused = count_ready_of(self._coordination.repository, plain, list(self._refused))
+        refused = count_ready_of(self._coordination.repository, plain, list(left))
         return self._coordination.ready_count(plain) - refused
 
     def _refused_in(self, scope: Scope) -> int:

@@ -23,6 +23,7 @@ from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.claimer import ClaimSource
 from cortex_git.workers.continuing import earlier_output
 from cortex_git.workers.events import Event
+from cortex_git.workers.hand_offs import hand_over
 from cortex_git.workers.messages import Assignment, to_result
 from cortex_git.workers.pool import Finished
 
@@ -295,6 +296,7 @@ class Attempts:
 
     def enter(self, outcomes: list[Outcome]) -> None:
         """Put results into the outbox: safe on this disk when this returns, published soon after."""
+        outcomes = [self._handed_over(*outcome) for outcome in outcomes]
         # Noted first: another process of this clone may publish them the moment they are recorded.
         with self._guard:
             self._unpublished |= {claim.record.nonce: (claim, result) for claim, result, _ in outcomes}
@@ -303,6 +305,11 @@ class Attempts:
         for result in recorded:
             self._count(result)
             self._watcher.finished(result)
+
+    def _handed_over(self, claim: Claim, result: Result, extra: dict[str, bytes]) -> Outcome:
+        """The outcome with the tasks that its result asks for."""
+        result, added = hand_over(self._coordination.repository, claim.task, result)
+        return claim, result, {**extra, **added}
 
     def _count(self, result: Result) -> None:
         report = self.report

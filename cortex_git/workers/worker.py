@@ -177,11 +177,18 @@ def save_unrecorded(held: list[tuple[Assignment, Report]]) -> None:
     finished = [(a, r) for a, r in held if r.status == "completed" or not r.retry]
     if not finished:
         return
+    from cortex_git.models import Task
     from cortex_git.store.coordination import Coordination
     from cortex_git.store.publishing import result_entry
+    from cortex_git.workers.hand_offs import hand_over
 
-    outbox = Coordination.open(Path(finished[0][0].repository)).outbox
-    outbox.add(result_entry(to_result(a, r), a.claim, a.path)[0] for a, r in finished)
+    coordination = Coordination.open(Path(finished[0][0].repository))
+    entries = []
+    for assignment, report in finished:
+        task = Task.model_validate(assignment.task)
+        result, added = hand_over(coordination.repository, task, to_result(assignment, report))
+        entries.append(result_entry(result, assignment.claim, assignment.path, added)[0])
+    coordination.outbox.add(entries)
 
 
 def serve(descriptor: int) -> None:

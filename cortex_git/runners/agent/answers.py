@@ -30,6 +30,12 @@ def _listed(value: object) -> object:
     return value[:MOST_ITEMS] if isinstance(value, list) else value
 
 
+def _texts(value: object) -> object:
+    """Those of the items that can be read: no answer is asked for again because of what it asks of others."""
+    many = value if isinstance(value, list) else [value]
+    return [one for one in many if isinstance(one, str) and one.strip()]
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -49,6 +55,9 @@ class Answer(_Form):
     summary: Text = Field(min_length=1, description="what you did or found, in 1 to 5 sentences")
     remaining: Many[Text] = Field(
         default=[], description="what is not done or failed; empty when all is done"
+    )
+    follow_ups: Annotated[Many[Text], BeforeValidator(_texts)] = Field(
+        default=[], description="tasks it leads to, each `fix-worker: what`"
     )
 
 

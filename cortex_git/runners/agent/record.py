@@ -16,6 +16,8 @@ MOST_NOTES = 40
 _MOST_NOTE = 160
 """Characters of a step."""
 _MOST_SUMMARY = 8000
+_MOST_TITLE = 200
+"""Characters of a follow-up's title; where there are more, all of them are its details."""
 _TELLING = ("path", "file", "command", "argv", "pattern", "query", "name")
 """Arguments of a tool that say what it was used for, the first that is there."""
 
@@ -85,14 +87,24 @@ class Record:
         """The model's result."""
         self.so_far["summary"] = answer["summary"]
         self.so_far["answer"] = {
-            key: value for key, value in answer.items() if key not in ("summary", "remaining")
+            key: value for key, value in answer.items() if key not in ("summary", "remaining", "follow_ups")
         }
+        if asked := answer.get("follow_ups"):
+            self.so_far["follow_ups"] = [_follow_up(one) for one in asked]
         self.resume["remaining"] = list(answer["remaining"])
 
     def published(self, branch: str, commit: str, diffstat: str) -> None:
         """The work is on a branch of the task's repository."""
         self.so_far.update(branch=branch, commit=commit, diffstat=diffstat)
         self.resume.update(branch=branch, commit=commit)
+
+
+def _follow_up(text: str) -> dict[str, str]:
+    """A task that the model asks for as `worker-type: what to do`; whether it may is not decided here."""
+    kind, _, work = text.partition(":")
+    title = " ".join((work or text).split())
+    said = {"type": kind.strip().strip("`").lower(), "title": title}
+    return said if len(title) <= _MOST_TITLE else said | {"title": title[:_MOST_TITLE], "scope": work.strip()}
 
 
 def cost_usd(usage: Usage, model: Model, unknown: int = 0) -> float:
