@@ -26,7 +26,7 @@ from cortex_git.services.route_feedback import said
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.repository import Repository
 
-FOLDER, MODEL = "routing", "model.npz"
+FOLDER, MODEL = "routing", "model.bin"
 _UNFINISHED = "unfinished-"
 
 

@@ -6,12 +6,10 @@ Owns which layers there are and when they load: a text that keywords decide load
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cortex_git.config import Settings, load_host_settings
 from cortex_git.errors import BadInput
@@ -61,8 +59,7 @@ def router_for(coordination: "Coordination | None", *, ask_model: bool = True) -
     experts = experts_of(settings)
     more = {name: expert.keywords or {} for name, expert in experts.items()}
     layers: list[Layer] = [Keywords.load(more)]
-    if find_spec("cortex_git.routing.semantic") is not None:
-        layers.append(Later("semantic", _semantic))
+    layers.append(Later("semantic", partial(_semantic, coordination, experts)))
     if coordination is not None and ask_model and can_ask(settings):
         layers.append(Later("claude", partial(_claude, coordination, experts)))
     return Router(experts, layers, settings.routing, settings.models)
@@ -118,8 +115,19 @@ def _claude(coordination: "Coordination", experts: Mapping[str, Expert]) -> Laye
     return model_layer(coordination, experts)
 
 
-def _semantic() -> Layer:
-    return cast(Layer, import_module("cortex_git.routing.semantic").Semantic.load())
+def _semantic(coordination: "Coordination | None", experts: Mapping[str, Expert]) -> Layer:
+    """The local classifier: this host's own model where it has one, else the packaged one."""
+    from cortex_git.routing.semantic import Semantic
+
+    layer = None
+    if coordination is not None:
+        from cortex_git.services.route_training import own_model
+
+        path = own_model(coordination.repository)
+        with suppress(BadInput):  # of another version, or damaged: `route train` makes it anew
+            layer = Semantic.load(path) if path.exists() else None
+    examples = {name: expert.examples for name, expert in experts.items() if expert.examples}
+    return (layer or Semantic.load()).with_experts(examples)
 
 
 def can_ask(settings: Settings) -> bool:
