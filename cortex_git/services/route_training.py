@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from uuid import uuid4
 
 from cortex_git.errors import EnvironmentProblem
@@ -23,10 +22,9 @@ from cortex_git.routing.feedback import Said, Sentence, folded, key
 from cortex_git.routing.judging import Case, Judgement, judge, worse
 from cortex_git.routing.sentences import held_out, packaged, read
 from cortex_git.services.route_feedback import said
+from cortex_git.services.routing import own_model
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.repository import Repository
 
-FOLDER, MODEL = "routing", "model.bin"
 _UNFINISHED = "unfinished-"
 
 
@@ -90,7 +88,7 @@ def train(
     path = own_model(repository)
     with file_lock(path.with_name("train.lock")):
         _sweep(path.parent)
-        fresh = path.with_name(f"{_UNFINISHED}{uuid4().hex}-{MODEL}")
+        fresh = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
         try:
             on_step(
                 f"training on {len(sentences):,} sentences, {sum(learned.values()):,} of them this host's"
@@ -118,18 +116,15 @@ def reset(coordination: Coordination, *, dry_run: bool = False) -> bool:
     return found
 
 
-def own_model(repository: Repository) -> Path:
-    """Where this host's own model is, if it has one."""
-    return repository.private / FOLDER / MODEL
-
-
 def usual_trainer() -> Trainer:
     """The one for the router's second layer. Raises EnvironmentProblem where its library is missing."""
     if find_spec("sklearn") is None:
         raise EnvironmentProblem(
             "training needs scikit-learn, which is not installed", "run `pip install 'cortex-git[train]'`"
         )
-    return cast(Trainer, import_module("cortex_git.routing.training").Classifiers())
+    from cortex_git.routing.training import Classifiers
+
+    return Classifiers()
 
 
 def _sentences(

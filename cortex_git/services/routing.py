@@ -17,12 +17,13 @@ from cortex_git.llm import NoKey
 from cortex_git.llm.keys import key_for
 from cortex_git.locating import located
 from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request
-from cortex_git.routing.experts import Expert, experts_of
+from cortex_git.routing.experts import OURS, Expert, experts_of
 from cortex_git.routing.keywords import Keywords
 from cortex_git.routing.router import Router
 
 if TYPE_CHECKING:
     from cortex_git.store.coordination import Coordination
+    from cortex_git.store.repository import Repository
 
 _CHUNK = 512
 """Lines that are routed together."""
@@ -115,19 +116,36 @@ def _claude(coordination: "Coordination", experts: Mapping[str, Expert]) -> Laye
     return model_layer(coordination, experts)
 
 
+def own_model(repository: "Repository") -> Path:
+    """Where this host's own model of the second layer is, if it has one."""
+    return repository.private / "routing" / "model.bin"
+
+
 def _semantic(coordination: "Coordination | None", experts: Mapping[str, Expert]) -> Layer:
     """The local classifier: this host's own model where it has one, else the packaged one."""
     from cortex_git.routing.semantic import Semantic
 
     layer = None
     if coordination is not None:
-        from cortex_git.services.route_training import own_model
-
         path = own_model(coordination.repository)
         with suppress(BadInput):  # of another version, or damaged: `route train` makes it anew
             layer = Semantic.load(path) if path.exists() else None
-    examples = {name: expert.examples for name, expert in experts.items() if expert.examples}
-    return (layer or Semantic.load()).with_experts(examples)
+    return (layer or Semantic.load()).with_experts(_examples(coordination, experts))
+
+
+def _examples(
+    coordination: "Coordination | None", experts: Mapping[str, Expert]
+) -> dict[str, tuple[str, ...]]:
+    """Sentences for experts by settings: their examples, and what people here said is for them."""
+    found = {name: list(expert.examples) for name, expert in experts.items()}
+    others = experts.keys() - {expert.name for expert in OURS}
+    if coordination is not None and others:
+        from cortex_git.services.route_feedback import listed_feedback
+
+        for one in listed_feedback(coordination.repository):
+            for name in others & set(one.experts):
+                found[name].append(one.text)
+    return {name: tuple(texts) for name, texts in found.items() if texts}
 
 
 def can_ask(settings: Settings) -> bool:

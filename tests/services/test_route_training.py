@@ -17,7 +17,8 @@ from cortex_git.errors import BadInput
 from cortex_git.routing.feedback import key
 from cortex_git.routing.sentences import held_out
 from cortex_git.services.route_feedback import feedback_on, keep
-from cortex_git.services.route_training import own_model, reset, train
+from cortex_git.services.route_training import reset, train
+from cortex_git.services.routing import own_model
 from cortex_git.store.coordination import Coordination
 
 
