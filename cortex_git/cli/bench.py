@@ -1,5 +1,6 @@
-"""Measurements: `bench queue`, `overhead`, `spawn`, `scan`, `policies` and `limits`."""
+"""Measurements: `bench queue`, `overhead`, `spawn`, `scan`, `policies`, `limits` and `route`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -223,6 +224,47 @@ def limits(
     ):
         print_line(f"Most {what} in any minute: {by_arrival:,} by arrival, {by_end:,} by end, of {limit:,}")
     print_line("No minute exceeds a limit" if found.within else "A minute exceeds a limit")
+
+
+@app.command()
+def route(
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="JSONL", help="Labelled sentences (default: those held out)."),
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """How often the router is right without asking a model, against counting words, and how fast it is."""
+    from cortex_git.analysis.bench.routing import bench_route
+    from cortex_git.cli.output import print_json, print_line, print_table
+    from cortex_git.routing.experts import OURS
+    from cortex_git.routing.sentences import held_out, read
+
+    known = [expert.name for expert in OURS]
+    machine = _machine()
+    found = bench_route(read(file, known) if file is not None else held_out(known)).to_json()
+    if output is Format.JSON:
+        print_json({**found, "machine": machine})
+        return
+    kinds = {"plain": "One expert", "hard": "One expert, hard", "both": "Two experts, both named"}
+    rows = [
+        [
+            title,
+            *("-" if found[who][key] is None else f"{found[who][key]:.1%}" for who in ("router", "baseline")),
+        ]
+        for key, title in kinds.items()
+    ]
+    print_table(["Sentences", "Router", "Counting words"], rows, "nothing was measured")
+    bins = [[f"{b['from']}-{b['to']}", b["cases"], b["score"], b["right"]] for b in found["reliability"]]
+    print_table(["Score", "Decisions", "Mean score", "Right, %"], bins, "nothing was measured")
+    print_line(f"Expected calibration error: {found['calibration_error']:.3f}")
+    print_line(
+        f"Layer 1: {found['keywords_ms']:.3f} ms a text, layer 2: {found['semantic_ms']:.3f} ms a text"
+    )
+    print_line(
+        f"Both loaded in {found['load_ms']:.0f} ms; decided by "
+        + ", ".join(f"{layer} {count}" for layer, count in sorted(found["layers"].items()))
+    )
 
 
 def _counts(text: str) -> list[int]:
