@@ -12,7 +12,7 @@ from cortex_git.routing import Opinion, Scored, StrategyName
 MOST = 3
 """Experts that ever work on one text, whatever the settings say."""
 LIKELY_ENOUGH = 30.0
-"""Score from which a third expert is worth its tokens; a second is there where the first is not sure."""
+"""Score from which a second or third expert is worth its tokens: of those below, one in fifty was needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,9 @@ class Choice:
 def accepted(opinion: Opinion, settings: RoutingSettings, together: Sequence[str] = ()) -> Choice | None:
     """The choice that the scores allow; None where the next layer is to be asked.
 
-    Those in `together` each have a piece of the text, so that none of them gets it alone.
-    One expert alone needs more than `single_above`, a lead of `clear_by`, and no other above `multi_above`.
+    One expert alone needs more than `single_above`, a lead of `clear_by`, and no other above `multi_above`;
+    several need one above `multi_above`, and more than one that is likely enough. Those in `together` each
+    have a piece of the text, so that none of them gets it alone.
     """
     scores = opinion.scores
     if not scores or scores[0].score <= settings.multi_above:
@@ -42,9 +43,12 @@ def accepted(opinion: Opinion, settings: RoutingSettings, together: Sequence[str
     if first.score > settings.single_above and is_clear:
         reason = f"{_told(first)} is above {settings.single_above:g} and clear of the second ({second:.0f})"
         return Choice("single_expert", (first,), reason)
-    several = _several(scores, settings)
+    most = min(settings.most_experts, MOST)
+    if most == 1:
+        return Choice("single_expert", (first,), f"{_told(first)} is the only one that the settings allow")
+    several = tuple(one for one in scores[:most] if one.score >= LIKELY_ENOUGH)
     if len(several) < 2:
-        return Choice("single_expert", several, f"{_told(first)} is the only one asked for")
+        return None
     told = ", ".join(_told(one) for one in several)
     return Choice(
         "multi_expert_parallel", several, f"above {settings.multi_above:g}, but none is clear: {told}"
@@ -58,11 +62,6 @@ def _shared(opinion: Opinion, settings: RoutingSettings, together: Sequence[str]
     if len(experts) == 1:
         return Choice("single_expert", experts, f"{told} is the only one that the settings allow")
     return Choice("multi_expert_parallel", experts, f"several pieces of work: {told}")
-
-
-def _several(scores: Sequence[Scored], settings: RoutingSettings) -> tuple[Scored, ...]:
-    most = min(settings.most_experts, MOST)
-    return tuple(one for place, one in enumerate(scores[:most]) if place < 2 or one.score >= LIKELY_ENOUGH)
 
 
 def fallback(opinion: Opinion, settings: RoutingSettings, together: Sequence[str] = ()) -> Choice:

@@ -29,6 +29,8 @@ class Pieces:
     """Experts whose words begin a later piece."""
     others: tuple[str, ...]
     """Later pieces that begin with a verb, and are for a layer to judge."""
+    is_loose: bool = False
+    """Whether the head goes on after a cut, perhaps with other work that nothing marks as such."""
 
     @property
     def texts(self) -> list[str]:
@@ -75,9 +77,10 @@ def pieces(text: str) -> Pieces | None:
         named.update(dict.fromkeys(whose))
         if not whose:
             (others if words.verb.match(part) and " " in part.strip() else rest).append(part)
-    if not named and not others:
+    if not named and not others and not any(part.count(" ") > 2 for part in later):
         return None
-    return Pieces("; ".join(rest), tuple(named), tuple(others))
+    is_loose = any(part.count(" ") > 2 for part in rest[1:])
+    return Pieces("; ".join(rest), tuple(named), tuple(others), is_loose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def together(found: Pieces, whole: Opinion, parts: list[Opinion], above: float) 
         if other.scores and other.scores[0].score > above:
             wanted.setdefault(other.scores[0].expert, other.scores[0].score)
     if len(wanted) < 2:
-        return Together(whole, (), is_settled)
+        return Together(whole, (), is_settled and not found.is_loose)
     most = wanted[lead.expert] if wanted[lead.expert] > above else 100.0
     scores.update({expert: min(score, most) for expert, score in wanted.items()})
     order = {expert: place for place, expert in enumerate(wanted)}

@@ -19,6 +19,7 @@ from cortex_git.locating import located
 from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request
 from cortex_git.routing.experts import OURS, Expert, experts_of
 from cortex_git.routing.keywords import Keywords
+from cortex_git.routing.nudged import Nudged
 from cortex_git.routing.router import Router
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ def router_for(coordination: "Coordination | None", *, ask_model: bool = True) -
     settings = coordination.repository.settings if coordination is not None else Settings()
     experts = experts_of(settings)
     more = {name: expert.keywords or {} for name, expert in experts.items()}
-    layers: list[Layer] = [Keywords.load(more)]
-    layers.append(Later("semantic", partial(_semantic, coordination, experts)))
+    words = Keywords.load(more)
+    semantic = Later("semantic", partial(_semantic, coordination, experts))
+    layers: list[Layer] = [words, Nudged(words, semantic)]
     if coordination is not None and ask_model and can_ask(settings):
         layers.append(Later("claude", partial(_claude, coordination, experts)))
     return Router(experts, layers, settings.routing, settings.models)
