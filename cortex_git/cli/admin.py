@@ -72,10 +72,11 @@ def _from_here(remote: str | None) -> str | None:
 def sync(
     repository: RepositoryOption = None, output: FormatOption = Format.TABLE, dry_run: DryRunOption = False
 ) -> None:
-    """Publish what waits in the outbox, and fold the results into the branch."""
+    """Publish what waits in the outbox, carry out merge tasks that are ready, and fold into the branch."""
     from cortex_git.cli.output import announce, note, print_json, print_line
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import finish
+    from cortex_git.services.merging import finish_ready
 
     coordination = open_coordination(repository)
     waiting = coordination.outbox.count()
@@ -84,7 +85,9 @@ def sync(
         return
     report = coordination.flush()
     coordination.pull()
-    notes = list(finish(coordination))
+    merged = finish_ready(coordination)
+    notes = [f"merged: {', '.join(merged)}"] if merged else []
+    notes += finish(coordination)
     if output is Format.JSON:
         print_json(
             {"published": len(report.done), "fenced": len(report.fenced), "waiting": 0, "notes": notes}

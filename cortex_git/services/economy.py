@@ -18,6 +18,7 @@ from cortex_git.runners.agent.single import is_single
 from cortex_git.services.batches import Ended, finish
 from cortex_git.services.interrupts import interrupts
 from cortex_git.services.joining import Work
+from cortex_git.services.merging import finish_ready
 from cortex_git.services.spawning import spawn_many
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -93,6 +94,8 @@ def run_economy(coordination: Coordination, work: Work, watcher: Watcher) -> End
                 report = economy.run()
         if economy.waiting:
             notes.append(f"the provider works on {economy.waiting} calls: {AGAIN}")
+        if not report.interrupted:
+            finish_ready(coordination, list(report.results))
     report.waiting = coordination.outbox.count()
     if report.interrupted or not _open(coordination, chosen.of_workers):
         return Ended(report, (*notes, *finish(coordination)))

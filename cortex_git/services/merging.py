@@ -1,5 +1,7 @@
 """`results merge`: the results of a batch, or of a task and its parts, made one on request.
 
+Also what commands that run nothing do for merge tasks that became ready.
+
 Owns which results those are and the id of the merge task made for them. Everybody derives the same id from
 the same results, so asking twice, or two people asking at once, makes one aggregate.
 """
@@ -21,6 +23,7 @@ from cortex_git.store.index import Scope
 from cortex_git.store.lineage import descendants
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
+from cortex_git.workers.merges import claim_joins
 
 BATCH = "merges"
 """Where a merge task is added when the batch it is about takes no more."""
@@ -204,6 +207,18 @@ def _claimed(coordination: Coordination, task: Task) -> Claim | None:
         if coordination.is_finished(task.task):
             return None
         raise
+
+
+def finish_ready(coordination: Coordination, ended: Sequence[str] | None = None) -> list[str]:
+    """Carry out the merge tasks that wait for nothing more, and those that these make ready; their ids.
+
+    Where `ended` tasks are given, only what comes after them. For what ends tasks without running any.
+    """
+    made: list[str] = []
+    while claims := claim_joins(coordination, ended, None, _WORKER):
+        ended = [claim.task.task for claim in claims if _merge(coordination, claim) is not None]
+        made += ended
+    return made
 
 
 def _merge(coordination: Coordination, claim: Claim) -> Result | None:

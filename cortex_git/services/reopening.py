@@ -5,11 +5,13 @@ the old.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, CortexError
 from cortex_git.models import Result, Task
-from cortex_git.state import now
+from cortex_git.services.merging import finish_ready
+from cortex_git.state import PASSING, now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -29,7 +31,7 @@ def cancel_task(coordination: Coordination, task: str) -> Result:
     Raises BadInput where there is no such task or it ended otherwise, EnvironmentProblem where the remote
     does not answer: then nothing changed, or what the error says waits in the outbox.
     """
-    end = coordination.cancel([task])[task]
+    end = cancel_tasks(coordination, [task])[task]
     if isinstance(end, CortexError):
         raise end
     return end
@@ -37,7 +39,10 @@ def cancel_task(coordination: Coordination, task: str) -> Result:
 
 def cancel_tasks(coordination: Coordination, tasks: Sequence[str]) -> dict[str, Result | CortexError]:
     """`cancel_task` for all of them in a few pushes: by task its result, or why there is none."""
-    return coordination.cancel(tasks)
+    ends = coordination.cancel(tasks)
+    with suppress(*PASSING):  # they are cancelled all the same, and whoever runs something next does it
+        finish_ready(coordination, [task for task, end in ends.items() if isinstance(end, Result)])
+    return ends
 
 
 def retry_task(coordination: Coordination, task: str, how: "Again | None" = None) -> Task:

@@ -60,19 +60,27 @@ def waits_for(repository: Repository, task: str) -> list[str]:
     return [needs for (needs,) in repository.state.execute(query, (task,))]
 
 
-def joins_after(repository: Repository, ended: Iterable[str], besides: Scope | None = None) -> list[Task]:
-    """Merge tasks without a result that come after one of those, but for those in the scope `besides`."""
+def joins_after(
+    repository: Repository, ended: Iterable[str] | None, besides: Scope | None = None
+) -> list[Task]:
+    """Merge tasks without a result that come after one of those, but for those in the scope `besides`.
+
+    With None: after any task.
+    """
     condition = ""
     values: list[str] = []
-    if besides is not None:
-        where, values = besides.where
-        condition = f" AND NOT ({where})"
+    if ended is not None:
+        condition = " WHERE w.needs IN (SELECT value FROM json_each(?))"
+        values = [json.dumps(list(ended))]
     query = (
-        "SELECT t.body FROM tasks t WHERE t.task IN (SELECT w.task FROM waits w WHERE w.needs IN"  # noqa: S608
-        " (SELECT value FROM json_each(?)))"
-        f" AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task){condition} ORDER BY t.task"
+        f"SELECT t.body FROM tasks t WHERE t.task IN (SELECT w.task FROM waits w{condition})"  # noqa: S608
+        " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
     )
-    rows = repository.state.execute(query, (json.dumps(list(ended)), *values))
+    if besides is not None:
+        where, more = besides.where
+        query += f" AND NOT ({where})"
+        values += more
+    rows = repository.state.execute(f"{query} ORDER BY t.task", values)
     return [task for (body,) in rows if (task := Task.parse(body, "index")).is_aggregate]
 
 

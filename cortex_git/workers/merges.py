@@ -13,8 +13,8 @@ from cortex_git.errors import CortexError
 from cortex_git.models import Result, Task
 from cortex_git.results.merging import merge_results
 from cortex_git.state import PASSING, monotonic
-from cortex_git.store import lineage
-from cortex_git.store.claims import Claim
+from cortex_git.store import index, lineage
+from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import Attempts
@@ -96,18 +96,21 @@ class Merges:
 
 
 def claim_joins(
-    coordination: Coordination, ended: Sequence[str], besides: Scope | None, worker: str
+    coordination: Coordination, ended: Sequence[str] | None, besides: Scope | None, worker: str
 ) -> list[Claim]:
     """Claims on merge tasks that come after the `ended` ones and are ready, but for those in `besides`.
 
-    Where somebody else has one, it is theirs. Looks at the remote only where there is such a task.
+    With None: after any. Where somebody else has one, it is theirs. Looks at the remote only where there is
+    such a task.
     """
     joins = lineage.joins_after(coordination.repository, ended, besides)
     if not joins:
         return []
     # What these wait for may have ended elsewhere at the same moment: a look begun before now could miss it.
     view = coordination.pull(not_before=monotonic())
-    claims: list[Claim] = []
-    for task in joins:
-        claims += coordination.claim(Scope(glob=task.task), 1, lambda _: worker, view)
-    return claims
+    repository = coordination.repository
+    finished = index.with_result(repository, [task.task for task in joins])
+    ready = [
+        task for task in joins if task.task not in finished and not lineage.waits_for(repository, task.task)
+    ]
+    return coordination.claims.claim(ready[:MOST_AT_ONCE], view, lambda _: worker) if ready else []
