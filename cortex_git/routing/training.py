@@ -54,9 +54,13 @@ def train(sentences: Sequence[Sentence]) -> Model:
         scale = float(np.abs(fitted.coef_).max()) / 127 or 1.0
         rows.append(np.rint(fitted.coef_[0] / scale).astype(np.int8))
         heads.append(Head(expert, _short(scale), _short(fitted.intercept_[0]), _short(slope), _short(offset)))
-    digest = hashlib.sha256("\n".join(f"{one.text}\t{one.experts}" for one in sentences).encode())
-    about = {"sentences": len(sentences), "digest": digest.hexdigest()[:16]}
-    return Model(tuple(heads), np.stack(rows, axis=1).tobytes(), step, rarities, about)
+    return Model(tuple(heads), np.stack(rows, axis=1).tobytes(), step, rarities, about(sentences))
+
+
+def about(sentences: Sequence[Sentence]) -> dict[str, Any]:
+    """What a model says of the sentences that it was trained on."""
+    lines = "\n".join(f"{one.text}\t{one.experts}\t{one.weight}" for one in sentences)
+    return {"sentences": len(sentences), "digest": hashlib.sha256(lines.encode()).hexdigest()[:16]}
 
 
 def _short(value: float) -> float:
