@@ -16,7 +16,7 @@ from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.budgeting import Budgeting
-from cortex_git.workers.hand_offs import hand_over
+from cortex_git.workers.hand_offs import asked_for, hand_over
 
 
 def context_of(coordination: Coordination, claim: Claim) -> RunContext:
@@ -84,8 +84,10 @@ class Answered:
         at = now()
         changes = {"host": self._coordination.repository.host, "started_at": claim.record.claimed_at}
         entered = result.model_copy(update={**changes, "completed_at": at})
-        outcome = hand_over(self._coordination.repository, claim.task, entered)
-        for one in self._coordination.record([(claim, *outcome)]):
+        entered, added = hand_over(self._coordination.repository, claim.task, entered)
+        if asked := asked_for(added):
+            self._watcher.note(f"{claim.task.task} asks for {', '.join(asked)}")
+        for one in self._coordination.record([(claim, entered, added)]):
             self._unpublished[one.nonce] = one.task
             self._report.add(one)
             self._watcher.finished(one)

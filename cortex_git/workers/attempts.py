@@ -23,7 +23,7 @@ from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.claimer import ClaimSource
 from cortex_git.workers.continuing import earlier_output
 from cortex_git.workers.events import Event
-from cortex_git.workers.hand_offs import hand_over
+from cortex_git.workers.hand_offs import asked_for, hand_over
 from cortex_git.workers.messages import Assignment, to_result
 from cortex_git.workers.pool import Finished
 
@@ -309,6 +309,8 @@ class Attempts:
     def _handed_over(self, claim: Claim, result: Result, extra: dict[str, bytes]) -> Outcome:
         """The outcome with the tasks that its result asks for."""
         result, added = hand_over(self._coordination.repository, claim.task, result)
+        if asked := asked_for(added):
+            self._watcher.note(f"{claim.task.task} asks for {', '.join(asked)}")
         return claim, result, {**extra, **added}
 
     def _count(self, result: Result) -> None:

@@ -4,7 +4,7 @@ Owns that both appear in one commit, or neither where the result is fenced. Must
 being published: what cannot be handed over is left out, and the result says why.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from cortex_git.config import load_host_settings
 from cortex_git.errors import CortexError
@@ -42,6 +42,12 @@ def hand_over(repository: Repository, task: Task, result: Result) -> tuple[Resul
     except (ValueError, RecursionError):
         return result, {}  # it will be published as a failure, which hands nothing over
     return said, _files(repository, batch, found.tasks)
+
+
+def asked_for(files: Iterable[str]) -> list[str]:
+    """The ids of the tasks among files by their paths."""
+    places = map(layout.place_of, files)
+    return [place.task for place in places if place is not None and place.kind == "tasks"]
 
 
 def _origin(repository: Repository, task: Task, result: Result, batch: Batch) -> Origin:

@@ -68,6 +68,7 @@ def test_a_finding_is_fixed_and_the_fix_is_reviewed_in_one_run(
     folder = store.repository.folder
     done = cortex("spawn-workers", "--batch", "tasks", "--count", "2", cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert "t asks for t-f1" in done.stderr
     found = all_results(store)
     assert {name: (one.type, one.status) for name, one in found.items()} == {
         "t": ("scan-worker", "completed"),

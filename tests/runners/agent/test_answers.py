@@ -74,6 +74,19 @@ def test_what_models_get_nearly_right_is_taken() -> None:
     assert answer.model_dump()["findings"][0]["severity"] == "high"
 
 
+@pytest.mark.parametrize(
+    ("asked", "read"),
+    [
+        (["fix-worker: x", " ", 5, {"title": "x"}], ["fix-worker: x"]),
+        ("fix-worker: x", ["fix-worker: x"]),
+        (None, []),
+        ({"title": "x"}, []),
+    ],
+)
+def test_follow_ups_that_cannot_be_read_are_no_reason_to_ask_again(asked: Any, read: list[str]) -> None:
+    assert parsed(Change, {"summary": "s", "follow_ups": asked}).follow_ups == read
+
+
 def test_what_is_too_long_is_cut() -> None:
     answer = parsed(Change, {"summary": "s" * (MOST_TEXT + 1), "remaining": ["r"] * (MOST_ITEMS + 1)})
     assert len(answer.summary) == MOST_TEXT

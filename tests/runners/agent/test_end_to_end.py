@@ -11,6 +11,7 @@ from gitworld import cortex, git
 from modelworld import Block, MessagesServer, text, use
 
 from cortex_git.limits.ledger import Ledger
+from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 
 COMMIT = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-q", "-m")
@@ -30,7 +31,14 @@ EDIT = use("edit", path="double.py", old="x + x + 1", new="x + x")
 WORK: list[Sequence[Block]] = [
     [text("I look and run the tests"), use("read", path="double.py"), RUN_TESTS],
     [EDIT, RUN_TESTS],
-    [use("submit", summary="Doubling added one; it does not now.", subject="Double exactly")],
+    [
+        use(
+            "submit",
+            summary="Doubling added one; it does not now.",
+            subject="Double exactly",
+            follow_ups=["review-worker: Look at\n the doubling", {"no": "text"}, "whoever: x"],
+        )
+    ],
 ]
 
 
@@ -88,6 +96,12 @@ def test_an_implementation_task(
     coordination = Coordination.open(host)
     coordination.pull()
     assert coordination.is_finished("double-1")
+    review = index.task_of(coordination.repository, "double-1-f1")
+    assert (review.type, review.title, review.parent) == ("review-worker", "Look at the doubling", "double-1")
+    assert (review.repo, review.context["ref"]) == (str(project), output["branch"])
+    assert review.context["handed_over"] == output["summary"]
+    refused = [{"title": "x", "reason": "there is no worker type 'whoever'"}]
+    assert output["follow_ups_refused"] == refused
     balance = ledger_of(host).balance()
     assert (balance.spent, balance.allocated) == (server.billed, 0)
     assert sum(output["usage"].values()) == server.billed > 0
