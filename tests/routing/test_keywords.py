@@ -83,8 +83,13 @@ def test_it_is_right_where_it_is_sure_and_that_is_not_always(
 
 
 def test_the_calibration_is_of_these_words() -> None:
-    text = DATA.read_text(encoding="utf-8")
-    assert text == fit_keywords.replaced(text), "run: python scripts/fit_keywords.py"
+    """To a point: a sentence more or less in the data is no reason to write it anew."""
+    written = tomllib.loads(DATA.read_text(encoding="utf-8"))["calibration"]
+    fitted = fit_keywords.curve()
+    assert len(written) == len(fitted), "run: python scripts/fit_keywords.py"
+    for there, here in zip(written, fitted, strict=True):
+        assert there[0] == pytest.approx(here[0], abs=0.02), "run: python scripts/fit_keywords.py"
+        assert there[1] == pytest.approx(here[1], abs=1.5), "run: python scripts/fit_keywords.py"
 
 
 def test_the_calibration_only_goes_up() -> None:
