@@ -9,6 +9,7 @@ from command_line import Command
 from gitworld import add_tasks, assert_sound, claim_all, finish, git, result_commits, start_cortex
 from mergeworld import end, whole
 
+from cortex_git.services import merging
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
@@ -158,3 +159,13 @@ def test_spawn_worker_carries_a_merge_task_out_or_says_whom_it_waits_for(
     assert (done["task"], done["status"]) == ("t", "completed")
     assert host.pull().claims == {}
     assert [result.task for result in host.results(Scope(glob="t"))] == ["t"]
+
+
+def test_more_sources_than_a_task_can_come_after(
+    cortex: Command, host: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MOST_AFTER", 1)
+    made = merge(cortex, "t")
+    document = cortex("task", "show", made["task"], "--format", "json").json()["task"]
+    assert (document["after"], document["context"]) == (["t-development"], {"sources": ["t-security"]})
+    assert len(made["output"]["sources"]) == 2
