@@ -14,9 +14,12 @@ from cortex_git.routing.sentences import packaged
 
 _OTHERS = 400
 """Sentences for others that examples are held against."""
-_ROUNDS = 25
-_HELD = 0.05
-"""Holds the curve down where few examples would make it a step."""
+_ACCIDENT = 0.99
+"""So many of these are less like the examples than a text whose chance is one half."""
+_UNLIKE = 0.05
+"""The chance of a text that is not like them at all."""
+_LEAST = 0.02
+"""Least likeness that can be told from none."""
 _MOST = 0.95
 """No chance by likeness alone is higher."""
 
@@ -31,11 +34,15 @@ class Alike:
 
     @classmethod
     def of(cls, model: Model, examples: Sequence[str]) -> "Alike":
-        """Examples held against each other, and against sentences for others."""
+        """Examples held against sentences for others.
+
+        Not against each other: a few good ones have little in common, and the curve would fall.
+        """
         vectors = tuple(model.vector(text) for text in dict.fromkeys(examples))
-        alone = [likeness(one, [other for other in vectors if other is not one]) for one in vectors]
-        others = [likeness(model.vector(text), vectors) for text in _others()]
-        return cls(vectors, *_curve(alone if len(vectors) > 1 else [0.5], others))
+        others = sorted(likeness(model.vector(text), vectors) for text in _others())
+        accident = max(others[int(len(others) * _ACCIDENT)], _LEAST)
+        slope = math.log(1 / _UNLIKE - 1) / accident
+        return cls(vectors, slope, -slope * accident)
 
     def chance(self, vector: dict[int, float]) -> float:
         """How likely a text is for this expert, 0 to 1."""
@@ -58,24 +65,3 @@ def _cosine(one: dict[int, float], other: dict[int, float]) -> float:
 def _others() -> tuple[str, ...]:
     cases = packaged(("security", "development", "inventory", "documentation"))
     return tuple(case.text for case in cases[:: max(1, len(cases) // _OTHERS)])
-
-
-def _curve(ours: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
-    """Logistic regression on one number by Newton's method, both sides counting the same."""
-    rows = [(x, 1.0, 0.5 / len(ours)) for x in ours] + [(x, 0.0, 0.5 / len(others)) for x in others]
-    slope, offset = 1.0, 0.0
-    for _ in range(_ROUNDS):
-        gradient = [_HELD * 0.01 * slope, 0.0]
-        a, b, c = _HELD * 0.01, 0.0, 1e-9
-        for x, y, weight in rows:
-            p = chance(slope * x + offset)
-            gradient[0] += weight * (p - y) * x
-            gradient[1] += weight * (p - y)
-            bend = weight * p * (1 - p)
-            a, b, c = a + bend * x * x, b + bend * x, c + bend
-        det = a * c - b * b
-        if not det or not math.isfinite(det):
-            break
-        slope -= (c * gradient[0] - b * gradient[1]) / det
-        offset -= (a * gradient[1] - b * gradient[0]) / det
-    return slope, offset

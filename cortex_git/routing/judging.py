@@ -10,6 +10,8 @@ from typing import Any
 from cortex_git.routing import Layer, Opinion
 
 _BINS = 10
+_CHANCE = 0.005
+"""Part of all sentences that may be lost: two or three go one way or the other with any new sentence."""
 _TOLERANCE = 0.02
 """By how much a side figure may fall: each rests on a few dozen sentences."""
 
@@ -63,9 +65,9 @@ def judge(layer: Layer, cases: Sequence[Case]) -> Judgement:
 
 
 def worse(new: Judgement, old: Judgement) -> str | None:
-    """In which way `new` is worse than `old`, with figures; None where it is not."""
+    """In which way `new` is worse than `old`, by more than chance, with figures; None where it is not."""
     falls = [
-        ("sentences whose expert is found", old.right, new.right, 0.0),
+        ("sentences whose expert is found", old.right, new.right, _CHANCE),
         ("of those for one expert", old.single, new.single, _TOLERANCE),
         ("of the hard ones", old.hard, new.hard, _TOLERANCE),
         ("of those for several experts", old.both, new.both, _TOLERANCE),

@@ -96,8 +96,12 @@ def train(
             trainer.train(sentences, fresh)
             on_step(f"judging by {len(judged):,} that are held out")
             after = judge(trainer.load(fresh), judged)
-            before = judge(_current(trainer, path), judged)
+            current = _current(trainer, path)
+            before = judge(current or trainer.load(None), judged)
             refused = worse(after, before)
+            if refused is None and current is not None:  # or small losses would add up
+                refused = worse(after, judge(trainer.load(None), judged))
+                refused = refused and f"than the packaged model: {refused}"
             if refused is None and not dry_run:
                 _replace(fresh, path)
         finally:
@@ -144,12 +148,12 @@ def _sentences(
     return folded(list(base.values()), told, held_out=[case.text for case in judged], known=known)
 
 
-def _current(trainer: Trainer, path: Path) -> Layer:
-    """The model in use: this host's own, unless it cannot be read any more."""
+def _current(trainer: Trainer, path: Path) -> Layer | None:
+    """This host's own model in use; None where there is none, or none that can be read any more."""
     if path.exists():
         with suppress(Exception):  # written by another version, or damaged
             return trainer.load(path)
-    return trainer.load(None)
+    return None
 
 
 def _replace(fresh: Path, path: Path) -> None:

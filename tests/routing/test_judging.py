@@ -50,14 +50,15 @@ OLD = Judgement(500, 0.9, 0.92, 0.8, 0.75, 0.04)
     [
         ({}, None),
         ({"right": 0.95}, None),
-        ({"right": 0.898}, "89.8% against 90.0%, 0.2 points less"),
+        ({"right": 0.895}, None),
+        ({"right": 0.894}, "89.4% against 90.0%, 0.6 points less"),
         ({"single": 0.91, "hard": 0.79, "both": 0.74, "calibration_error": 0.05}, None),
         ({"hard": 0.77}, "hard ones: 77.0% against 80.0%"),
         ({"both": 0.7}, "several"),
         ({"single": 0.8}, "one expert"),
         ({"right": 0.95, "calibration_error": 0.07}, "0.070 against 0.040"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_is_worse(change: dict[str, float], words: str | None) -> None:
     found = worse(replace(OLD, **change), OLD)  # type: ignore[arg-type]

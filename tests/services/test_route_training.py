@@ -8,17 +8,22 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from trainerworld import NAMES, Counting
 
 from cortex_git.errors import BadInput
+from cortex_git.routing import Request
+from cortex_git.routing.classifier import PACKAGED, read
 from cortex_git.routing.feedback import key
+from cortex_git.routing.judging import Judgement
 from cortex_git.routing.sentences import held_out
+from cortex_git.services import route_training
 from cortex_git.services.route_feedback import feedback_on, keep
 from cortex_git.services.route_training import reset, train
-from cortex_git.services.routing import own_model
+from cortex_git.services.routing import own_model, router_for
 from cortex_git.store.coordination import Coordination
 
 
@@ -76,6 +81,17 @@ def test_a_worse_model_is_refused_and_the_old_one_stays(coordination: Coordinati
     assert path.read_bytes() == good
     assert train(coordination, trainer=Counting()).worse is None, "the same again is not worse"
     assert {one.name for one in path.parent.iterdir()} == {path.name, "train.lock"}
+
+
+def test_small_losses_do_not_add_up(coordination: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is little worse than the one in use is still held against the packaged one."""
+    path = own_model(coordination.repository)
+    path.parent.mkdir(parents=True)
+    Counting().train([], path)
+    found = iter([0.798, 0.80, 0.805])
+    monkeypatch.setattr(route_training, "judge", lambda *_: Judgement(500, next(found), 0.9, 0.8, 0.75, 0.05))
+    refused = train(coordination, trainer=Counting()).worse
+    assert refused is not None and refused.startswith("than the packaged model: ")
 
 
 def test_a_dry_run_and_a_reset(coordination: Coordination) -> None:
@@ -157,3 +173,47 @@ def test_a_line_that_is_none_is_named(
     assert words in str(raised.value)
     with pytest.raises(BadInput, match="cannot be read"):
         train(coordination, [tmp_path / "none.jsonl"], trainer=Counting())
+
+
+def likeliest(coordination: Coordination, text: str) -> str:
+    """By the second layer, as the router has it."""
+    opinion = router_for(coordination, ask_model=False).explain(Request(text)).opinions["semantic"]
+    return opinion.scores[0].expert
+
+
+def test_the_router_uses_the_own_model_while_it_can_be_read(coordination: Coordination) -> None:
+    text = "SQL injection in the login form"
+    assert likeliest(coordination, text) == "security"
+    model = read(PACKAGED)
+    names = [head.expert for head in model.heads]
+    turned = [
+        replace(head, expert=name) for head, name in zip(model.heads, names[1:] + names[:1], strict=True)
+    ]
+    path = own_model(coordination.repository)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(replace(model, heads=tuple(turned)).to_bytes())
+    assert likeliest(coordination, text) != "security"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert likeliest(coordination, text) == "security"
+    path.write_bytes(replace(model, heads=tuple(turned)).to_bytes())
+    reset(coordination)
+    assert likeliest(coordination, text) == "security"
+
+
+def infra_score(coordination: Coordination, text: str) -> float:
+    opinion = router_for(coordination, ask_model=False).explain(Request(text)).opinions["semantic"]
+    return next(one.score for one in opinion.scores if one.expert == "infra")
+
+
+def test_feedback_for_an_expert_by_settings_is_an_example(coordination: Coordination, host: Path) -> None:
+    config = host / "coordination/config.toml"
+    config.write_text(
+        config.read_text() + '\n[experts.infra]\nexamples = ["terraform plan is stuck", "move the cluster"]\n'
+    )
+    text = "the frobnicator at the zorkmid wobbles"
+    before = infra_score(Coordination.open(host), text)
+    keep(Coordination.open(host), feedback_on(Coordination.open(host), None, text, ["infra"]))
+    assert before < 20 < 90 < infra_score(Coordination.open(host), text)
+    trainer = Counting()
+    train(Coordination.open(host), trainer=trainer)
+    assert trainer.own == {}
