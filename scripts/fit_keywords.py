@@ -6,7 +6,7 @@ Run it after the words changed. Never looks at heldout.jsonl, which only measure
 import json
 import re
 import sys
-from pathlib import Path
+from itertools import pairwise
 
 from cortex_git.routing.keywords import DATA, Keywords, softmax
 
@@ -34,7 +34,7 @@ def curve() -> list[tuple[float, float]]:
     """Mean share and percent needed of each bin, made monotone by joining neighbours that are not."""
     bins: list[list[float]] = []
     every = sorted(pairs())
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         inside = [(share, needed) for share, needed in every if low <= share < high or share == high == 1.0]
         if inside:
             bins.append([sum(s for s, _ in inside), sum(n for _, n in inside) + PRIOR / 2, len(inside)])
