@@ -4,20 +4,24 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Command
 
+Conforms = Callable[[Any, str], None]
 TEXT = "Fix CVE and document the patch"
 KEYS = (
     "text", "strategy", "primary", "secondary", "layer", "worker_types", "complexity", "model", "reasons",
 )  # fmt: skip
 
 
-def test_a_text_outside_any_repository(cortex: Command, here: Path) -> None:
+def test_a_text_outside_any_repository(cortex: Command, here: Path, conforms: Conforms) -> None:
     done = cortex("route", TEXT, "--format", "json")
     found = done.json()
+    conforms(found, "route")
     assert done.code == 0 and done.err == ""
     assert found["schema"] == 1 and set(KEYS) <= set(found)
     assert found["strategy"] == "multi_expert_parallel"
@@ -35,8 +39,9 @@ def test_people_read_it_in_lines(cortex: Command, here: Path) -> None:
     assert "\x1b" not in done.out
 
 
-def test_explaining_shows_the_layers(cortex: Command, here: Path) -> None:
+def test_explaining_shows_the_layers(cortex: Command, here: Path, conforms: Conforms) -> None:
     found = cortex("route", TEXT, "--explain", "--no-model", "--format", "json").json()
+    conforms(found, "route")
     scores = found["layers"]["keywords"]["scores"]
     assert set(scores) == {"security", "development", "inventory", "documentation"}
     assert "keywords" in cortex("route", TEXT, "--explain", "--no-model").out
