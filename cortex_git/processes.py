@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -43,23 +44,39 @@ def finished(
     Raises TookTooLong; on any exception the process group is ended, softly first.
     """
     deadline = time.monotonic() + timeout_s
-    given: bytes | None = stdin
+    if stdin is not None:
+        _feed(process, stdin)
     try:
         while True:
             left = deadline - time.monotonic()
             if _hurry_until is not None:
                 left = min(left, _hurry_until - time.monotonic())
             try:
-                return process.communicate(given, timeout=max(0.01, min(left, _LOOK_S)))
+                return process.communicate(timeout=max(0.01, min(left, _LOOK_S)))
             except subprocess.TimeoutExpired as late:
                 if process.poll() is not None:
                     return late.stdout or b"", late.stderr or b""
                 if left <= 0:
                     raise TookTooLong from None
-            given = None  # what was given is being written still; it may not be given twice
     except BaseException:
         end_group(process)
         raise
+
+
+def _feed(process: "subprocess.Popen[bytes]", stdin: bytes) -> None:
+    """Write a process's standard input in a thread of its own.
+
+    `communicate` is called again and again here, and after its first timeout writes no more of what it was
+    given (Python 3.11): a process that had not read all by then would wait for the rest for ever.
+    """
+    pipe, process.stdin = process.stdin, None
+
+    def write() -> None:
+        if pipe is not None:
+            with suppress(OSError), pipe:  # a process may end without reading
+                pipe.write(stdin)
+
+    threading.Thread(target=write, name="stdin", daemon=True).start()
 
 
 def end_group(process: "subprocess.Popen[bytes]", grace_s: float = _GRACE_S) -> None:
