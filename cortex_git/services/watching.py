@@ -6,7 +6,7 @@ Owns when a command that sent joins elsewhere is over, and what its Ctrl-C means
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from cortex_git.errors import CortexError, EnvironmentProblem, LimitReached
@@ -14,6 +14,8 @@ from cortex_git.processes import hurry
 from cortex_git.services.batches import Ended, finish
 from cortex_git.services.interrupts import interrupts
 from cortex_git.services.joining import ORDERS, JoinReport, Order
+from cortex_git.services.merging import finish_ready
+from cortex_git.state import PASSING
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -66,6 +68,9 @@ def watch(coordination: Coordination, scope: Scope, joins: Joins, watcher: Watch
     with _counted_signals() as asked:
         report = watching.run(asked)
     away = report.killed or watching.unseen is not None
+    if not (away or report.interrupted):
+        with suppress(*PASSING):  # a join that was told to leave takes on no merge that is not in scope
+            finish_ready(coordination, watching.finished())
     return Ended(report, () if away else tuple(finish(coordination)))
 
 
@@ -195,6 +200,12 @@ class _Watch:
         if ended.problem:
             self._reasons.append(f"{ended.place}: {ended.problem}")
             self._watcher.note(self._reasons[-1])
+
+    def finished(self) -> list[str]:
+        """Tasks in scope that have a result, those too that had it before."""
+        repository = self._coordination.repository
+        names = [task.task for task in listed(repository, self._scope)]
+        return sorted(index.with_result(repository, names))
 
     def _look(self) -> None:
         """See what is published by now. A remote that does not answer is asked again in a while."""

@@ -5,7 +5,6 @@ run's scope. With several hosts ending the last parts at once, at least the one 
 them all.
 """
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -46,7 +45,7 @@ class Merges:
         self._name = name
         self._note = note
         self._kept = kept
-        self._closing = threading.Event()
+        self._closing = False
 
     def carry_out(self, sources: Sequence[ClaimSource]) -> None:
         """End all of those that are in hand: none needs a worker."""
@@ -78,7 +77,7 @@ class Merges:
 
         Those in the scope `besides` are claimed anyway.
         """
-        if self._closing.is_set():
+        if self._closing:
             return
         try:
             claims = claim_joins(self._coordination, ended, besides, self._name)
@@ -87,12 +86,12 @@ class Merges:
             return
         for claim in claims:
             self._given.give(claim)
-        if self._closing.is_set():
+        if self._closing:
             self._given.stop()
 
     def close(self) -> None:
-        """Take on no more."""
-        self._closing.set()
+        """Take on no more. Safe in a signal handler."""
+        self._closing = True
 
 
 def claim_joins(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, assert_sound, claim_all, git, result_commits, results_on
+from mergeworld import end, whole
 from poolworld import until
 
 from cortex_git.processes import descendants
@@ -238,3 +239,25 @@ def test_the_orders_are_heard_in_a_thread_that_ends(host: Coordination, bare: Pa
     before = threading.active_count()
     join(placement(bare), tmp_path / "elsewhere", "there", Sent())
     until(lambda: threading.active_count() <= before)
+
+
+def test_a_join_that_ends_the_last_part_carries_out_the_merge_task(
+    host: Coordination, bare: Path, tmp_path: Path
+) -> None:
+    host.add_tasks(whole())
+    end(host, "t-security")
+    scope = Scope(type="implementation-worker")
+    sent = Placement(str(bare), "main", Work(scope, 1))
+    report = join(sent, tmp_path / "elsewhere", "there", Sent())
+    assert report.problem == ""
+    host.pull()
+    assert host.is_finished("t")
+
+
+def test_a_command_carries_out_what_its_joins_had_to_leave(host: Coordination) -> None:
+    host.add_tasks(whole())
+    end(host, "t-security")
+    end(host, "t-development")
+    ended = watch(host, Scope(type="implementation-worker"), Over(JoinReport("there")), _Passing(print))
+    assert ended.report.problem is None
+    assert host.is_finished("t")
