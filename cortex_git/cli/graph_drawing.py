@@ -48,8 +48,12 @@ def _line(node: Node) -> str:
 
 
 def _title(node: Node) -> str:
-    plain = " ".join("".join(char if char.isprintable() else " " for char in node.title).split())
+    plain = " ".join(_plain(node.title).split())
     return plain if len(plain) <= _TITLE else plain[: _TITLE - 3] + "..."
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def mermaid(graph: Graph) -> str:
@@ -87,4 +91,4 @@ def dot(graph: Graph) -> str:
 
 def _dot_text(text: str) -> str:
     """For between double quotes; nor may it name an entity of HTML."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
+    return _plain(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")

@@ -1,14 +1,15 @@
 """The command `task graph`, and its drawings."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitworld import cortex
+from command_line import Command
 
 from cortex_git.cli.graph_drawing import dot, mermaid, tree
 from cortex_git.services.graph import Edge, EdgeKind, Graph, Node
-from cortex_git.store.creation import create
 
 HOSTILE = 'x"] --> y\n<script>&lt; `#quot; \x1b[31m \\" ;}'
 
@@ -50,6 +51,9 @@ def test_a_long_chain_grows_no_wider_than_it_can_be_read() -> None:
 
 def test_titles_cannot_break_out_of_a_drawing() -> None:
     graph = drawn(("a", "b", "retry"), a=HOSTILE)
+    graph = Graph(
+        {name: replace(node, type=f"t{HOSTILE}") for name, node in graph.nodes.items()}, graph.edges
+    )
     lines = mermaid(graph).splitlines()
     assert len(lines) == 4
     label = lines[1].removeprefix('  n0["').removesuffix('"]')
@@ -62,33 +66,47 @@ def test_titles_cannot_break_out_of_a_drawing() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    create(tmp_path / "host", None)
+def two(cortex: Command, coordinated: Path) -> None:
+    """Two tasks, one after the other."""
     lines = [
-        {"id": "a", "title": "first \x1b[31m", "type": "scan-worker", "runner": "echo"},
+        {"id": "a", "title": "first \x1b[31m ::error::", "type": "scan-worker", "runner": "echo"},
         {"id": "b", "title": "second", "type": "fix-worker", "after": ["a"]},
     ]
-    (tmp_path / "host/tasks.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    done = cortex("task", "add", "--file", "tasks.jsonl", cwd=tmp_path / "host")
-    assert done.returncode == 0, done.stderr
-    return tmp_path / "host"
+    assert cortex("task", "add", "--file", "-", stdin="\n".join(map(json.dumps, lines))).code == 0
 
 
-def test_the_command_prints_each_format(folder: Path) -> None:
-    done = cortex("task", "graph", cwd=folder)
-    assert done.stdout == "a  open  scan-worker  first [31m\n  then b  waiting  fix-worker  second\n"
-    value = json.loads(cortex("task", "graph", "a", "--format", "json", cwd=folder).stdout)
-    assert value["schema"] == 1
+@pytest.mark.usefixtures("two")
+def test_the_command_prints_each_format(cortex: Command, conforms: Callable[[object, str], None]) -> None:
+    first, second = cortex("task", "graph").out.splitlines()
+    assert first.startswith("a  open  scan-worker  first [31m")
+    assert "::error" not in first
+    assert second == "  then b  waiting  fix-worker  second"
+    value = json.loads(cortex("task", "graph", "a", "--format", "json").out)
+    conforms(value, "task-graph")
     assert [node["status"] for node in value["nodes"]] == ["open", "waiting"]
     assert value["edges"] == [{"from": "a", "to": "b", "kind": "after"}]
-    assert set(value["nodes"][0]) == {
-        "task", "title", "type", "master", "status", "parent", "depth", "retry_of", "worker", "tokens_used",
-        "strategy",
-    }  # fmt: skip
-    assert "n0 ==>|then| n1" in cortex("task", "graph", "--format", "mermaid", cwd=folder).stdout
-    assert '"a" -> "b"' in cortex("task", "graph", "--batch", "tasks", "--format", "dot", cwd=folder).stdout
+    assert "n0 ==>|then| n1" in cortex("task", "graph", "--format", "mermaid").out
+    assert '"a" -> "b"' in cortex("task", "graph", "--batch", "tasks", "--format", "dot").out
 
 
-def test_a_task_and_a_batch_do_not_go_together(folder: Path) -> None:
-    done = cortex("task", "graph", "a", "--batch", "tasks", cwd=folder)
-    assert (done.returncode, done.stdout) == (2, "")
+@pytest.mark.usefixtures("two")
+def test_the_list_has_a_status_for_what_waits(
+    cortex: Command, conforms: Callable[[object, str], None]
+) -> None:
+    value = json.loads(cortex("task", "list", "--status", "waiting", "--format", "json").out)
+    conforms(value, "task-list")
+    assert [row["task"] for row in value["tasks"]] == ["b"]
+
+
+@pytest.mark.usefixtures("two")
+def test_a_command_that_leaves_some_waiting_says_so(cortex: Command) -> None:
+    done = cortex("spawn-workers", "--type", "fix-worker", "--count", "1", "--runner", "echo")
+    assert done.code == 0
+    assert "1 task waits for another that nobody runs now: b for a" in done.err
+    done = cortex("spawn-worker", "-t", "fix-worker", "-i", "b")
+    assert (done.code, "task 'b' waits for a" in done.err) == (2, True)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_task_and_a_batch_do_not_go_together(cortex: Command) -> None:
+    assert cortex("task", "graph", "a", "--batch", "tasks").code == 2
