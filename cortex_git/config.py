@@ -161,7 +161,7 @@ class RoutingSettings(Section):
 
     single_above: float = Field(80.0, ge=0, le=100)
     """Score above which one expert alone may get a text."""
-    clear_by: float = Field(20.0, ge=0, le=100)
+    clear_by: float = Field(55.0, ge=0, le=100)
     """By how much it has to be ahead of the second for that."""
     multi_above: float = Field(60.0, ge=0, le=100)
     """Score above which the likeliest experts work in parallel; below, the next layer is asked."""
