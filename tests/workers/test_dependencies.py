@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import result_for
+from poolworld import until
 
 from cortex_git.models import Result, Task
 from cortex_git.services.batches import open_pool
@@ -146,13 +147,15 @@ def test_a_run_waits_for_what_another_host_works_on(clones: Callable[[int], list
     host, other = (Coordination.open(folder) for folder in clones(2))
     chain = [trial("a", type="fix-worker"), trial("b", "a", type="fix-worker"), trial("c", "b")]
     host.add_tasks(chain)
+    with worked_on(other, "a"):
+        host.pull()
+        dependencies = Dependencies(host, lambda _claim, _why: None)
+        assert dependencies.may_open([Scope(type="scan-worker")])
+    other.pull()
     with ThreadPoolExecutor(1) as threads:
-        with worked_on(other, "a"):
-            host.pull()
-            dependencies = Dependencies(host, lambda _claim, _why: None)
-            assert dependencies.may_open([Scope(type="scan-worker")])
-            ran = threads.submit(run, host, Scope(type="scan-worker"), 1)
-        other.pull()
         with worked_on(other, "b"):
+            before = host.pull()
+            ran = threads.submit(run, host, Scope(type="scan-worker"), 1)
+            until(lambda: host.view() is not before)
             assert not ran.done()
         assert list(ran.result()[0].results) == ["c"]
