@@ -11,7 +11,7 @@ from cortex_git.config import Bounds, load_host_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
-from cortex_git.runners import ready, runner_name, split_name
+from cortex_git.runners import HARMLESS, ready, runner_name, split_name
 from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
@@ -167,7 +167,8 @@ def spawn_many(
         ready(name)
     kind = scope.type or tasks[0].type
     coordination.flush()  # what an earlier command left is not to be run again
-    with open_pool(coordination, runners, min(count, len(tasks)), kind, cold=cold) as pool:
+    at_once = _at_once(coordination, len(tasks), runners)
+    with open_pool(coordination, runners, min(count, at_once), kind, cold=cold) as pool:
         scans = for_scans(coordination, runners)
         return run_tasks(
             coordination,
@@ -181,11 +182,18 @@ def spawn_many(
                 policy,
                 scope,
                 worker_name(kind),
-                min(most or coordination.repository.settings.pool.max, len(tasks)),
+                min(most or coordination.repository.settings.pool.max, at_once),
             ),
             strategy=strategy,
             conduct=conduct,
         )
+
+
+def _at_once(coordination: Coordination, tasks: int, runners: Iterable[str]) -> int:
+    """How many workers so many tasks can keep busy, with those that their results may ask for."""
+    if all(split_name(name)[0] in HARMLESS for name in runners):
+        return tasks
+    return tasks * max(1, coordination.repository.settings.routing.most_follow_ups)
 
 
 def runners_for(tasks: Iterable[Task], runner: str | None) -> list[str]:

@@ -85,6 +85,23 @@ def test_a_finding_is_fixed_and_the_fix_is_reviewed_in_one_run(
     assert_sound(bare)
 
 
+def test_follow_ups_of_one_task_run_side_by_side(
+    store: Coordination, commands: Commands, tmp_path: Path
+) -> None:
+    """Each of three ends only when all three have begun."""
+    ask = '{"title": "go on", "type": "fix-worker", "runner": "command"}'
+    meet = f"touch {tmp_path}/$CORTEX_TASK; for n in 1 2 3; do"
+    meet += f" until [ -e {tmp_path}/t-f$n ]; do sleep 0.05; done; done"
+    first = f"echo '{{\"follow_ups\": [{ask}, {ask}, {ask}]}}'"
+    commands(chain=f"if [ $CORTEX_TYPE = scan-worker ]; then {first}; else {meet}; fi")
+    store.add_tasks([command_task(deadline=1)])
+    done = cortex(
+        "spawn-workers", "--batch", "tasks", "--count", "3", cwd=store.repository.folder, timeout=50
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(all_results(store)) == ["t", "t-f1", "t-f2", "t-f3"]
+
+
 def test_a_chain_that_would_never_end_ends_at_the_limit(store: Coordination, commands: Commands) -> None:
     commands(chain=FOR_EVER)
     store.add_tasks([command_task()])
