@@ -80,6 +80,10 @@ class Model:
             for head, value in zip(self.heads, sums, strict=True)
         }
 
+    def knows(self, word: str) -> bool:
+        """Whether the sentences had the word, or one in the same bucket."""
+        return self.rarities[features.bucket(word)] < features.RAREST
+
     def weight(self, number: int, place: int) -> int:
         """What a bucket says for the expert at that place: -127 to 127."""
         return int(self._signed[number * len(self.heads) + place])

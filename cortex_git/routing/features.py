@@ -15,6 +15,8 @@ VERSION = 1
 WORDS, LETTERS = 1 << 16, 1 << 17
 """Buckets for words and pairs, and after them for runs of letters."""
 BUCKETS = WORDS + LETTERS
+RAREST = 255
+"""The rarity, in steps, of a bucket that no sentence has."""
 SHORTEST, LONGEST = 2, 5
 """Letters of a run, the spaces around a word included."""
 MOST_READ = 4000

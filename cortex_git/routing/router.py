@@ -23,6 +23,9 @@ SENDS: frozenset[LayerName] = frozenset({"claude"})
 HASTY: frozenset[LayerName] = frozenset({"keywords"})
 """Layers that decide on a text with several pieces only where they are sure of each."""
 
+FEW = 4
+"""Words from which on a text may be for several experts, though it does not say that they are several."""
+
 MOST_READ = 4000
 """Characters of a text that layers read; what is to be done is said by then."""
 
@@ -126,7 +129,10 @@ class Router:
             return accepted(opinion, self._settings)
         if layer.name in HASTY and one.pieces and not one.is_settled:
             return None
-        return accepted(opinion, self._settings, one.together)
+        choice = accepted(opinion, self._settings, one.together)
+        if choice is not None and choice.strategy == "multi_expert_parallel" and not one.together:
+            return choice if len(one.text.split()) >= FEW else None
+        return choice
 
     def _opinions(self, layer: Layer, asked: list[_Open]) -> list[Opinion]:
         """The layer's opinion on each text, those on its pieces taken into account."""

@@ -23,7 +23,6 @@ SMOOTHING = 0.1
 SEVERAL = 3.0
 """What a sentence for several experts counts: there are few of them."""
 FOLDS = 5
-_STEPS = 255
 
 
 class Classifiers:
@@ -80,8 +79,9 @@ def _rarities(sentences: Sequence[Sentence]) -> tuple[float, bytes]:
             for number in counts:
                 seen[number] += 1
     total = 1 + len(sentences)
-    step = _short(math.log(total) / _STEPS)
-    return step, bytes(min(_STEPS, round(math.log(total / (1 + count)) / step)) for count in seen)
+    step = _short(math.log(total) / features.RAREST)
+    steps = (round(math.log(total / (1 + count)) / step) for count in seen)
+    return step, bytes(min(features.RAREST, number) for number in steps)
 
 
 def _matrix(sentences: Sequence[Sentence], rarity: Sequence[float]) -> Any:

@@ -18,7 +18,8 @@ def _opinion(*scores: float) -> Opinion:
     [
         ((80.1, 10), "single_expert", 1),
         ((100,), "single_expert", 1),
-        ((95, 60), "single_expert", 1),
+        ((95, 40), "single_expert", 1),
+        ((95, 41), "multi_expert_parallel", 2),
         ((90, 70, 5), "multi_expert_parallel", 2),  # a second that likely is needed too
         ((85, 66), "multi_expert_parallel", 2),
         ((80, 30), "multi_expert_parallel", 2),
