@@ -215,7 +215,7 @@ def test_list(cortex: Command, coordinated: Path, conforms: Conforms) -> None:
 
 
 def test_show_escapes_what_others_wrote(cortex: Command, coordinated: Path) -> None:
-    add(cortex, "--title", "two\nlines \x1b[31m ::error::x", "--id", "t")
+    add(cortex, "--title", "two\nlines \x1b[31m ::error::x", "--id", "t", "--type", "fix-worker")
     done = cortex("task", "show", "t")
     assert "\x1b" not in done.out
     assert "::error" not in done.out

@@ -14,7 +14,7 @@ Commands = Callable[..., None]
 
 
 def add(cortex: Command, name: str, runner: str = "echo", **fields: object) -> str:
-    line = json.dumps({"title": name, "id": name, "runner": runner} | fields)
+    line = json.dumps({"title": name, "id": name, "runner": runner, "type": "scan-worker"} | fields)
     assert cortex("task", "add", "--file", "-", stdin=line).code == 0
     return name
 

@@ -47,7 +47,9 @@ def test_one_that_is_not_hands_on() -> None:
         Says("keywords", security=60, development=5),
         Says("semantic", documentation=70, inventory=50),
     )
-    decision = _router(first, second).decide(Request("x"))
+    router = _router(first, second)
+    assert router.decide(Request("of three words")).strategy == "general_expert"
+    decision = router.decide(Request("more words than three"))
     assert (decision.strategy, decision.layer) == ("multi_expert_parallel", "semantic")
     assert [one.expert for one in (decision.primary, *decision.secondary)] == ["documentation", "inventory"]
     assert decision.worker_types == ("documentation-worker", "analysis-worker")

@@ -36,7 +36,7 @@ _MARKS = frozenset({"provider", "turns", "usage", "resume"})
 _SCAN = frozenset({"commit", "packages", "duration_s", "database"})
 """What a scan says of its own run; not its status, which may be that a part was not scanned."""
 _SCAN_MARKS = frozenset({"repo", "status", "packages", "not_scanned", "database"})
-_ASKS = "follow_ups"
+_ASKS = ("follow_ups", "follow_ups_refused")
 """The tasks that a result asked for have been made when it was published, so no aggregate asks again."""
 _ABOUT = "repo"
 """What a result is about; its findings carry it on."""
@@ -113,7 +113,7 @@ def _content(source: Source) -> str:
 
 def _own(output: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept by task and not compared."""
-    names = {_ASKS, _ABOUT, *RESERVED}
+    names = {*_ASKS, _ABOUT, *RESERVED}
     if output.keys() >= _SCAN_MARKS:
         names |= _SCAN
     if output.keys() >= _MARKS:
