@@ -138,6 +138,8 @@ def _show_added(made: "list[list[Task]]", output: Format) -> None:
         chosen = [route["primary"], *route["secondary"]]
         experts = ", ".join(f"{one['expert']} ({one['score']:.0f})" for one in chosen)
         note(f"for {experts}, by {route['layer']}; `cortex-git route --explain` says why")
+    if len(asked) == 1 and asked[0].sensitive:
+        note("it is sensitive: no provider of models beyond this machine gets it (--not-sensitive overrules)")
 
 
 @app.command("list")

@@ -12,6 +12,8 @@ from cortex_git.llm.keys import Key
 from cortex_git.llm.places import is_here
 from cortex_git.runners import RunContext, RunOutcome
 
+_SENSITIVE = "it is sensitive (add it with --not-sensitive where it is not)"
+
 
 class Provided:
     """The runner of one provider; `key` finds its key among this host's settings, or raises NoKey."""
@@ -44,5 +46,5 @@ class Provided:
 
         host = load_host_settings()
         if task.get("sensitive") and not is_here(self._provider, self._settings(host)):
-            return RunOutcome("failed", error=f"it is sensitive, and {self._provider} is not on this machine")
+            return RunOutcome("failed", error=f"{_SENSITIVE}, and {self._provider} is not on this machine")
         return attempt.run(client(self._provider, host), task, context)
