@@ -139,6 +139,10 @@ CREATE TABLE IF NOT EXISTS feedback (
     source TEXT NOT NULL CHECK (source IN ('person', 'outcome')), at TEXT NOT NULL,
     PRIMARY KEY (task, source)
 );
+-- Older versions read tasks without what they come after: the index is made again from git.
+DELETE FROM tasks;
+DELETE FROM batches;
+DELETE FROM indexed;
 """
 
 

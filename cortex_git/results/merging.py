@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from cortex_git.models import WORKER_TYPES, Expert, Result, Task
 from cortex_git.results.aggregation import Aggregate, Source
-from cortex_git.state import now
+from cortex_git.state import PASSING, now
 from cortex_git.store import index, layout
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -35,6 +35,8 @@ def merge_results(coordination: Coordination, claim: Claim) -> tuple[Result, dic
     try:
         aggregate = aggregate_of(coordination.repository, claim.task)
         output, text = to_output(aggregate), to_markdown(aggregate)
+    except PASSING:
+        raise  # the remote, the disk or the database, and no fault of the sources: to be tried again
     except Exception as error:  # sources come from anybody: none may end the loop of whoever merges them
         reason = f"its sources cannot be merged: {type(error).__name__}: {error}"
         return _timed(claim.ended("failed", reason.replace("\n", " ")[:500]), started, began), {}

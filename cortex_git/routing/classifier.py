@@ -7,7 +7,9 @@ milliseconds of a start; making one is `training`'s.
 import json
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter, mul
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +54,12 @@ class Model:
         fits = len(self.weights) == features.BUCKETS * len(self.heads) and bool(self.heads)
         if not fits or len(self.rarities) != features.BUCKETS:
             raise BadInput("the router's model is damaged", "run `cortex-git route train --reset`")
-        object.__setattr__(self, "_signed", memoryview(self.weights).cast("b"))
+        signed, width = memoryview(self.weights).cast("b"), len(self.heads)
+        object.__setattr__(self, "_columns", tuple(signed[place::width] for place in range(width)))
         object.__setattr__(self, "_rarity", [1.0 + self.rarity_step * step for step in self.rarities])
 
-    _signed: "memoryview" = field(init=False, repr=False, compare=False)
+    _columns: "tuple[memoryview[int], ...]" = field(init=False, repr=False, compare=False)
+    """The weights of each expert."""
     _rarity: list[float] = field(init=False, repr=False, compare=False)
 
     def vector(self, text: str) -> dict[int, float]:
@@ -64,13 +68,15 @@ class Model:
 
     def sums(self, vector: dict[int, float]) -> list[float]:
         """How much speaks for each expert, in the order of the heads."""
-        signed, width = self._signed, len(self.heads)
-        totals = [0.0] * width
-        for number, value in vector.items():
-            at = number * width
-            for place in range(width):
-                totals[place] += value * signed[at + place]
-        return [total * head.scale + head.bias for total, head in zip(totals, self.heads, strict=True)]
+        if not vector:
+            return [head.bias for head in self.heads]
+        numbers, values = list(vector), list(vector.values())
+        pick: Callable[[memoryview[int]], tuple[int, ...]]
+        pick = itemgetter(*numbers) if len(numbers) > 1 else lambda column: (column[numbers[0]],)
+        return [
+            sum(map(mul, values, pick(column))) * head.scale + head.bias
+            for column, head in zip(self._columns, self.heads, strict=True)
+        ]
 
     def chances(self, vector: dict[int, float]) -> dict[str, float]:
         """How likely it is that the text needs each expert, 0 to 1."""
@@ -86,7 +92,7 @@ class Model:
 
     def weight(self, number: int, place: int) -> int:
         """What a bucket says for the expert at that place: -127 to 127."""
-        return int(self._signed[number * len(self.heads) + place])
+        return int(self._columns[place][number])
 
     def to_bytes(self) -> bytes:
         """The file: the same model always gives the same bytes."""

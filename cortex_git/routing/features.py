@@ -7,6 +7,7 @@ is named matters, not which.
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from zlib import crc32
 
@@ -41,6 +42,17 @@ def bucket(word: str) -> int:
     return crc32(word.encode("utf-8", "replace")) % WORDS
 
 
+@lru_cache(maxsize=20_000)
+def _letters(word: str) -> tuple[int, ...]:
+    """Where the runs of letters of a word are counted; most words come again."""
+    spaced = f" {word} ".encode("utf-8", "replace")
+    return tuple(
+        WORDS + crc32(spaced[start : start + length]) % LETTERS
+        for length in range(SHORTEST, min(LONGEST, len(spaced)) + 1)
+        for start in range(len(spaced) - length + 1)
+    )
+
+
 def counted(text: str) -> tuple[dict[int, int], dict[int, int]]:
     """How often each bucket occurs in a text: those of words and pairs, and those of letters."""
     low = plain(text)
@@ -54,11 +66,8 @@ def counted(text: str) -> tuple[dict[int, int], dict[int, int]]:
         by_word[number] = by_word.get(number, 0) + 1
     by_letters: dict[int, int] = {}
     for word in low.split():
-        spaced = f" {word} ".encode("utf-8", "replace")
-        for length in range(SHORTEST, min(LONGEST, len(spaced)) + 1):
-            for start in range(len(spaced) - length + 1):
-                number = WORDS + crc32(spaced[start : start + length]) % LETTERS
-                by_letters[number] = by_letters.get(number, 0) + 1
+        for number in _letters(word):
+            by_letters[number] = by_letters.get(number, 0) + 1
     return by_word, by_letters
 
 
@@ -66,7 +75,10 @@ def weighed(text: str, rarity: Sequence[float]) -> dict[int, float]:
     """A text as a vector: logarithms of counts times rarity, its words and its letters of length 1 each."""
     vector: dict[int, float] = {}
     for counts in counted(text):
-        part = {number: (1 + math.log(count)) * rarity[number] for number, count in counts.items()}
+        part = {
+            number: rarity[number] if count == 1 else (1 + math.log(count)) * rarity[number]
+            for number, count in counts.items()
+        }
         length = math.sqrt(sum(value * value for value in part.values()))
         vector |= {number: value / length for number, value in part.items()} if length else {}
     return vector

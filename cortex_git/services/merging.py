@@ -17,7 +17,7 @@ from cortex_git.results.aggregation import Aggregate
 from cortex_git.results.merging import SOURCES, aggregate_of, counting, merge_results, nothing_in
 from cortex_git.services.batches import finish
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import descendants
@@ -216,15 +216,29 @@ def finish_ready(coordination: Coordination, ended: Sequence[str] | None = None)
     """
     made: list[str] = []
     while claims := claim_joins(coordination, ended, None, _WORKER):
-        ended = [claim.task.task for claim in claims if _merge(coordination, claim) is not None]
-        made += ended
+        left = list(claims)
+        merged: list[str] = []
+        try:
+            while left:
+                claim = left.pop(0)
+                merged += [claim.task.task] if _merge(coordination, claim) is not None else []
+        finally:
+            coordination.claims.release(left)
+        made += merged
+        if len(claims) < MOST_AT_ONCE:  # else there may be more of the same
+            ended = merged
     return made
 
 
 def _merge(coordination: Coordination, claim: Claim) -> Result | None:
     """The published result; None where somebody took the claim over meanwhile."""
+    coordination.claims.started(claim)
     try:
-        result, files = merge_results(coordination, claim)
+        if claim.record.attempt > claim.task.max_attempts:
+            reason = f"its process died in each of {claim.task.max_attempts} attempts"
+            result, files = claim.ended("failed", reason), dict[str, bytes]()
+        else:
+            result, files = merge_results(coordination, claim)
         coordination.record([(claim, result, files)])
     except BaseException:
         coordination.claims.release([claim])

@@ -149,7 +149,8 @@ def is_metered(coordination: Coordination, scope: Scope, runner: str | None) -> 
 def _runners(repository: Repository, scope: Scope, runner: str | None, host: HostSettings) -> Iterator[str]:
     condition, values = scope.where
     rows = repository.state.execute(
-        "SELECT DISTINCT t.type, json_extract(CAST(t.body AS TEXT), '$.runner'), t.rank FROM tasks t"  # noqa: S608
+        "SELECT DISTINCT t.type, CASE WHEN json_valid(CAST(t.body AS TEXT)) THEN"  # noqa: S608
+        " json_extract(CAST(t.body AS TEXT), '$.runner') END, t.rank FROM tasks t"
         f" LEFT JOIN results r ON r.task = t.task WHERE r.task IS NULL AND {condition}",
         values,
     )

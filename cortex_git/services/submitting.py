@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from cortex_git.errors import BadInput
 from cortex_git.models import PRIORITIES, WORKER_TYPES, Task, valid_name
 from cortex_git.routing import Decision, Request
+from cortex_git.routing.sensitivity import sensitive
 from cortex_git.runners import READS_REPOSITORIES, runner_name, split_name
 from cortex_git.services.activating import activated
 from cortex_git.state import now
@@ -71,11 +72,16 @@ def _is_to_route(values: Mapping[str, Any]) -> bool:
 def _request(values: Mapping[str, Any], batch: str) -> Request:
     """What the router is asked, of values that make a task whatever it answers."""
     checked = make_task({**values, "type": "implementation-worker"}, batch)
-    sensitive = None if values.get("sensitive") is None else checked.sensitive
+    by_title = values.get("sensitive") is None and (not checked.sensitive or sensitive(checked.title))
     labels = values.get("labels") or ()
     if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
         raise BadInput("labels: not a list of texts", 'write ["docs"]')
-    return Request(checked.title, tuple(labels), repo=checked.repo is not None, sensitive=sensitive)
+    return Request(
+        checked.title,
+        tuple(labels),
+        repo=checked.repo is not None,
+        sensitive=None if by_title else checked.sensitive,
+    )
 
 
 def make_task(values: Mapping[str, Any], batch: str) -> Task:
@@ -115,7 +121,7 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
             scope=given.get("scope"),
             context=context,
             max_attempts=given.get("max_attempts", 3),
-            sensitive=given.get("sensitive", False),
+            sensitive=given.get("sensitive", sensitive(_told(given)) is not None),
             after=_once(given.get("after", ())),
             created_at=now(),
         )
@@ -128,6 +134,12 @@ def _once(names: Any) -> Any:
     """Each of the names once, where they are a list at all; the document's model says what else is wrong."""
     plain = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     return tuple(dict.fromkeys(names)) if plain else names
+
+
+def _told(given: Mapping[str, Any]) -> str:
+    """All that a provider of models would read of a task."""
+    words = [given.get("title"), given.get("scope"), given.get("context")]
+    return "\n".join(one if isinstance(one, str) else json.dumps(one) for one in words if one)
 
 
 def _plain_json(value: Any) -> bool:

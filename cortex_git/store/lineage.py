@@ -89,7 +89,8 @@ def descendants(repository: Repository, task: str) -> Sequence[str]:
     query = (
         "WITH RECURSIVE family(task) AS (VALUES (?) UNION SELECT c.task FROM children c"
         " JOIN family f ON c.parent = f.task), children(task, parent) AS MATERIALIZED"
-        " (SELECT t.task, json_extract(CAST(t.body AS TEXT), '$.parent') FROM tasks t)"
+        " (SELECT t.task, CASE WHEN json_valid(CAST(t.body AS TEXT)) THEN"
+        " json_extract(CAST(t.body AS TEXT), '$.parent') END FROM tasks t)"
         " SELECT task FROM family WHERE task != ? ORDER BY task"
     )
     return [name for (name,) in repository.state.execute(query, (task, task))]

@@ -13,6 +13,7 @@ from typing import Any
 from cortex_git.errors import CortexError
 from cortex_git.models import Task
 from cortex_git.processes import hurry
+from cortex_git.state import PASSING, problem_of
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
@@ -325,7 +326,11 @@ class BatchRun:
                 yield lane.claims, slot, task
 
     def _start(self, source: ClaimSource, slot: Slot, claim: Claim) -> None:
-        if not self._dependencies.allow(claim):
+        try:
+            if not self._dependencies.allow(claim):
+                return
+        except PASSING as error:  # of this host, and no reason to end everybody's run
+            self._attempts.put_off(claim, str(problem_of(error)))
             return
         try:
             assignment = self._attempts.assignment(claim, slot.name, self._pool.overhead_s(slot))

@@ -1,7 +1,7 @@
 """Follow-up tasks: what a result may ask for, and the task documents that come of it.
 
-Owns the limits. Must never let a result choose an id, a program of a host, or more tokens than its task had
-left. Reads and writes nothing: the same task and result make the same documents.
+Owns the limits. Must never let a result choose an id, a program of a host, or for any one task more tokens
+than its own had left. Reads and writes nothing: the same task and result make the same documents.
 """
 
 import json

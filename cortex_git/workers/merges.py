@@ -8,10 +8,9 @@ them all.
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from cortex_git.errors import CortexError
 from cortex_git.models import Result, Task
 from cortex_git.results.merging import merge_results
-from cortex_git.state import PASSING, monotonic
+from cortex_git.state import PASSING, monotonic, problem_of
 from cortex_git.store import index, lineage
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
@@ -63,12 +62,15 @@ class Merges:
         return self._last if task.is_merge else None
 
     def _merge(self, claim: Claim, merger: Merger) -> None:
+        self._coordination.claims.started(claim)  # one that ends its process has used an attempt
         try:
             done = merger(claim)
-        except CortexError as error:
+        except PASSING as error:
+            problem = problem_of(error)
             if not self._kept:
-                raise
-            self._attempts.put_off(claim, str(error))  # no reason to end a pool that others use
+                self._coordination.claims.release([claim])
+                raise problem from error
+            self._attempts.put_off(claim, str(problem))  # no reason to end a pool that others use
         else:
             self._attempts.enter([(claim, *done)])
 
@@ -87,7 +89,10 @@ class Merges:
         for claim in claims:
             self._given.give(claim)
         if self._closing:
-            self._given.stop()
+            try:
+                self._given.stop()
+            except PASSING as error:
+                self._note(f"merge tasks wait until their claims are old: {error}")
 
     def close(self) -> None:
         """Take on no more. Safe in a signal handler."""

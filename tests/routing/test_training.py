@@ -1,5 +1,9 @@
 """Training: the same sentences give the same file, and what is learned is what was said."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +11,7 @@ import pytest
 from cortex_git.routing.classifier import PACKAGED, parse
 from cortex_git.routing.feedback import Sentence
 from cortex_git.routing.sentences import held_out, packaged
-from cortex_git.routing.training import Classifiers, about, train
+from cortex_git.routing.training import Classifiers, about
 
 NAMES = ("security", "development", "inventory", "documentation")
 
@@ -30,9 +34,30 @@ def test_the_packaged_model_is_that_of_the_packaged_sentences(ours: list[Sentenc
     assert parse(PACKAGED.read_bytes()).about == about(ours), "run scripts/train_router.py"
 
 
-def test_the_same_sentences_give_the_same_bytes(ours: list[Sentence]) -> None:
-    few = ours[::10]
-    assert train(few).to_bytes() == train(few).to_bytes()
+def test_the_same_sentences_give_the_same_bytes_whatever_the_threads(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cortex_git.routing.feedback import Sentence;"
+        "from cortex_git.routing.sentences import packaged; from cortex_git.routing.training import train;"
+        f"cases = packaged({NAMES!r})[::10];"
+        "Path(sys.argv[1]).write_bytes(train([Sentence(c.text, c.experts) for c in cases]).to_bytes())"
+    )
+    paths = [tmp_path / threads for threads in ("1", "2")]
+    for path in paths:
+        one = {**os.environ, "OMP_NUM_THREADS": path.name, "OPENBLAS_NUM_THREADS": path.name}
+        subprocess.run([sys.executable, "-c", code, str(path)], env=one, check=True)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_nothing_is_learned_that_is_nearly_held_out(ours: list[Sentence]) -> None:
+    """No two that share six in ten of all their words: the held-out sentences are to be new."""
+    held = [frozenset(re.findall(r"\w+", case.text.lower())) for case in held_out(NAMES)]
+    near = [
+        one.text
+        for one in ours
+        for words in [frozenset(re.findall(r"\w+", one.text.lower()))]
+        if any(len(words & other) >= 0.6 * len(words | other) for other in held)
+    ]
+    assert near == []
 
 
 def test_what_is_said_is_learned(ours: list[Sentence], tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ counts the plainest words of each expert. Claude is never asked.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from cortex_git.routing import Decision, Layer, Request
 from cortex_git.routing.experts import experts_of
 from cortex_git.routing.judging import Case, calibration_error
 from cortex_git.routing.keywords import Keywords
+from cortex_git.routing.nudged import Nudged
 from cortex_git.routing.router import Router
 from cortex_git.routing.semantic import Semantic
 
@@ -95,12 +97,10 @@ def bench_route(cases: Sequence[Case]) -> RouteBench:
     keywords, semantic = Keywords.load(), Semantic.load()
     load_ms = _since(started)
     settings = Settings()
-    router = Router(experts_of(settings), [keywords, semantic], settings.routing, settings.models)
+    layers: list[Layer] = [keywords, Nudged(keywords, semantic)]
+    router = Router(experts_of(settings), layers, settings.routing, settings.models)
     decisions = router.decide_all([Request(case.text) for case in cases])
     pairs = list(zip(cases, decisions, strict=True))
-    layers: dict[str, int] = {}
-    for decision in decisions:
-        layers[decision.layer] = layers.get(decision.layer, 0) + 1
     needed = [decision.primary.expert in case.experts for case, decision in pairs]
     return RouteBench(
         cases=len(cases),
@@ -108,7 +108,7 @@ def bench_route(cases: Sequence[Case]) -> RouteBench:
         baseline=_measured(cases, [counted(case.text) for case in cases]),
         calibration_error=calibration_error([d.primary.score / 100 for d in decisions], needed),
         reliability=_reliability([d.primary.score for d in decisions], needed),
-        layers=layers,
+        layers=dict(Counter(decision.layer for decision in decisions)),
         keywords_ms=_each_ms(keywords, cases),
         semantic_ms=_each_ms(semantic, cases),
         load_ms=load_ms,

@@ -18,6 +18,10 @@ RESERVED = frozenset(
 """Names that an aggregate's output uses itself; a source's fields of these names are kept by task."""
 
 
+_MOST_PARTS = 50_000_000
+"""Values in an aggregate times its sources: each may get its own copy of what all say."""
+
+
 class Unreadable(ValueError):
     """An output that is no aggregate, or a damaged one."""
 
@@ -66,9 +70,24 @@ def sources_of(output: Mapping[str, Any]) -> tuple[list[Source], dict[str, str]]
     Raises Unreadable.
     """
     try:
+        if len(output["sources"]) * _parts(output) > _MOST_PARTS:
+            raise ValueError("more than can be taken apart")
         return _Reading(output).result()
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
+
+
+def _parts(value: Any) -> int:
+    """How many values there are in it, at any level."""
+    found, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        found += 1
+        if isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return found
 
 
 class _Reading:

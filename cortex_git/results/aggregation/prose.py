@@ -17,7 +17,7 @@ MOST_PROSE = 200_000
 """Characters of a merged text."""
 _NOTE_ROOM = 1000
 """Characters kept free for the line that says what was cut."""
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _Path = tuple[str, ...]
 
@@ -82,10 +82,17 @@ def _parts(text: str) -> Iterator[tuple[_Path, str]]:
             lines = []
             if heading:
                 level = len(heading[1])
-                path = [*(one for one in path if one[0] < level), (level, heading[2] or "")]
+                path = [*(one for one in path if one[0] < level), (level, _title(heading[2] or ""))]
         elif line is not None:
             lines.append(line.rstrip())
             fence = _fence_after(line, fence)
+
+
+def _title(text: str) -> str:
+    """A heading's words without blanks at the end, and without the marks that may close it."""
+    text = text.rstrip(" \t")
+    open_part = text.rstrip("#")
+    return open_part.rstrip(" \t") if not open_part or open_part[-1] in " \t" else text
 
 
 def _fence_after(line: str, fence: str) -> str:
