@@ -156,7 +156,7 @@ def test_a_pool_waits_for_a_larger_budget(host: Path, commands: Callable[..., No
 
 def test_work_so_far_is_published_and_continued(host: Path, commands: Callable[..., None]) -> None:
     commands(spend="echo the first half; exec sleep 60")
-    coordination = metered(host, 1, 1000, deadline=0.08)
+    coordination = metered(host, 1, 1000, deadline=0.15)
     done = cortex("spawn-workers", "-n", "1", cwd=host)
     assert done.returncode == 1, done.stderr
     (result,) = results(host)
