@@ -8,7 +8,7 @@ import os
 import tomllib
 from datetime import time
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -189,7 +189,7 @@ class ExpertSettings(Section):
     """Tokens; None: the worker type's."""
     labels: list[str] = Field(default_factory=list)
     """Labels that decide outright."""
-    keywords: dict[str, float] = Field(default_factory=dict)
+    keywords: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """Words and phrases with their weights; negative ones speak against it."""
     examples: list[str] = Field(default_factory=list)
     """Sentences that are for this expert; ten or more are worth having."""

@@ -101,7 +101,7 @@ def make_task(values: Mapping[str, Any], batch: str) -> Task:
         raise BadInput("context: not a JSON object of plain values", 'write {"key": "value"}')
     repo = given.get("repo")
     runner = split_name(given.get("runner") or runner_name("", kind))[0]
-    if not given.get("title") and (repo is None or runner != "scan"):
+    if not str(given.get("title") or "").strip() and (repo is None or runner != "scan"):
         raise BadInput("a task needs a title", "give it one, or a repository to scan")
     if repo is not None and runner in READS_REPOSITORIES:
         repo, context = _source(str(repo), context)

@@ -38,6 +38,11 @@ def test_context(text: str | None, value: dict[str, Any] | None) -> None:
     assert parse_context(text) == value
 
 
+def test_a_blank_title_is_none() -> None:
+    with pytest.raises(BadInput, match="title"):
+        made(title="  ")
+
+
 @pytest.mark.parametrize("text", ["", ",", "a", "=1", "a=1,b", "{", "{a=1}", "[1]"])
 def test_context_that_is_neither(text: str) -> None:
     with pytest.raises(BadInput, match="--context"):
