@@ -6,16 +6,15 @@ Needs `pip install -e '.[train]'`. `cortex-git bench route` says what the model 
 import sys
 
 from cortex_git.routing.classifier import PACKAGED
+from cortex_git.routing.experts import OUR_NAMES
 from cortex_git.routing.feedback import Sentence
 from cortex_git.routing.sentences import packaged
 from cortex_git.routing.training import train
 
-EXPERTS = ("security", "development", "inventory", "documentation")
-
 
 def main() -> None:
     """Train, and put the model into its place in the package."""
-    model = train([Sentence(case.text, case.experts) for case in packaged(EXPERTS)])
+    model = train([Sentence(case.text, case.experts) for case in packaged(OUR_NAMES)])
     data = model.to_bytes()
     PACKAGED.write_bytes(data)
     sys.stdout.write(f"{PACKAGED}: {len(data):,} bytes, {model.about['sentences']:,} sentences\n")

@@ -237,12 +237,11 @@ def route(
     """How often the router is right without asking a model, against counting words, and how fast it is."""
     from cortex_git.analysis.bench.routing import bench_route
     from cortex_git.cli.output import print_json, print_line, print_table
-    from cortex_git.routing.experts import OURS
+    from cortex_git.routing.experts import OUR_NAMES
     from cortex_git.routing.sentences import held_out, read
 
-    known = [expert.name for expert in OURS]
     machine = _machine()
-    found = bench_route(read(file, known) if file is not None else held_out(known)).to_json()
+    found = bench_route(read(file, OUR_NAMES) if file is not None else held_out(OUR_NAMES)).to_json()
     if output is Format.JSON:
         print_json({**found, "machine": machine})
         return

@@ -13,7 +13,7 @@ from cortex_git.state import PASSING, now
 from cortex_git.store import index, layout
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.lineage import lineage_of
+from cortex_git.store.lineage import done_again_by
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results
 
@@ -95,10 +95,7 @@ def counting(repository: Repository, tasks: Sequence[str]) -> dict[str, Result |
     for name, result in found.items():
         if result is not None and result.status == "completed":
             continue
-        if index.find_task(repository.state, name) is None:
-            continue
-        line = [task.task for task in lineage_of(repository, name).tasks]
-        later = read_results(repository, line[line.index(name) + 1 :]) if name in line else []
+        later = read_results(repository, done_again_by(repository, name))
         completed = [one for one in later if one.status == "completed"]
         found[name] = completed[-1] if completed else result
     return found

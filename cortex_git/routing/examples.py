@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from cortex_git.routing.classifier import Model, chance
+from cortex_git.routing.experts import OUR_NAMES
 from cortex_git.routing.sentences import packaged
 
 _OTHERS = 400
@@ -63,5 +64,5 @@ def _cosine(one: dict[int, float], other: dict[int, float]) -> float:
 
 @cache
 def _others() -> tuple[str, ...]:
-    cases = packaged(("security", "development", "inventory", "documentation"))
+    cases = packaged(OUR_NAMES)
     return tuple(case.text for case in cases[:: max(1, len(cases) // _OTHERS)])

@@ -66,6 +66,9 @@ OURS = (
     ),
 )  # fmt: skip
 
+OUR_NAMES = tuple(expert.name for expert in OURS)
+"""Those that the packaged model and sentences know."""
+
 
 def experts_of(settings: Settings) -> dict[str, Expert]:
     """Every expert by name, ours first. Raises BadInput that names the setting at fault."""

@@ -153,9 +153,8 @@ class Router:
 
     def _given(self, one: _Open, given: Given) -> Decision:
         experts = tuple(Scored(name, 100.0) for name in given.experts[: self._settings.most_experts])
-        strategy = "single_expert" if len(experts) == 1 else "multi_expert_parallel"
         choice = Choice(
-            "single_expert" if strategy == "single_expert" else "multi_expert_parallel", experts, given.reason
+            "single_expert" if len(experts) == 1 else "multi_expert_parallel", experts, given.reason
         )
         types = [
             choose(self.experts[s.expert].worker_types, given.rest, repo=one.request.repo) for s in experts

@@ -43,26 +43,27 @@ class Semantic:
 
     def _opinion(self, text: str) -> Opinion:
         vector = self.model.vector(text)
-        chances = self._doubted(self.model.chances(vector), text)
+        words = features.words(features.plain(text))
+        chances = self._doubted(self.model.chances(vector), words)
         for name, alike in self._alike.items():
             chances[name] = max(chances.get(name, 0.0), alike.chance(vector))
         scores = ranked({name: 100 * chance for name, chance in chances.items()})
-        return Opinion(scores, self._reasons(text, scores[0].expert, vector))
+        return Opinion(scores, self._reasons(words, scores[0].expert, vector))
 
-    def _doubted(self, chances: dict[str, float], text: str) -> dict[str, float]:
+    def _doubted(self, chances: dict[str, float], words: Sequence[str]) -> dict[str, float]:
         """Drawn to their mean where the text has hardly a word that was ever heard: letters prove little."""
-        known = sum(self.model.knows(word) for word in set(features.words(features.plain(text))))
+        known = sum(self.model.knows(word) for word in set(words))
         trust = min(1.0, (1 + known) / (1 + _ENOUGH))
         mean = 1 / len(chances)
         return {name: mean + trust * (chance - mean) for name, chance in chances.items()}
 
-    def _reasons(self, text: str, expert: str, vector: Mapping[int, float]) -> tuple[str, ...]:
+    def _reasons(self, words: Sequence[str], expert: str, vector: Mapping[int, float]) -> tuple[str, ...]:
         """The words of the text that speak most for the expert."""
         place = next((n for n, head in enumerate(self.model.heads) if head.expert == expert), None)
         if place is None:
             return (f"{expert}: like its examples",)
         said: dict[str, float] = {}
-        for word in features.words(features.plain(text)):
+        for word in words:
             number = features.bucket(word)
             said[word] = vector.get(number, 0.0) * self.model.weight(number, place)
         told = sorted((word for word in said if said[word] > 0), key=lambda word: (-said[word], word))

@@ -17,7 +17,7 @@ from uuid import uuid4
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.flocks import file_lock
 from cortex_git.routing import Layer
-from cortex_git.routing.experts import OURS
+from cortex_git.routing.experts import OUR_NAMES
 from cortex_git.routing.feedback import Said, Sentence, folded, key
 from cortex_git.routing.judging import Case, Judgement, judge, worse
 from cortex_git.routing.sentences import held_out, packaged, read
@@ -80,7 +80,7 @@ def train(
     """
     repository = coordination.repository
     trainer = trainer or usual_trainer()
-    known = [expert.name for expert in OURS]
+    known = OUR_NAMES
     judged = held_out(known)
     own = [case for path in data for case in read(path, known)]
     sentences = _sentences(packaged(known), own, said(repository), judged, known)

@@ -17,7 +17,7 @@ from cortex_git.llm import NoKey
 from cortex_git.llm.keys import key_for
 from cortex_git.locating import located
 from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request
-from cortex_git.routing.experts import OURS, Expert, experts_of
+from cortex_git.routing.experts import OUR_NAMES, Expert, experts_of
 from cortex_git.routing.keywords import Keywords
 from cortex_git.routing.nudged import Nudged
 from cortex_git.routing.router import Router
@@ -140,7 +140,7 @@ def _examples(
 ) -> dict[str, tuple[str, ...]]:
     """Sentences for experts by settings: their examples, and what people here said is for them."""
     found = {name: list(expert.examples) for name, expert in experts.items()}
-    others = experts.keys() - {expert.name for expert in OURS}
+    others = experts.keys() - set(OUR_NAMES)
     if coordination is not None and others:
         from cortex_git.services.route_feedback import listed_feedback
 

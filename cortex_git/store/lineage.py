@@ -38,6 +38,14 @@ def lineage_of(repository: Repository, task: str) -> Lineage:
     return Lineage(tuple(line), derived_name(base, f"r{number}"))
 
 
+def done_again_by(repository: Repository, task: str) -> list[str]:
+    """Those after `task` that do its work again, in their order; none of a task that nobody has added."""
+    if index.find_task(repository.state, task) is None:
+        return []  # its result was pushed by hand
+    line = [one.task for one in lineage_of(repository, task).tasks]
+    return line[line.index(task) + 1 :] if task in line else []
+
+
 def _first(repository: Repository, task: str) -> Task:
     """The task at the beginning of the line of retries that `task` is in."""
     first = index.task_of(repository, task)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cortex_git.models import Result, Task
-from cortex_git.store import index, unmet
+from cortex_git.store import unmet
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.lineage import lineage_of
+from cortex_git.store.lineage import done_again_by
 from cortex_git.store.results import read_results
 
 _ASK_S = 1.0
@@ -62,10 +62,7 @@ def counting(coordination: Coordination, task: Task) -> list[tuple[str, Result |
 
 def _newest(coordination: Coordination, name: str, result: Result | None) -> tuple[str, Result | None]:
     """The task that counts in the place of `name`, which was not completed, and its result."""
-    if index.find_task(coordination.repository.state, name) is None:
-        return name, result  # a result that somebody pushed by hand
-    line = [task.task for task in lineage_of(coordination.repository, name).tasks]
-    later = line[line.index(name) + 1 :] if name in line else []
+    later = done_again_by(coordination.repository, name)
     for other in reversed(read_results(coordination.repository, later)):
         if other.status == "completed":
             return other.task, other

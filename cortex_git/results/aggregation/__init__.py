@@ -6,9 +6,11 @@ aggregate, byte for byte.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
-STRATEGIES = ("vote", "weighted", "resolve")
+from cortex_git.models import MergeStrategy
+
+STRATEGIES: tuple[MergeStrategy, ...] = get_args(MergeStrategy)
 
 
 @dataclass(frozen=True, slots=True)

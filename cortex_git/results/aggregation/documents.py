@@ -16,8 +16,6 @@ RESERVED = frozenset(
     {"strategy", "sources", "contradictions", "blended", "said_by", "own", "sections", "missing"}
 )
 """Names that an aggregate's output uses itself; a source's fields of these names are kept by task."""
-
-
 _MOST_PARTS = 50_000_000
 """Values in an aggregate times its sources: each may get its own copy of what all say."""
 
