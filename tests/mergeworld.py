@@ -52,3 +52,11 @@ def end(
     coordination.record([(claim, result, {})])
     coordination.flush()
     coordination.locks.release(task)
+
+
+def trial(name: str, *after: str, **fields: object) -> Task:
+    """A task of batch `tasks` that comes after those."""
+    return Task.model_validate(
+        {"task": name, "batch": "tasks", "title": name, "runner": "echo", "after": after, "created_at": now()}
+        | fields
+    )

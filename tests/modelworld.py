@@ -289,6 +289,10 @@ class MessagesServer(Served):
         return {"billed": sum(one["tokens"] for one in entries), "now": time.monotonic(), "log": entries}
 
 
+Serve = Callable[..., MessagesServer]
+"""Starts a server that this host's claude is at; takes what a server does."""
+
+
 @dataclass
 class _Batch:
     """A message batch: what was asked, and since when."""

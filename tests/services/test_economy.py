@@ -4,13 +4,13 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gitworld import add_tasks, python, start_cortex
-from modelworld import Answer, MessagesServer, _Handler, submitting
+from modelworld import Answer, MessagesServer, Serve, _Handler, submitting
 
 from cortex_git.cli.main import main
 from cortex_git.limits.ledger import Ledger
@@ -22,7 +22,6 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
 REPOSITORIES = ("/srv/a.git", "/srv/b.git", "/srv/c.git")
-Serve = Callable[..., MessagesServer]
 
 
 class Notes:
@@ -36,24 +35,6 @@ class Notes:
     def event(self, event: object) -> None: ...
     def note(self, text: str) -> None:
         self.said.append(text)
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Start a server that this host's claude is at."""
-    started: list[MessagesServer] = []
-
-    def make(*arguments: Any, **settings: Any) -> MessagesServer:
-        server = MessagesServer(*arguments, **settings)
-        server.__enter__()
-        started.append(server)
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
-        return server
-
-    yield make
-    for server in started:
-        server.__exit__()
 
 
 def reviews(host: Path, total: int = 1_000_000, count: int = 3) -> Coordination:

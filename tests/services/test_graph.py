@@ -4,14 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from gitworld import result_for
+from mergeworld import end, trial
 
 from cortex_git.errors import BadInput
-from cortex_git.models import MERGE_RUNNER, Task
+from cortex_git.models import MERGE_RUNNER
 from cortex_git.services.graph import Edge, task_graph
 from cortex_git.services.looking import task_rows
 from cortex_git.services.reopening import retry_task
-from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
@@ -21,20 +20,6 @@ from cortex_git.store.index import Scope
 def host(tmp_path: Path) -> Coordination:
     create(tmp_path / "host", None)
     return Coordination.open(tmp_path / "host")
-
-
-def trial(name: str, *after: str, **fields: object) -> Task:
-    return Task.model_validate(
-        {"task": name, "batch": "tasks", "title": name, "runner": "echo", "after": after, "created_at": now()}
-        | fields
-    )
-
-
-def end(host: Coordination, task: str, status: str = "completed", **fields: object) -> None:
-    claim = host.claim_task(task, "worker-test-001")
-    host.record([(claim, result_for(host, claim, status=status, **fields), {})])
-    host.flush()
-    host.locks.release(task)
 
 
 def edges(host: Coordination, task: str | None = None) -> set[tuple[str, str, str]]:
@@ -67,7 +52,7 @@ def test_parts_are_told_from_what_a_result_asked_for(host: Coordination) -> None
 
 def test_a_retry_has_its_place_beside_what_it_does_again(host: Coordination) -> None:
     host.add_tasks([trial("t-a", parent="t"), trial("t", "t-a", runner=MERGE_RUNNER)])
-    end(host, "t-a", "failed", tokens_used=77)
+    end(host, "t-a", status="failed", tokens_used=77)
     retry_task(host, "t-a")
     assert edges(host) == {("t", "t-a", "part"), ("t-a", "t-a-r1", "retry")}
     node = task_graph(host).nodes["t-a"]
@@ -77,7 +62,7 @@ def test_a_retry_has_its_place_beside_what_it_does_again(host: Coordination) -> 
 def test_a_retried_merge_task_comes_after_the_retry_of_its_part(host: Coordination) -> None:
     host.add_tasks([trial("t-a", parent="t"), trial("t", "t-a", runner=MERGE_RUNNER)])
     for name in ("t-a", "t"):
-        end(host, name, "failed")
+        end(host, name, status="failed")
     retry_task(host, "t-a")
     retry_task(host, "t")
     assert edges(host) >= {("t-a-r1", "t-r1", "after"), ("t", "t-r1", "retry")}

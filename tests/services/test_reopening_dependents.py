@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from gitworld import cortex, result_for
+from gitworld import cortex
+from mergeworld import end, trial
 
 from cortex_git.errors import BadInput
 from cortex_git.models import MERGE_RUNNER, Task
 from cortex_git.services.looking import task_detail, task_rows
 from cortex_git.services.reopening import cancel_tasks, retry_task, retry_tasks, to_cancel, to_retry
-from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
@@ -21,24 +21,10 @@ def host(tmp_path: Path) -> Coordination:
     return Coordination.open(tmp_path / "host")
 
 
-def trial(name: str, *after: str, **fields: object) -> Task:
-    return Task.model_validate(
-        {"task": name, "batch": "tasks", "title": name, "runner": "echo", "after": after, "created_at": now()}
-        | fields
-    )
-
-
 def shared(host: Coordination) -> None:
     """A task of two parts, and one that has nothing to do with it but comes before it."""
     parts = [trial("t-security", parent="t"), trial("t-development", parent="t"), trial("before")]
     host.add_tasks([*parts, trial("t", *(part.task for part in parts), runner=MERGE_RUNNER)])
-
-
-def end(host: Coordination, task: str, status: str) -> None:
-    claim = host.claim_task(task, "worker-test-001")
-    host.record([(claim, result_for(host, claim, status=status), {})])
-    host.flush()
-    host.locks.release(task)
 
 
 def statuses(host: Coordination) -> dict[str, str]:
@@ -47,7 +33,7 @@ def statuses(host: Coordination) -> dict[str, str]:
 
 def test_the_open_parts_of_a_task_are_cancelled_with_it(host: Coordination) -> None:
     shared(host)
-    end(host, "t-security", "completed")
+    end(host, "t-security", status="completed")
     names = to_cancel(host, ["t"])
     assert names == ["t", "t-development"]
     cancel_tasks(host, names)
@@ -58,7 +44,7 @@ def test_the_open_parts_of_a_task_are_cancelled_with_it(host: Coordination) -> N
 
 def test_so_is_what_does_a_part_again(host: Coordination) -> None:
     shared(host)
-    end(host, "t-security", "failed")
+    end(host, "t-security", status="failed")
     assert retry_task(host, "t-security").task == "t-security-r1"
     assert to_cancel(host, ["t"]) == ["t", "t-security-r1", "t-development"]
     assert to_cancel(host, ["t-development"]) == ["t-development"]
@@ -72,26 +58,26 @@ def test_a_dry_run_names_the_parts(host: Coordination) -> None:
 
 def test_a_retry_comes_after_the_retries_of_what_came_before(host: Coordination) -> None:
     host.add_tasks([trial("a"), trial("b"), trial("c", "a", "b")])
-    end(host, "a", "failed")
-    end(host, "b", "completed")
-    end(host, "c", "failed")
+    end(host, "a", status="failed")
+    end(host, "b", status="completed")
+    end(host, "c", status="failed")
     with pytest.raises(BadInput, match="'c' would not be run: a ended as failed"):
         retry_task(host, "c")
     retry_task(host, "a")
     assert retry_task(host, "c").after == ("a-r1", "b")
     assert statuses(host)["c-r1"] == "waiting"
     assert task_detail(host, "c-r1")["waits_for"] == ["a-r1"]
-    end(host, "a-r1", "completed")
+    end(host, "a-r1", status="completed")
     assert statuses(host)["c-r1"] == "open"
     assert task_detail(host, "c-r1")["waits_for"] == []
 
 
 def test_a_retry_that_was_completed_is_what_counts(host: Coordination) -> None:
     host.add_tasks([trial("a"), trial("b", "a")])
-    end(host, "a", "timed_out")
+    end(host, "a", status="timed_out")
     retry_task(host, "a")
-    end(host, "a-r1", "completed")
-    end(host, "b", "failed")
+    end(host, "a-r1", status="completed")
+    end(host, "b", status="failed")
     assert retry_task(host, "b").after == ("a-r1",)
 
 
@@ -99,7 +85,7 @@ def test_many_are_done_again_in_the_order_of_their_work(host: Coordination) -> N
     """Whatever they are called, and in whatever order they were added."""
     host.add_tasks([trial("a", "b"), trial("b", "c"), trial("c")])
     for name in ("c", "b", "a"):
-        end(host, name, "failed")
+        end(host, name, status="failed")
     found = retry_tasks(host, to_retry(host, ["[abc]"]))
     assert {name: task.after for name, task in found.items() if isinstance(task, Task)} == {
         "a": ("b-r1",), "b": ("c-r1",), "c": (),
@@ -109,9 +95,9 @@ def test_many_are_done_again_in_the_order_of_their_work(host: Coordination) -> N
 def test_a_merge_task_is_done_again_with_whatever_its_parts_came_to(host: Coordination) -> None:
     shared(host)
     for name in ("t-security", "before"):
-        end(host, name, "failed")
-    end(host, "t-development", "completed")
-    end(host, "t", "failed")
+        end(host, name, status="failed")
+    end(host, "t-development", status="completed")
+    end(host, "t", status="failed")
     retry_task(host, "t-security")
     assert retry_task(host, "t").after == ("t-security-r1", "t-development", "before")
 

@@ -1,12 +1,11 @@
 """The router's question to a model: paid to the token, within every limit, and never in anybody's way."""
 
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from modelworld import Answer, MessagesServer, text, use
+from modelworld import Answer, MessagesServer, Serve, text, use
 
 from cortex_git.config import load_host_settings
 from cortex_git.errors import CortexError, LimitReached
@@ -20,27 +19,8 @@ from cortex_git.services.route_model import PaidCalls, model_layer, worst_of
 from cortex_git.services.routing import router_for
 from cortex_git.store.coordination import Coordination
 
-Serve = Callable[..., MessagesServer]
 UNCLEAR = "please look after the thing we talked about"
 SURE = use("route", scores={"documentation": 95, "development": 10})
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Start a server that this host's claude is at."""
-    started: list[MessagesServer] = []
-
-    def make(*arguments: Any, **settings: Any) -> MessagesServer:
-        server = MessagesServer(*arguments, **settings)
-        server.__enter__()
-        started.append(server)
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
-        return server
-
-    yield make
-    for server in started:
-        server.__exit__()
 
 
 @pytest.fixture
