@@ -7,7 +7,7 @@ saying so.
 import time
 from collections.abc import Sequence
 
-from cortex_git.models import WORKER_TYPES, Expert, Result, Task
+from cortex_git.models import WORKER_TYPES, Expert, MergeStrategy, Result, Task
 from cortex_git.results.aggregation import Aggregate, Source
 from cortex_git.state import PASSING, now
 from cortex_git.store import index, layout
@@ -17,8 +17,8 @@ from cortex_git.store.lineage import done_again_by
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results
 
-STRATEGY = "weighted"
-"""Of a merge task that names none."""
+STRATEGY: MergeStrategy = "weighted"
+"""Of a merge task that names none, and of one that joins the parts of a routed task."""
 SOURCES = "sources"
 """The key of a merge task's context that names sources beyond what a task can come after."""
 _CONFIDENCE = 50.0

@@ -7,15 +7,13 @@ for: so its result is the aggregate, published once like any other.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cortex_git.models import MERGE_RUNNER, MergeStrategy, Task, derived_name
+from cortex_git.models import MERGE_RUNNER, Task, derived_name
+from cortex_git.results.merging import STRATEGY
 from cortex_git.routing import Decision, Scored
 from cortex_git.store.tasks import new_id
 
 if TYPE_CHECKING:
     from cortex_git.routing.experts import Expert
-
-STRATEGY: MergeStrategy = "weighted"
-"""How the results of the parts are made one."""
 
 Make = Callable[[Mapping[str, Any]], Task]
 """A task from flag values."""

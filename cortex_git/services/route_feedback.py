@@ -103,10 +103,10 @@ def listed_feedback(repository: Repository) -> list[Feedback]:
 
 def note_routed(repository: Repository, tasks: Iterable[Task]) -> None:
     """The router chose for these here: their outcomes may be learned from."""
-    known = experts_of(repository.settings)
     routed = [task for task in tasks if task.routing is not None]
     if not routed:
         return
+    known = experts_of(repository.settings)
     with transaction(repository.state) as state:
         for task in routed:
             routing = task.routing or {}

@@ -20,17 +20,18 @@ _AGE_DAYS = """
     THEN julianday('now') - julianday(t.created_at) ELSE 1000000 END"""
 """Without a date, or with one of the future that no honest clock shows, an age would never grow: such a
 task counts as the oldest there is."""
-_READY = """
-    NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)
-    AND NOT EXISTS (
-        SELECT 1 FROM waits w WHERE w.task = t.task
-        AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""
-"""The condition on table `tasks` as `t`: it has no result, and all that it comes after have."""
+UNFINISHED = "NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
+"""The condition on table `tasks` as `t`: it has no result."""
+NEEDED = "NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs)"
+"""The condition on table `waits` as `w`: what is waited for has no result."""
+WAITING = f"EXISTS (SELECT 1 FROM waits w WHERE w.task = t.task AND {NEEDED})"  # noqa: S608 - a constant
+"""The condition on table `tasks` as `t`: one that it comes after has no result."""
+_READY = f"{UNFINISHED} AND NOT {WAITING}"
 _HELD_UP = f"""
     t.task LIKE '%{MERGE_SUFFIX}' AND EXISTS (
         SELECT 1 FROM waits w JOIN tasks o ON o.task = w.task WHERE o.batch = t.batch
         AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = o.task)
-        AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""  # noqa: S608
+        AND {NEEDED})"""  # noqa: S608
 """It is the last task of a batch of which others still wait for tasks."""
 
 

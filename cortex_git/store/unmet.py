@@ -7,13 +7,8 @@ followed once around, like anything else.
 from collections.abc import Sequence
 
 from cortex_git.store.index import Scope
+from cortex_git.store.open_tasks import NEEDED, UNFINISHED, WAITING
 from cortex_git.store.repository import Repository
-
-_UNMET = """
-    EXISTS (
-        SELECT 1 FROM waits w WHERE w.task = t.task
-        AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"""
-_OPEN = "NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
 
 
 def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
@@ -21,8 +16,7 @@ def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
     condition, values = scope.where
     query = (
         "SELECT w.task, w.needs FROM waits w JOIN tasks t ON t.task = w.task"  # noqa: S608
-        f" WHERE {condition} AND {_OPEN}"
-        " AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs) ORDER BY w.task, w.needs"
+        f" WHERE {condition} AND {UNFINISHED} AND {NEEDED} ORDER BY w.task, w.needs"
     )
     found: dict[str, list[str]] = {}
     for task, needs in repository.state.execute(query, values):
@@ -33,7 +27,7 @@ def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
 def count_waiting(repository: Repository, scope: Scope) -> int:
     """How many tasks in scope wait for others."""
     condition, values = scope.where
-    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {_OPEN} AND {_UNMET}"  # noqa: S608
+    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {UNFINISHED} AND {WAITING}"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 
@@ -42,10 +36,10 @@ def needed(repository: Repository, scope: Scope) -> set[str]:
     condition, values = scope.where
     query = (
         "WITH RECURSIVE before(task) AS ("  # noqa: S608
-        f" SELECT w.needs FROM waits w JOIN tasks t ON t.task = w.task WHERE {condition} AND {_OPEN}"
-        " AND NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs)"
+        f" SELECT w.needs FROM waits w JOIN tasks t ON t.task = w.task WHERE {condition} AND {UNFINISHED}"
+        f" AND {NEEDED}"
         " UNION SELECT w.needs FROM before b JOIN waits w ON w.task = b.task"
-        " WHERE NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs))"
+        f" WHERE {NEEDED})"
         " SELECT task FROM before"
     )
     return {task for (task,) in repository.state.execute(query, values)}
