@@ -234,6 +234,26 @@ class Result(Document):
 
 
 def valid_name(text: str, what: str) -> str:
+class Tombstone(Document):
+    """What stands on the branch for tasks whose files were archived: that they ended, and where those are."""
+
+    kind = "archive"
+
+    batch: Name
+    part: int = Field(0, ge=0)
+    """0: the whole batch. An open batch is archived in parts, each with the tasks that had ended."""
+    commit: ObjectId
+    """A commit whose tree holds the files; a ref of the archive's name keeps it."""
+    sharded: bool = False
+    tasks: dict[TaskId, tuple[ObjectId, ObjectId]]
+    """By task the object ids of its document and of its result."""
+
+    @property
+    def name(self) -> str:
+        """What the archive is called: the batch, or `<batch>.<part>`."""
+        return f"{self.batch}.{self.part}" if self.part else self.batch
+
+
     """`text` if it may name a batch or a task (`[a-z0-9][a-z0-9_-]{0,99}`), else BadInput."""
     if not re.fullmatch(NAME_PATTERN, text):
         raise BadInput(

@@ -16,7 +16,7 @@ from pathlib import Path
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.locating import private_folder
 
-VERSION = 4
+VERSION = 5
 _TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -47,6 +47,13 @@ CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, 
 CREATE INDEX IF NOT EXISTS results_batch ON results (batch);
 CREATE TABLE IF NOT EXISTS fetches (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, started REAL NOT NULL
+CREATE TABLE IF NOT EXISTS archives (
+    name TEXT PRIMARY KEY, batch TEXT NOT NULL, part INTEGER NOT NULL, commit_id TEXT NOT NULL,
+    sharded INTEGER NOT NULL, oid TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS archives_batch ON archives (batch);
+CREATE TABLE IF NOT EXISTS archived (task TEXT PRIMARY KEY, name TEXT NOT NULL, oid TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS archived_name ON archived (name);
 );
 CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sightings (
@@ -144,6 +151,8 @@ DELETE FROM tasks;
 DELETE FROM batches;
 DELETE FROM indexed;
 """
+DELETE FROM archives;
+DELETE FROM archived;
 
 
 def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:

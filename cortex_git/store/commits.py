@@ -21,6 +21,9 @@ class Draft:
 
 
 def chain(git: Git, author: str, base: str | None, drafts: Sequence[Draft], hold: str) -> str:
+    parent: str | None = None
+    removed: Sequence[str] = ()
+    """Paths of files that it takes away."""
     """Put one commit per draft on top of `base` (None: a new root); the last one's object id.
 
     `hold` is a local ref that keeps the objects until they are pushed.
@@ -62,6 +65,7 @@ def _commit(ref: str, mark: int, author: str, draft: Draft, heading: str = "") -
         if isinstance(content, str):
             parts.append(f"M 100644 {content} {path}\n".encode())
         else:
+    parts += [f"D {path}\n".encode() for path in draft.removed]
             parts += [f"M 100644 inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
     parts.append(b"\n")
     return b"".join(parts)

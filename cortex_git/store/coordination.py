@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Result, Task
-from cortex_git.store import folding, index, layout, results, tasks
+from cortex_git.store import folding, index, layout, results, tasks, tombstones
 from cortex_git.store.cancelling import Canceller, Ends
 from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
 from cortex_git.store.index import Scope, View
@@ -169,8 +169,11 @@ class Coordination:
     def add_batch(self, batch: Batch, members: Sequence[Task]) -> None:
         """Publish a new sealed batch with its tasks."""
         self.pull()
-        if index.find_batch(self.repository.state, batch.batch) is not None:
+        state = self.repository.state
+        if index.find_batch(state, batch.batch) is not None:
             raise BadInput(f"batch {batch.batch!r} exists already", "choose another name, or --resume it")
+        if tombstones.is_archived(state, batch.batch):
+            raise BadInput(f"batch {batch.batch!r} exists already, archived", "choose another name")
         self._add(tasks.batch_documents(batch, members))
 
     def add_tasks(self, members: Sequence[Task]) -> int:

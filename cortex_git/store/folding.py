@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.flocks import file_lock
 from cortex_git.gitio import GitFailed
-from cortex_git.store import index, layout
+from cortex_git.store import index, layout, tombstones
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.index import View
 from cortex_git.store.pulling import pull
@@ -22,13 +22,14 @@ _TRIES = 8
 def fold(repository: Repository, view: View | None = None) -> str | None:
     """Merge every result ref into the branch; the new commit, or None when it had everything already.
 
-    Paths are unique, so the union of added files is the merge. Raises RemoteUnreachable, or
-    EnvironmentProblem when the remote refuses the branch (results stay readable from the host refs).
+    Paths are unique, so the union of added files is the merge, without those that a tombstone in any of
+    them stands for. Raises RemoteUnreachable, or EnvironmentProblem when the remote refuses the branch
+    (results stay readable from the host refs).
     """
     for _ in range(_TRIES):
         current = view or pull(repository)
         view = None
-        base, others = _parents(repository, current)
+        base, others = parents(repository, current)
         if not others:
             return None
         files: dict[str, bytes | str] = {}
@@ -37,7 +38,8 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
                 if layout.is_plain(path):
                     files[path] = min(oid, str(files.get(path, oid)))  # the same choice as the index makes
         mark = " [skip ci]" if repository.settings.skip_ci else ""
-        draft = Draft(f"chore(cortex): fold {_many(len(files), 'document')}{mark}", files)
+        removed = tombstones.keep_out(repository, base, files)
+        draft = Draft(f"chore(cortex): fold {_many(len(files), 'document')}{mark}", files, removed=removed)
         author = repository.identity.author
         commit = merge(repository.git, author, [base, *others], draft)
         outcome = repository.refs.move_trunk(commit, current.trunk[0])
@@ -55,7 +57,7 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _parents(repository: Repository, view: View) -> tuple[str, list[str]]:
+def parents(repository: Repository, view: View) -> tuple[str, list[str]]:
     """The commit to build on, and the tips that it does not contain yet."""
     if not view.trunk:
         raise EnvironmentProblem(

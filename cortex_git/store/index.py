@@ -13,7 +13,7 @@ from cortex_git.errors import BadInput
 from cortex_git.gitio import Git
 from cortex_git.models import MERGE_SUFFIX, PRIORITIES, Batch, Task
 from cortex_git.state import transaction
-from cortex_git.store import layout
+from cortex_git.store import layout, tombstones
 from cortex_git.store.repository import Repository
 
 _FILES = ("100644", "100755")
@@ -125,7 +125,10 @@ def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dic
         if place is not None and place.kind == "results":
             results.append((place.task, place.batch, path, oid))
         elif place is not None:
-            documents.append((path, oid))
+    archives: list[tuple[str, str]] = []
+            (archives if place.kind == "archive" else documents).append((path, oid))
+    tombstones.enter(repository, archives)
+    documents = [one for one in documents if not tombstones.covers(repository.state, one[0])]
     known = _known(repository.state, [path for path, _ in documents])
     wanted = [(path, oid) for path, oid in documents if (path, oid) not in known]
     blobs = repository.git.blobs(oid for _, oid in wanted)
@@ -152,7 +155,7 @@ def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) -> None:
-    """Enter a batch or a task. One that is not valid, or not where its name says, is left out.
+    """Enter a batch or a task. One that is not valid, not where its name says, or archived is left out.
 
     Where two hosts added different documents under one id at the same moment, the one with the smaller
     blob id stays, on every host, whichever it saw first.
@@ -165,6 +168,8 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
             batch = Batch.parse(body, path)
             if batch.batch == place.batch:
                 _put(state, "batches", "batch", (batch.batch, path, body, oid))
+    if tombstones.covers(state, path):
+        return
         elif place is not None and place.kind == "tasks":
             task = Task.parse(body, path)
             if (task.task, task.batch) == (place.task, place.batch):
@@ -214,8 +219,8 @@ def find_batch(state: sqlite3.Connection, batch: str) -> Batch | None:
 
 
 def task_of(repository: Repository, task: str) -> Task:
-    """The task document. Raises BadInput when this clone knows of none."""
-    found = find_task(repository.state, task)
+    """The task document, of an archived task too. Raises BadInput when this clone knows of none."""
+    found = known_task(repository, task)
     if found is None:
         raise _no("task", task, repository)
     return found
@@ -224,15 +229,21 @@ def task_of(repository: Repository, task: str) -> Task:
 def path_of(repository: Repository, task: str) -> str:
     """Where the task's document lies. Raises BadInput when this clone knows of none."""
     row = repository.state.execute("SELECT path FROM tasks WHERE task = ?", (task,)).fetchone()
-    if row is None:
+    path = row[0] if row is not None else tombstones.path_of(repository.state, task)
+    if path is None:
         raise _no("task", task, repository)
-    return str(row[0])
+    return str(path)
 
 
 def batch_of(repository: Repository, batch: str) -> Batch:
-    """The batch document. Raises BadInput when this clone knows of none."""
-    found = find_batch(repository.state, batch)
+    """The batch document, of an archived batch too. Raises BadInput when this clone knows of none."""
+    found = find_batch(repository.state, batch) or tombstones.batch(repository, batch)
     if found is None:
+def known_task(repository: Repository, task: str) -> Task | None:
+    """The task document, of an archived task too; None when this clone knows of none."""
+    return find_task(repository.state, task) or tombstones.tasks(repository, [task]).get(task)
+
+
         raise _no("batch", batch, repository)
     return found
 

@@ -17,7 +17,7 @@ SHARD_ABOVE = 1000
 """A batch with more tasks than this spreads its files over 256 folders."""
 
 _DOCUMENT = re.compile(
-    rf"^{ROOT}/(?:(?P<batches>batches)/(?P<name>[^/]+)\.json"
+    rf"^{ROOT}/(?:(?P<single>batches|archive)/(?P<name>[^/]+)\.json"
     r"|(?P<kind>tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.json)$"
 )
 _SUMMARY = "summary"
@@ -25,7 +25,11 @@ _PLAIN = re.compile(rf"^{ROOT}/[A-Za-z0-9._/-]+$")
 
 
 class Place(NamedTuple):
-    """What a path holds: `kind` is batches, tasks or results; `task` is empty for a batch."""
+    """What a path holds: `kind` is batches, tasks, results or archive.
+
+    `task` is empty for a batch and an archive. `batch` of an archive is its name, which is `<batch>.<part>`
+    where only a part was archived.
+    """
 
     kind: str
     batch: str
@@ -41,6 +45,10 @@ def task_path(batch: str, task: str, *, sharded: bool) -> str:
 
 
 def result_beside(path: str) -> str:
+def archive_path(name: str) -> str:
+    return f"{ROOT}/archive/{name}.json"
+
+
     """The result's path for the task at `path`."""
     return path.replace(f"{ROOT}/tasks/", f"{ROOT}/results/", 1)
 

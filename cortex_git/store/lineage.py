@@ -30,7 +30,7 @@ def lineage_of(repository: Repository, task: str) -> Lineage:
     line = [_first(repository, task)]
     family = {line[0].task}
     base, number = line[0].task, 1
-    while (found := index.find_task(repository.state, derived_name(base, f"r{number}"))) is not None:
+    while (found := index.known_task(repository, derived_name(base, f"r{number}"))) is not None:
         number += 1
         if found.retry_of in family:  # else somebody named a task of their own like this
             family.add(found.task)
@@ -40,7 +40,7 @@ def lineage_of(repository: Repository, task: str) -> Lineage:
 
 def done_again_by(repository: Repository, task: str) -> list[str]:
     """Those after `task` that do its work again, in their order; none of a task that nobody has added."""
-    if index.find_task(repository.state, task) is None:
+    if index.known_task(repository, task) is None:
         return []  # its result was pushed by hand
     line = [one.task for one in lineage_of(repository, task).tasks]
     return line[line.index(task) + 1 :] if task in line else []
@@ -52,7 +52,7 @@ def _first(repository: Repository, task: str) -> Task:
     seen = {task}
     while first.retry_of is not None and first.retry_of not in seen:
         seen.add(first.retry_of)
-        before = index.find_task(repository.state, first.retry_of)
+        before = index.known_task(repository, first.retry_of)
         if before is None:
             break
         first = before

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cortex_git.errors import BadInput
 from cortex_git.models import Result
+from cortex_git.store import tombstones
 from cortex_git.store.index import Scope, chunks
 from cortex_git.store.repository import Repository
 
@@ -22,17 +23,21 @@ def read_results(repository: Repository, tasks: Sequence[str]) -> list[Result]:
 
 
 def results_in(repository: Repository, scope: Scope) -> list[Result]:
-    """The results of the tasks in scope, of the newest tasks first."""
+    """The results of the tasks in scope, of the newest tasks first.
+
+    Archived ones come last, and only where the scope is their batch.
+    """
     condition, values = scope.where
     query = (
         "SELECT r.path, r.oid FROM results r JOIN tasks t ON t.task = r.task"  # noqa: S608
         f" WHERE {condition} ORDER BY t.created_at DESC, t.task"
     )
-    return _read(repository, repository.state.execute(query, values).fetchall())
+    places = repository.state.execute(query, values).fetchall()
+    return _read(repository, [*places, *tombstones.result_places(repository, scope)])
 
 
 def _read(repository: Repository, places: Sequence[tuple[str, str]]) -> list[Result]:
-    blobs = repository.git.blobs(oid for _, oid in places)
+    blobs = tombstones.blobs(repository, [oid for _, oid in places])
     found: list[Result] = []
     for path, oid in places:
         try:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cortex_git.errors import BadInput
 from cortex_git.models import MERGE_SUFFIX, Batch, Task, valid_name
 from cortex_git.state import now
-from cortex_git.store import index, layout
+from cortex_git.store import index, layout, tombstones
 from cortex_git.store.outbox import Entry
 from cortex_git.store.repository import Repository
 
@@ -79,13 +79,15 @@ def _open_batch(repository: Repository, name: str) -> Batch | None:
     batch = index.find_batch(repository.state, name)
     if batch is not None and batch.sealed:
         raise BadInput(f"batch {name!r} is sealed: no task can be added to it", "choose another --batch")
+    if batch is None and tombstones.is_archived(repository.state, name):
+        raise BadInput(f"batch {name!r} is archived: no task can be added to it", "choose another --batch")
     return batch
 
 
 def _same_exists(repository: Repository, task: Task) -> bool:
     if task.task in RESERVED:
         raise BadInput(f"task id {task.task!r} is reserved", "choose another id")
-    existing = index.find_task(repository.state, task.task)
+    existing = index.known_task(repository, task.task)
     if existing is None:
         return False
     if existing.model_copy(update={"created_at": task.created_at}) != task:
@@ -97,10 +99,12 @@ def _same_exists(repository: Repository, task: Task) -> bool:
 
 
 def listed(repository: Repository, scope: index.Scope) -> list[Task]:
-    """All tasks in scope, oldest first."""
+    """All tasks in scope, oldest first; archived ones only where the scope is their batch."""
     condition, values = scope.where
     query = f"SELECT t.body FROM tasks t WHERE {condition} ORDER BY t.created_at, t.task"  # noqa: S608
-    return [Task.parse(body, "index") for (body,) in repository.state.execute(query, values)]
+    found = [Task.parse(body, "index") for (body,) in repository.state.execute(query, values)]
+    archived = tombstones.members(repository, scope)
+    return sorted([*found, *archived], key=lambda one: (one.created_at, one.task)) if archived else found
 
 
 def unfinished(repository: Repository, tasks: Sequence[Task]) -> list[Task]:

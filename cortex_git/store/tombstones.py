@@ -1,0 +1,237 @@
+"""Archived tasks: known by the tombstones on the branch for ever, their files read only where one asks.
+
+Owns the tables `archives` and `archived`. An archived task is in no other table but `results`, whether this
+clone saw its documents before or not.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
+
+from cortex_git.errors import BadInput
+from cortex_git.models import SCHEMA, Batch, Task, Tombstone
+from cortex_git.state import transaction
+from cortex_git.store import layout
+from cortex_git.store.repository import Repository
+
+if TYPE_CHECKING:
+    from cortex_git.store.index import Scope
+
+_OF_BATCH = "a.name IN (SELECT name FROM archives WHERE batch = ?)"
+_AT_ONCE = 500
+
+
+def parsed(body: bytes, path: str) -> Tombstone | None:
+    """The tombstone at `path`; None for what is not valid, or not where its name says.
+
+    Raises BadInput where a newer version wrote it: without it finished tasks would look open.
+    """
+    try:
+        stone = Tombstone.parse(body, path)
+    except BadInput as error:
+        if f"reads up to {SCHEMA}" in error.message:
+            raise
+        return None
+    place = layout.place_of(path)
+    return stone if place is not None and (place.kind, place.batch) == ("archive", stone.name) else None
+
+
+def enter(repository: Repository, entries: Sequence[tuple[str, str]]) -> None:
+    """Enter tombstones, given by path and object id: their tasks have ended, their documents are dropped."""
+    if not entries:
+        return
+    known = dict(repository.state.execute("SELECT name, oid FROM archives"))
+    places = [(layout.place_of(path), path, oid) for path, oid in entries]
+    wanted = [(path, oid) for place, path, oid in places if place and known.get(place.batch) != oid]
+    bodies = repository.git.blobs(oid for _, oid in wanted)
+    for path, oid in wanted:
+        stone = parsed(bodies[oid], path)
+        if stone is not None:
+            _enter(repository.state, stone, oid)
+
+
+def _enter(state: sqlite3.Connection, stone: Tombstone, oid: str) -> None:
+    paths = {task: layout.task_path(stone.batch, task, sharded=stone.sharded) for task in stone.tasks}
+    archived = [(task, stone.name, of_task) for task, (of_task, _) in stone.tasks.items()]
+    results = [
+        (task, stone.batch, layout.result_beside(paths[task]), of_result)
+        for task, (_, of_result) in stone.tasks.items()
+    ]
+    with transaction(state):
+        row = (stone.name, stone.batch, stone.part, stone.commit, int(stone.sharded), oid)
+        state.execute("INSERT OR REPLACE INTO archives VALUES (?, ?, ?, ?, ?, ?)", row)
+        state.executemany("INSERT OR IGNORE INTO archived VALUES (?, ?, ?)", archived)
+        state.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", results)
+        for table in ("tasks", "waits"):
+            state.executemany(f"DELETE FROM {table} WHERE task = ?", [(task,) for task in stone.tasks])  # noqa: S608
+        if not stone.part:
+            state.execute("DELETE FROM batches WHERE batch = ?", (stone.batch,))
+
+
+def is_archived(state: sqlite3.Connection, batch: str) -> bool:
+    """Whether the whole batch is archived."""
+    query = "SELECT 1 FROM archives WHERE batch = ? AND part = 0"
+    return state.execute(query, (batch,)).fetchone() is not None
+
+
+def covers(state: sqlite3.Connection, path: str) -> bool:
+    """Whether `path` is the document of an archived task or batch."""
+    owner = layout.owner_of(path)
+    if owner is None:
+        return False
+    batch, task = owner
+    if not task:
+        return is_archived(state, batch)
+    return state.execute("SELECT 1 FROM archived WHERE task = ?", (task,)).fetchone() is not None
+
+
+def counts(state: sqlite3.Connection) -> tuple[int, int]:
+    """How many archives this clone knows of, and how many tasks are in them."""
+    query = "SELECT (SELECT count(*) FROM archives), (SELECT count(*) FROM archived)"
+    archives, tasks = state.execute(query).fetchone()
+    return int(archives), int(tasks)
+
+
+def path_of(state: sqlite3.Connection, task: str) -> str | None:
+    """Where the task's document lies in its archive; None where it is not archived."""
+    query = "SELECT v.batch, v.sharded FROM archived a JOIN archives v ON v.name = a.name WHERE a.task = ?"
+    row = state.execute(query, (task,)).fetchone()
+    return None if row is None else layout.task_path(row[0], task, sharded=bool(row[1]))
+
+
+def tasks(repository: Repository, names: Sequence[str]) -> dict[str, Task]:
+    """The documents of those of the named tasks that are archived."""
+    oids: dict[str, str] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        part = names[start : start + _AT_ONCE]
+        query = f"SELECT task, oid FROM archived WHERE task IN ({','.join('?' * len(part))})"  # noqa: S608
+        oids |= dict(repository.state.execute(query, part).fetchall())
+    return _parsed(repository, oids)
+
+
+def members(repository: Repository, scope: "Scope") -> list[Task]:
+    """The archived tasks in scope, where it is one batch; none else: they are read on demand only."""
+    if scope.batch is None:
+        return []
+    query = f"SELECT a.task, a.oid FROM archived a WHERE {_OF_BATCH} AND a.task GLOB ?"  # noqa: S608
+    oids = dict(repository.state.execute(query, (scope.batch, scope.glob)).fetchall())
+    return [task for task in _parsed(repository, oids).values() if _in(scope, task.task, task.type)]
+
+
+def result_places(repository: Repository, scope: "Scope") -> list[tuple[str, str]]:
+    """(path, object id) of the results of those tasks, in the order of their names."""
+    if scope.batch is None:
+        return []
+    query = (
+        "SELECT a.task, r.path, r.oid FROM archived a JOIN results r ON r.task = a.task"  # noqa: S608
+        f" WHERE {_OF_BATCH} AND a.task GLOB ? ORDER BY a.task"
+    )
+    rows = repository.state.execute(query, (scope.batch, scope.glob)).fetchall()
+    typed = scope.type is not None or scope.without
+    types = {task.task: task.type for task in members(repository, scope)} if rows and typed else {}
+    return [(path, oid) for task, path, oid in rows if _in(scope, task, types.get(task))]
+
+
+def _in(scope: "Scope", task: str, kind: str | None) -> bool:
+    if task in scope.apart or (not scope.merges and task.endswith(".merge")):
+        return False
+    return (scope.type is None or kind == scope.type) and kind not in scope.without
+
+
+def batch(repository: Repository, name: str) -> Batch | None:
+    """The document of an archived batch."""
+    row = repository.state.execute(
+        "SELECT commit_id FROM archives WHERE batch = ? AND part = 0", (name,)
+    ).fetchone()
+    if row is None:
+        return None
+    path = layout.batch_path(name)
+    body = blobs(repository, [f"{row[0]}:{path}"]).get(f"{row[0]}:{path}")
+    return None if body is None else Batch.parse(body, path)
+
+
+def _parsed(repository: Repository, oids: Mapping[str, str]) -> dict[str, Task]:
+    bodies = blobs(repository, oids.values())
+    found: dict[str, Task] = {}
+    for name, oid in oids.items():
+        try:
+            found[name] = Task.parse(bodies[oid], name)
+        except (BadInput, KeyError):
+            continue
+    return found
+
+
+def blobs(repository: Repository, names: Iterable[str]) -> dict[str, bytes]:
+    """The contents of blobs; those of archives are fetched where a shallow clone has not got them."""
+    wanted = list(names)
+    found = repository.git.blobs(wanted)
+    if len(found) < len(set(wanted)) and repository.remote is not None and counts(repository.state)[0]:
+        refs = f"{repository.refs.namespace}/archive/*"
+        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+        specs = f"+{refs}:refs/cortex-remote/archive/*"
+        if not repository.git.run(*fetch, "--refmap=", repository.remote, specs, check=False).status:
+            found |= repository.git.blobs(name for name in wanted if name not in found)
+    return found
+
+
+def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -> list[str]:
+    """Take out of `files`, to be added to commit `base`, what a tombstone of either stands for.
+
+    Returns the paths that `base` itself has to give up for tombstones that come to it only now: a person's
+    line of commits, which left the branch before them.
+    """
+    own = _stones(repository, _archive_oids(repository, base), _batches_of(files))
+    arriving = {path: oid for path, oid in files.items() if _is_archive(path) and isinstance(oid, str)}
+    new = _stones(repository, arriving, None)
+    for path in [path for path in files if any(_stands_for(stone, path) for stone in (*own, *new))]:
+        del files[path]
+    removed: list[str] = []
+    for stone in new:
+        removed += [path for path in files_of(repository, base, stone.batch) if _stands_for(stone, path)]
+    return removed
+
+
+def _is_archive(path: str) -> bool:
+    place = layout.place_of(path)
+    return place is not None and place.kind == "archive"
+
+
+def _batches_of(paths: Iterable[str]) -> set[str]:
+    owners = (layout.owner_of(path) for path in paths)
+    return {owner[0] for owner in owners if owner is not None}
+
+
+def _stones(repository: Repository, oids: Mapping[str, str], batches: set[str] | None) -> list[Tombstone]:
+    """The valid ones of the tombstones at those paths, of those batches."""
+    wanted = {
+        path: oid
+        for path, oid in oids.items()
+        if batches is None or Path(path).name.partition(".")[0] in batches
+    }
+    bodies = repository.git.blobs(wanted.values())
+    found = (parsed(bodies[oid], path) for path, oid in wanted.items() if oid in bodies)
+    return [stone for stone in found if stone is not None]
+
+
+def _stands_for(stone: Tombstone, path: str) -> bool:
+    batch, task = layout.owner_of(path) or ("", "")
+    return batch == stone.batch and (task in stone.tasks if task else not stone.part)
+
+
+def _archive_oids(repository: Repository, commit: str) -> dict[str, str]:
+    return dict(_listed(repository, commit, f"{layout.ROOT}/archive/"))
+
+
+def files_of(repository: Repository, commit: str, batch: str) -> dict[str, str]:
+    """Every file of the batch in a commit, with its object id."""
+    folders = [f"{layout.ROOT}/{kind}/{batch}/" for kind in ("tasks", "results")]
+    return dict(_listed(repository, commit, layout.batch_path(batch), *folders))
+
+
+def _listed(repository: Repository, commit: str, *paths: str) -> Iterable[tuple[str, str]]:
+    listing = repository.git.text("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+    for entry in listing.split("\0"):
+        head, _, path = entry.partition("\t")
+        if head:
+            yield path, head.split(" ")[2]
