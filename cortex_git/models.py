@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, NewerSchema
 
 SCHEMA = 1
 """Version of every stored document; an older one is read, a newer one is refused."""
@@ -25,9 +25,14 @@ MERGE_RUNNER = "merge"
 """The runner of tasks that are carried out by whoever runs a batch: they put results together."""
 MOST_AFTER = 1000
 """Tasks that one may come after."""
+MOST_DEPTH = 200
+"""Levels of lists and objects in a document: what is deeper can be read, and not be written again."""
+MOST_COUNT = 10**15
+"""More is no count of tokens or attempts, and would not add up in SQLite."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 TaskId = Annotated[str, StringConstraints(pattern=TASK_PATTERN)]
+ObjectId = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")]
 
 
 class Expert(StrEnum):
@@ -67,7 +72,7 @@ ClaimState = Literal["running", "released", "cancelled"]
 class Document(BaseModel):
     """A stored document. Unknown keys are kept out, so an older reader survives a newer writer's extras."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
     kind: ClassVar[str] = "document"
 
     schema_version: int = Field(SCHEMA, alias="schema", ge=1)
@@ -76,13 +81,12 @@ class Document(BaseModel):
     def parse(cls, data: bytes, where: str) -> Self:
         """The document in `data`; `where` names the file or ref in the error."""
         try:
-            value = json.loads(data)
+            value = json.loads(data, parse_constant=_no_number)
             found = value.get("schema") if isinstance(value, dict) else None
             if isinstance(found, int) and found > SCHEMA:
-                raise BadInput(
-                    f"{where}: {cls.kind} has schema {found}, this version reads up to {SCHEMA}",
-                    "install a newer cortex-git",
-                )
+                raise NewerSchema(where, cls.kind, found, SCHEMA)
+            if _deeper_than(MOST_DEPTH, value):
+                raise ValueError(f"nested deeper than {MOST_DEPTH} levels")
             return cls.model_validate(value)
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{where}: not a valid {cls.kind}", _first_reason(error)) from error
@@ -96,6 +100,26 @@ class Document(BaseModel):
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
             "utf-8", "replace"
         )
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    """Whether lists and objects in `value` lie more than so many within each other."""
+    inner = [value]
+    for _ in range(levels + 1):
+        inner = [one for outer in inner for one in _within(outer)]
+        if not inner:
+            return False
+    return True
+
+
+def _within(value: Any) -> list[Any]:
+    """The lists and objects directly in a value."""
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for one in held if isinstance(one, dict | list)]
 
 
 def _first_reason(error: Exception) -> str:
@@ -140,7 +164,7 @@ class Task(Document):
     """Empty: the worker type's own runner."""
     priority: Priority = "medium"
     repo: str | None = None
-    budget: int | None = Field(None, ge=0)
+    budget: int | None = Field(None, ge=0, le=MOST_COUNT)
     """Tokens; None: the worker type's default."""
     deadline: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Minutes an attempt may take; None: the worker type's default."""
@@ -196,8 +220,8 @@ class ClaimRecord(Document):
     worker: str = ""
     host: str
     nonce: str = Field(min_length=8, max_length=64)
-    epoch: int = Field(1, ge=1)
-    attempt: int = Field(1, ge=1)
+    epoch: int = Field(1, ge=1, le=MOST_COUNT)
+    attempt: int = Field(1, ge=1, le=MOST_COUNT)
     retry_after_s: float = Field(0.0, ge=0.0)
     lease_s: float = Field(60.0, gt=0.0)
     claimed_at: str = ""
@@ -233,7 +257,6 @@ class Result(Document):
     output: dict[str, Any] = Field(default_factory=dict)
 
 
-def valid_name(text: str, what: str) -> str:
 class Tombstone(Document):
     """What stands on the branch for tasks whose files were archived: that they ended, and where those are."""
 
@@ -254,6 +277,7 @@ class Tombstone(Document):
         return f"{self.batch}.{self.part}" if self.part else self.batch
 
 
+def valid_name(text: str, what: str) -> str:
     """`text` if it may name a batch or a task (`[a-z0-9][a-z0-9_-]{0,99}`), else BadInput."""
     if not re.fullmatch(NAME_PATTERN, text):
         raise BadInput(

@@ -45,8 +45,6 @@ CREATE TABLE IF NOT EXISTS waits (task TEXT NOT NULL, needs TEXT NOT NULL, PRIMA
 CREATE INDEX IF NOT EXISTS waits_needs ON waits (needs);
 CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, path TEXT, oid TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS results_batch ON results (batch);
-CREATE TABLE IF NOT EXISTS fetches (
-    id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, started REAL NOT NULL
 CREATE TABLE IF NOT EXISTS archives (
     name TEXT PRIMARY KEY, batch TEXT NOT NULL, part INTEGER NOT NULL, commit_id TEXT NOT NULL,
     sharded INTEGER NOT NULL, oid TEXT NOT NULL
@@ -54,6 +52,8 @@ CREATE TABLE IF NOT EXISTS archives (
 CREATE INDEX IF NOT EXISTS archives_batch ON archives (batch);
 CREATE TABLE IF NOT EXISTS archived (task TEXT PRIMARY KEY, name TEXT NOT NULL, oid TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS archived_name ON archived (name);
+CREATE TABLE IF NOT EXISTS fetches (
+    id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, started REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS own (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sightings (
@@ -149,10 +149,10 @@ CREATE TABLE IF NOT EXISTS feedback (
 -- Older versions read tasks without what they come after: the index is made again from git.
 DELETE FROM tasks;
 DELETE FROM batches;
-DELETE FROM indexed;
-"""
 DELETE FROM archives;
 DELETE FROM archived;
+DELETE FROM indexed;
+"""
 
 
 def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:

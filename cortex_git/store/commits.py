@@ -18,12 +18,12 @@ class Draft:
 
     message: str
     files: Mapping[str, bytes | str]
-
-
-def chain(git: Git, author: str, base: str | None, drafts: Sequence[Draft], hold: str) -> str:
     parent: str | None = None
     removed: Sequence[str] = ()
     """Paths of files that it takes away."""
+
+
+def chain(git: Git, author: str, base: str | None, drafts: Sequence[Draft], hold: str) -> str:
     """Put one commit per draft on top of `base` (None: a new root); the last one's object id.
 
     `hold` is a local ref that keeps the objects until they are pushed.
@@ -61,11 +61,11 @@ def _commit(ref: str, mark: int, author: str, draft: Draft, heading: str = "") -
     message = draft.message.encode()
     head = f"commit {ref}\nmark :{mark}\ncommitter {author} {int(time.time())} +0000\ndata {len(message)}\n"
     parts = [head.encode(), message, b"\n", heading.encode()]
+    parts += [f"D {path}\n".encode() for path in draft.removed]
     for path, content in draft.files.items():
         if isinstance(content, str):
             parts.append(f"M 100644 {content} {path}\n".encode())
         else:
-    parts += [f"D {path}\n".encode() for path in draft.removed]
             parts += [f"M 100644 inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
     parts.append(b"\n")
     return b"".join(parts)

@@ -120,12 +120,12 @@ def added(git: Git, old: str | None, new: str, *, only_new: bool = False) -> lis
 def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dict[str, str]) -> None:
     results: list[tuple[str, str, str, str]] = []
     documents: list[tuple[str, str]] = []
+    archives: list[tuple[str, str]] = []
     for path, oid in dict.fromkeys(entries):
         place = layout.place_of(path)
         if place is not None and place.kind == "results":
             results.append((place.task, place.batch, path, oid))
         elif place is not None:
-    archives: list[tuple[str, str]] = []
             (archives if place.kind == "archive" else documents).append((path, oid))
     tombstones.enter(repository, archives)
     documents = [one for one in documents if not tombstones.covers(repository.state, one[0])]
@@ -163,13 +163,13 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
     Whoever can push can write such a file, and it must not stop everybody else's work.
     """
     place = layout.place_of(path)
+    if tombstones.covers(state, path):
+        return
     try:
         if place is not None and place.kind == "batches":
             batch = Batch.parse(body, path)
             if batch.batch == place.batch:
                 _put(state, "batches", "batch", (batch.batch, path, body, oid))
-    if tombstones.covers(state, path):
-        return
         elif place is not None and place.kind == "tasks":
             task = Task.parse(body, path)
             if (task.task, task.batch) == (place.task, place.batch):
@@ -218,6 +218,11 @@ def find_batch(state: sqlite3.Connection, batch: str) -> Batch | None:
     return None if row is None else Batch.parse(row[0], batch)
 
 
+def known_task(repository: Repository, task: str) -> Task | None:
+    """The task document, of an archived task too; None when this clone knows of none."""
+    return find_task(repository.state, task) or tombstones.tasks(repository, [task]).get(task)
+
+
 def task_of(repository: Repository, task: str) -> Task:
     """The task document, of an archived task too. Raises BadInput when this clone knows of none."""
     found = known_task(repository, task)
@@ -239,11 +244,6 @@ def batch_of(repository: Repository, batch: str) -> Batch:
     """The batch document, of an archived batch too. Raises BadInput when this clone knows of none."""
     found = find_batch(repository.state, batch) or tombstones.batch(repository, batch)
     if found is None:
-def known_task(repository: Repository, task: str) -> Task | None:
-    """The task document, of an archived task too; None when this clone knows of none."""
-    return find_task(repository.state, task) or tombstones.tasks(repository, [task]).get(task)
-
-
         raise _no("batch", batch, repository)
     return found
 

@@ -17,11 +17,18 @@ SHARD_ABOVE = 1000
 """A batch with more tasks than this spreads its files over 256 folders."""
 
 _DOCUMENT = re.compile(
-    rf"^{ROOT}/(?:(?P<single>batches|archive)/(?P<name>[^/]+)\.json"
-    r"|(?P<kind>tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.json)$"
+    rf"^{ROOT}/(?:(?P<single>batches|archive)/(?P<name>[a-z0-9][a-z0-9._-]*)\.json"
+    r"|(?P<kind>tasks|results)/(?P<batch>[a-z0-9][a-z0-9_-]*)/(?:[0-9a-f]{2}/)?(?P<task>[a-z0-9][a-z0-9._-]*)\.json)"
 )
 _SUMMARY = "summary"
-_PLAIN = re.compile(rf"^{ROOT}/[A-Za-z0-9._/-]+$")
+_BELONGS = re.compile(
+    rf"^{ROOT}/(?:batches/(?P<name>[^/]+)\.json"
+    r"|results/(?P<about>[^/]+)/(?:summary\.json|summary\.md|results\.sarif)"
+    r"|(?:tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.(?:json|md))$"
+)
+_PLAIN = re.compile(rf"{ROOT}/[A-Za-z0-9._/-]+")
+_ODD = frozenset({"", ".", "..", ".git"})
+"""Parts of paths that git refuses; a tree made by hand may have them."""
 
 
 class Place(NamedTuple):
@@ -40,15 +47,15 @@ def batch_path(batch: str) -> str:
     return f"{ROOT}/batches/{batch}.json"
 
 
+def archive_path(name: str) -> str:
+    return f"{ROOT}/archive/{name}.json"
+
+
 def task_path(batch: str, task: str, *, sharded: bool) -> str:
     return _path("tasks", batch, task, sharded)
 
 
 def result_beside(path: str) -> str:
-def archive_path(name: str) -> str:
-    return f"{ROOT}/archive/{name}.json"
-
-
     """The result's path for the task at `path`."""
     return path.replace(f"{ROOT}/tasks/", f"{ROOT}/results/", 1)
 
@@ -70,13 +77,24 @@ def _path(kind: str, batch: str, task: str, sharded: bool) -> str:
     return f"{ROOT}/{kind}/{batch}/{shard}{task}.json"
 
 
-def place_of(path: str) -> Place | None:
-    """What the document at `path` is, or None if it is none of ours."""
-    match = _DOCUMENT.match(path)
+def owner_of(path: str) -> tuple[str, str] | None:
+    """The batch and the task whose file this is, a result's text too; None for a path of neither.
+
+    The task is empty for what is the whole batch's: its document, its summary.
+    """
+    match = _BELONGS.match(path)
     if match is None:
         return None
-    if match["batches"]:
-        return Place("batches", match["name"], "")
+    return match["name"] or match["about"] or match["batch"], match["task"] or ""
+
+
+def place_of(path: str) -> Place | None:
+    """What the document at `path` is, or None if it is none of ours."""
+    match = _DOCUMENT.fullmatch(path)
+    if match is None:
+        return None
+    if match["single"]:
+        return Place(match["single"], match["name"], "")
     if match["task"] == _SUMMARY and match["kind"] == "results":
         return None
     return Place(match["kind"], match["batch"], match["task"])
@@ -84,4 +102,4 @@ def place_of(path: str) -> Place | None:
 
 def is_plain(path: str) -> bool:
     """Whether a path is one that this project could have written; others are never folded."""
-    return _PLAIN.match(path) is not None
+    return _PLAIN.fullmatch(path) is not None and not _ODD & set(path.lower().split("/"))
