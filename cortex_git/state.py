@@ -43,6 +43,8 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE INDEX IF NOT EXISTS tasks_batch ON tasks (batch);
 CREATE TABLE IF NOT EXISTS waits (task TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY (task, needs));
 CREATE INDEX IF NOT EXISTS waits_needs ON waits (needs);
+CREATE TABLE IF NOT EXISTS retries (task TEXT PRIMARY KEY, retry_of TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS retries_of ON retries (retry_of);
 CREATE TABLE IF NOT EXISTS results (task TEXT PRIMARY KEY, batch TEXT NOT NULL, path TEXT, oid TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS results_batch ON results (batch);
 CREATE TABLE IF NOT EXISTS archives (

@@ -20,7 +20,7 @@ from cortex_git.store import index
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.lineage import descendants
+from cortex_git.store.lineage import descendants, done_again_by
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 from cortex_git.workers.merges import claim_joins
@@ -39,7 +39,7 @@ class Merge:
     """The merge task, added or not."""
     aggregate: Aggregate
     left_out: int
-    """Tasks that have no result yet."""
+    """Tasks that have no result yet, or whose retry has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def plan_merge(
     repository = coordination.repository
     batch, names = _members(coordination, name)
     finished = index.with_result(repository, names)
-    left = len(names) - len(finished)
+    left = len(names) - len(finished) + _open_again(coordination, sorted(finished))
     if not finished:
         raise BadInput(f"none of the {left} tasks of {name!r} has a result yet", "see `cortex-git task list`")
     if left and not partial:
@@ -115,6 +115,18 @@ def _themselves(tasks: Sequence[Task]) -> list[str]:
 def _done_again(coordination: Coordination, name: str) -> bool:
     result = counting(coordination.repository, [name])[name]
     return result is not None and result.task != name
+
+
+def _open_again(coordination: Coordination, finished: Sequence[str]) -> int:
+    """How many of the tasks were not completed and are just done again."""
+    repository = coordination.repository
+    poor = [
+        name
+        for name, result in counting(repository, finished).items()
+        if result is None or result.status != "completed"
+    ]
+    newest = [again[-1] for name in poor if (again := done_again_by(repository, name))]
+    return len(newest) - len(index.with_result(repository, newest))
 
 
 def _sources(coordination: Coordination, finished: Sequence[str]) -> list[str]:

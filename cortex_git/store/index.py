@@ -18,6 +18,11 @@ from cortex_git.store.repository import Repository
 
 _FILES = ("100644", "100755")
 """Modes of what can be a document; a link or a submodule in its place is none."""
+_AGAIN = """
+    WITH RECURSIVE again(task) AS (
+        SELECT value FROM json_each(?)
+        UNION SELECT r.task FROM again a JOIN retries r ON r.retry_of = a.task)"""
+"""`again`: the tasks of a JSON list, and all that do their work again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +206,24 @@ def _put(state: sqlite3.Connection, table: str, key: str, row: tuple[object, ...
 
 
 def _put_waits(state: sqlite3.Connection, task: Task) -> None:
-    """What the task comes after, in the place of what another document under its id said."""
-    state.execute("DELETE FROM waits WHERE task = ?", (task.task,))
-    state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", [(task.task, one) for one in task.after])
+    """What the task comes after, in the place of what another document under its id said.
+
+    A retry is waited for like what it does again, whichever of the three documents is seen first.
+    """
+    name = task.task
+    state.execute("DELETE FROM waits WHERE task = ?", (name,))
+    state.execute("DELETE FROM retries WHERE task = ?", (name,))
+    if task.retry_of is not None:
+        state.execute("INSERT INTO retries VALUES (?, ?)", (name, task.retry_of))
+        state.execute(
+            f"{_AGAIN} INSERT OR IGNORE INTO waits SELECT w.task, a.task FROM waits w, again a"  # noqa: S608
+            " WHERE w.needs = ? AND w.task != a.task",
+            (json.dumps([name]), task.retry_of),
+        )
+    state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", [(name, one) for one in task.after])
+    if task.after:
+        insert = f"{_AGAIN} INSERT OR IGNORE INTO waits SELECT ?, task FROM again WHERE task != ?"  # noqa: S608
+        state.execute(insert, (json.dumps(task.after), name, name))
 
 
 def find_task(state: sqlite3.Connection, task: str) -> Task | None:

@@ -4,8 +4,6 @@ Owns no rule of its own: what gates a claim is `open_tasks`' business. A circle 
 followed once around, like anything else.
 """
 
-from collections.abc import Sequence
-
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import NEEDED, UNFINISHED, WAITING
 from cortex_git.store.repository import Repository
@@ -43,9 +41,3 @@ def needed(repository: Repository, scope: Scope) -> set[str]:
         " SELECT task FROM before"
     )
     return {task for (task,) in repository.state.execute(query, values)}
-
-
-def wait_for(repository: Repository, task: str, needs: Sequence[str]) -> None:
-    """Hold the task back here until those have ended too: retries of what it comes after."""
-    rows = [(task, one) for one in needs]
-    repository.state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", rows)

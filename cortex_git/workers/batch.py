@@ -99,11 +99,11 @@ class BatchRun:
             allowances=self._allowances,
             keep=keep,
         )
-        self._merges = Merges(
-            coordination, self._attempts, self._given,
-            last=merger, name=pool.name(1), note=watcher.note, kept=kept,
-        )  # fmt: skip
         self._dependencies = Dependencies(coordination, self._attempts.give_up, self._attempts.let_go)
+        self._merges = Merges(
+            coordination, self._attempts, self._given, last=merger, name=pool.name(1),
+            allow=self._dependencies.allow, note=watcher.note, kept=kept,
+        )  # fmt: skip
         self._staffing = Staffing(
             coordination, pool, self._lanes, self._attempts, self._allowances, watcher.event, alerts=kept
         )

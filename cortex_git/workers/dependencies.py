@@ -33,8 +33,11 @@ class Verdict:
 
 
 def verdict(coordination: Coordination, task: Task) -> Verdict:
-    """Whether the task may run, as of the last pull."""
-    if task.is_aggregate or task.is_merge or not task.after:
+    """Whether the task may run, as of the last pull.
+
+    One that makes one result of others makes the best of whatever they came to: it waits, and never fails.
+    """
+    if task.is_merge or not task.after:
         return Verdict()
     failed, waits = "", []
     for counts, result in counting(coordination, task):
@@ -43,6 +46,8 @@ def verdict(coordination: Coordination, task: Task) -> Verdict:
         elif result is None or result.status != "completed":
             how = result.status if result is not None else "something that cannot be read"
             failed = failed or f"{counts} ended as {how}"
+    if task.is_aggregate:
+        return Verdict(waits=tuple(waits))
     return Verdict(failed, () if failed else tuple(waits))
 
 
@@ -94,8 +99,7 @@ class Dependencies:
         if found.failed:
             self._give_up(claim, f"not run: {found.failed}")
         elif found.waits:
-            # The claim was made by what was known of retries then: from here on this clone knows better.
-            unmet.wait_for(self._coordination.repository, claim.task.task, found.waits)
+            # A retry came to be known with the claim; from here on this clone does not try again.
             self._coordination.claims.release([claim])
             self._let_go(claim.task.task, f"it waits for {', '.join(found.waits)}")
         return not found.failed and not found.waits

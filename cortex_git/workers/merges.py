@@ -33,15 +33,20 @@ class Merges:
         *,
         last: Merger | None,
         name: str,
+        allow: Callable[[Claim], bool],
         note: Callable[[str], None],
         kept: bool,
     ) -> None:
-        """`last` carries out last tasks of batches; a run that is `kept` outlives what goes wrong."""
+        """`last` carries out last tasks of batches; a run that is `kept` outlives what goes wrong.
+
+        A claim that is not allowed has been dealt with.
+        """
         self._coordination = coordination
         self._attempts = attempts
         self._given = given
         self._last = last
         self._name = name
+        self._allow = allow
         self._note = note
         self._kept = kept
         self._closing = False
@@ -62,8 +67,10 @@ class Merges:
         return self._last if task.is_merge else None
 
     def _merge(self, claim: Claim, merger: Merger) -> None:
-        self._coordination.claims.started(claim)  # one that ends its process has used an attempt
         try:
+            if not self._allow(claim):
+                return
+            self._coordination.claims.started(claim)  # one that ends its process has used an attempt
             done = merger(claim)
         except PASSING as error:
             problem = problem_of(error)
@@ -105,7 +112,7 @@ def claim_joins(
     """Claims on merge tasks that come after the `ended` ones and are ready, but for those in `besides`.
 
     With None: after any. Where somebody else has one, it is theirs. Looks at the remote only where there is
-    such a task.
+    such a task. One that turns out, by what was seen with its claim, to wait for a retry is given back.
     """
     joins = lineage.joins_after(coordination.repository, ended, besides)
     if not joins:
@@ -117,4 +124,7 @@ def claim_joins(
     ready = [
         task for task in joins if task.task not in finished and not lineage.waits_for(repository, task.task)
     ]
-    return coordination.claims.claim(ready[:MOST_AT_ONCE], view, lambda _: worker) if ready else []
+    claims = coordination.claims.claim(ready[:MOST_AT_ONCE], view, lambda _: worker) if ready else []
+    early = [claim for claim in claims if lineage.waits_for(repository, claim.task.task)]
+    coordination.claims.release(early)
+    return [claim for claim in claims if claim not in early]
