@@ -13,6 +13,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 _GRACE_S = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -55,12 +56,24 @@ def finished(
                 return process.communicate(timeout=max(0.01, min(left, _LOOK_S)))
             except subprocess.TimeoutExpired as late:
                 if process.poll() is not None:
-                    return late.stdout or b"", late.stderr or b""
+                    read = (late.stdout or b"", late.stderr or b"")
+                    return read[0] + _left_in(process.stdout), read[1] + _left_in(process.stderr)
                 if left <= 0:
                     raise TookTooLong from None
     except BaseException:
         end_group(process)
         raise
+
+
+def _left_in(pipe: IO[bytes] | None) -> bytes:
+    """What a process that has ended left in its pipe: it may have ended after we last looked."""
+    parts: list[bytes] = []
+    if pipe is not None and not pipe.closed:
+        os.set_blocking(pipe.fileno(), False)
+        with suppress(BlockingIOError):  # what it started may keep the pipe open
+            while part := os.read(pipe.fileno(), 1 << 16):
+                parts.append(part)
+    return b"".join(parts)
 
 
 def _feed(process: "subprocess.Popen[bytes]", stdin: bytes) -> None:

@@ -28,3 +28,18 @@ def test_one_that_never_reads_nor_ends_is_ended() -> None:
     with pytest.raises(TookTooLong):
         finished(process, b"x" * 1_000_000, 0.2)
     assert process.poll() is not None
+
+
+@pytest.mark.parametrize("keeps", ["", "; sleep 5 &"], ids=["closed", "kept open by another"])
+def test_what_it_wrote_last_is_read_though_it_ended_between_two_looks(
+    keeps: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = started(f"(head -c 20000 /dev/zero; head -c 30000 /dev/zero >&2){keeps}")
+
+    def late(timeout: float) -> tuple[bytes, bytes]:
+        process.wait(20)
+        raise subprocess.TimeoutExpired("sh", timeout)  # nothing was read before it ended
+
+    monkeypatch.setattr(process, "communicate", late)
+    out, err = finished(process, None, 20)
+    assert (len(out), len(err)) == (20_000, 30_000)
