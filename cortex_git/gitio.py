@@ -67,7 +67,8 @@ PLUMBING = (
 
 DEFAULT_TIMEOUT_S = 120.0
 _TALKS_TO_REMOTES = frozenset({"fetch", "ls-remote", "push"})
-_USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'\"]+@")
+_USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s]+@")
+"""Up to the last `@` before the path: people write passwords with `@` and quotes in them, too."""
 
 
 class GitFailed(EnvironmentProblem):
@@ -115,7 +116,25 @@ class PushedRef:
     @property
     def bystander(self) -> bool:
         """Refused only because another ref of the same atomic push was."""
-        return self.flag == "!" and "atomic" in self.summary
+        return self.flag == "!" and "atomic push" in self.summary
+
+    @property
+    def busy(self) -> bool:
+        """Another push held or changed the ref between the server's list of refs and its lock on this one."""
+        return self.flag == "!" and any(words in self.summary for words in _COLLISION)
+
+
+_COLLISION = (
+    "failed to update ref",
+    "cannot lock ref",
+    "failed to lock",
+    "unable to lock",
+    "reference already exists",
+    "reference does not exist",
+    "incorrect old value",
+    "atomic transaction failed",
+)
+"""What servers answer for a ref that two pushes change at once (git 2.30 to 2.51, JGit)."""
 
 
 def parse_push(stdout: str) -> list[PushedRef]:
@@ -263,6 +282,15 @@ def blob_id(content: bytes, like: str) -> str:
     header = f"blob {len(content)}\0".encode()
     algorithm = hashlib.sha256 if len(like) == 64 else hashlib.sha1
     return algorithm(header + content).hexdigest()
+
+
+def remote_words(stderr: str) -> str:
+    """The first line that the server itself said of a refusal (a hook's, say); empty where there is none."""
+    for line in stderr.splitlines():
+        text = "".join(c for c in line.removeprefix("remote:") if c.isprintable()).strip(" -=*")
+        if line.startswith("remote:") and text:
+            return text[:200]
+    return ""
 
 
 def telling_line(stderr: str) -> str:

@@ -52,6 +52,7 @@ def init(
                 "namespace": can.namespace if can else "refs/cortex",
                 "atomic": can.atomic if can else None,
                 "created": created.changed,
+                "remote_can": can.to_json() if can else None,
             }
         )
         return
@@ -59,9 +60,9 @@ def init(
     if can is None:
         print_line("No remote: processes of this machine coordinate through the repository itself.")
     else:
-        print_line(
-            f"Remote {created.remote}: can change refs under {can.namespace}, all or none in one push."
-        )
+        print_line(f"Remote {created.remote} can coordinate, with refs under {can.namespace}/:")
+        for text in can.lines():
+            print_line(f"  {text}")
 
 
 def _from_here(remote: str | None) -> str | None:

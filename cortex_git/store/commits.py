@@ -14,7 +14,10 @@ from cortex_git.gitio import Git
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A commit to make: its message and the files it adds, as bytes or as an existing blob's id."""
+    """A commit to make: its message and the files it adds, as bytes or as an existing blob's id.
+
+    `parent` is for `singles`: the commit to be a child of, None for a root commit.
+    """
 
     message: str
     files: Mapping[str, bytes | str]
@@ -35,11 +38,12 @@ def chain(git: Git, author: str, base: str | None, drafts: Sequence[Draft], hold
 
 
 def singles(git: Git, author: str, drafts: Sequence[Draft]) -> list[str]:
-    """One root commit per draft, in order; for refs that hold a single file. No local ref is left."""
+    """One commit per draft, in order, for refs that hold a single file. No local ref is left."""
     scratch = _scratch()
     script: list[bytes] = []
     for number, draft in enumerate(drafts, 1):
-        script += [f"reset {scratch}\n".encode(), _commit(scratch, number, author, draft)]
+        heading = f"from {draft.parent}\n" if draft.parent else ""
+        script += [f"reset {scratch}\n".encode(), _commit(scratch, number, author, draft, heading)]
     return _import(git, script, list(range(1, len(drafts) + 1)), drop=scratch)
 
 

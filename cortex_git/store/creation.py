@@ -12,7 +12,9 @@ from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git
 from cortex_git.locating import is_enabled
 from cortex_git.store import layout
+from cortex_git.store.greeting import greet
 from cortex_git.store.probing import Capabilities, probe
+from cortex_git.store.protection import branch_refused, check_no_checkout
 from cortex_git.store.refs import Outcome, RemoteRefs
 
 README = """\
@@ -57,7 +59,7 @@ def create(folder: Path, remote_url: str | None, branch: str | None = None) -> C
     folder = folder.resolve()
     git = Git(folder)
     if not (folder / ".git").exists():
-        git.run("init", "--quiet", f"--initial-branch={chosen}")
+        git.run("init", "--quiet", f"--initial-branch={chosen}", *_hash_of(capabilities))
     if remote_url is not None and _address(git, remote_url) != "origin":
         git.run("remote", "add", "origin", remote_url)
     remote = _address(git, None)
@@ -91,13 +93,25 @@ def _tried_out(folder: Path, url: str | None, branch: str) -> Capabilities | Non
     if (folder / ".git").exists():
         git = Git(folder)
         address = _address(git, url)
-        return None if address is None else probe(git, address, branch)
+        return None if address is None else _probed(git, address, branch)
     if url is None:
         return None
+    if url.startswith("-"):
+        raise BadInput(f"--remote {url!r} is not an address", "give a URL or a path")
     with tempfile.TemporaryDirectory(prefix="cortex-init-") as scratch:
         git = Git(Path(scratch))
-        git.run("init", "--quiet", "--bare")
-        return probe(git, url, branch)
+        git.run("init", "--quiet", "--bare", f"--object-format={greet(git, url).object_format}")
+        return _probed(git, url, branch)
+
+
+def _probed(git: Git, address: str, branch: str) -> Capabilities:
+    check_no_checkout(git, address, branch)
+    return probe(git, address, branch)
+
+
+def _hash_of(capabilities: Capabilities | None) -> tuple[str, ...]:
+    """What makes a new repository use the same hash as its remote: they cannot exchange objects otherwise."""
+    return (f"--object-format={capabilities.greeting.object_format}",) if capabilities else ()
 
 
 def _address(git: Git, url: str | None) -> str | None:
@@ -158,7 +172,4 @@ def _publish_branch(git: Git, remote: str, branch: str) -> None:
                 "clone the remote and run `cortex-git init` in the clone",
             )
     if refs.move_trunk(head, there) is not Outcome.APPLIED:
-        raise EnvironmentProblem(
-            f"the remote refused branch {branch}: {refs.refusal}",
-            "give another branch with --branch if that one is protected",
-        )
+        raise branch_refused(branch, refs.refusal)

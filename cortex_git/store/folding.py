@@ -12,6 +12,7 @@ from cortex_git.gitio import GitFailed
 from cortex_git.store import index, layout, tombstones
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.index import View
+from cortex_git.store.protection import branch_refused
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
@@ -46,10 +47,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
         if outcome is Outcome.APPLIED:
             return commit
         if outcome is Outcome.REFUSED:
-            raise EnvironmentProblem(
-                f"the remote refused the branch {repository.settings.branch}: {repository.refs.refusal}",
-                "set `branch` in coordination/config.toml to one that may be pushed to",
-            )
+            raise branch_refused(repository.settings.branch, repository.refs.refusal)
     return None
 
 
@@ -66,13 +64,13 @@ def parents(repository: Repository, view: View) -> tuple[str, list[str]]:
     # Without a remote the user's branch may have moved past what was folded, or stand behind it.
     base = view.trunk[-1]
     folded = view.trunk[0]
-    if base != folded and _contains(repository, folded, base):
+    if base != folded and contains(repository, folded, base):
         base = folded
     tips = [folded, *view.results.values()]
     return base, _not_in(repository, base, tips)
 
 
-def _contains(repository: Repository, descendant: str, ancestor: str) -> bool:
+def contains(repository: Repository, descendant: str, ancestor: str) -> bool:
     return repository.git.run("merge-base", "--is-ancestor", ancestor, descendant, check=False).status == 0
 
 
@@ -103,7 +101,7 @@ def _follow(repository: Repository) -> str | None:
         return None
     head = git.run("symbolic-ref", "--quiet", "--short", "HEAD", check=False).text.strip()
     local = git.refs(f"refs/heads/{branch}").get(f"refs/heads/{branch}")
-    if local == trunk[0] or (local is not None and _contains(repository, local, trunk[0])):
+    if local == trunk[0] or (local is not None and contains(repository, local, trunk[0])):
         return None
     how = f"git merge --ff-only {trunk[0][:12]}"
     if head != branch:

@@ -1,4 +1,4 @@
-"""Compare-and-swap on git refs, on a remote or in the repository itself: all coordination rests on it.
+"""Compare-and-swap on git refs, and how it is done on a remote: all coordination rests on it.
 
 Owns the translation between updates with leases and git's own words. Must never retry a refused
 update by itself: whoever asked decides what a refusal means.
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, redact, telling_line
+from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, redact, remote_words, telling_line
 
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
 _TRUNK = f"{TRACKING}trunk"
 _FETCHES = 4
+_NOT_ATOMIC = "does not support --atomic"
 _REF_GONE = "not our ref"
 """A claim was deleted between the server's list of refs and our asking for it: ask again."""
 
@@ -53,7 +54,9 @@ class Outcome(Enum):
     UNCHANGED = auto()
     """The remote had this very object already, which proves nothing about who put it there."""
     REFUSED = auto()
-    """The remote would not, for a reason of its own (a hook, a lock, a permission)."""
+    """The remote would not, for a reason of its own (a hook, a permission, a setting)."""
+    BUSY = auto()
+    """The remote could not at that moment: another push held the ref. Nothing is known of its value."""
     UNKNOWN = auto()
     """No answer arrived: it may have been applied. Read the ref back."""
 
@@ -127,9 +130,12 @@ class RemoteRefs:
         lines = {line.ref: line for line in parse_push(done.text)}
         if done.status and not lines:
             self.refusal = telling_line(done.stderr)
+            if _NOT_ATOMIC in done.stderr:  # git's own words before anything was sent
+                return [Outcome.REFUSED] * len(updates)
         for line in lines.values():
             if line.flag == "!" and not line.stale and not line.bystander:
-                self.refusal = f"{line.ref}: {line.summary}"
+                said = remote_words(done.stderr)
+                self.refusal = f"{line.ref}: {line.summary}" + (f": {said}" if said else "")
         return [_outcome(lines.get(update.ref), done.status) for update in updates]
 
     def fetch(self) -> None:
@@ -184,6 +190,14 @@ class RemoteRefs:
         return self.transaction([Update(self.branch, new, old or ABSENT)], atomic=True)[0]
 
 
+def takes_branches_only(namespace: str) -> bool:
+    """Whether the refs are branches, because the server takes nothing else.
+
+    What replaces a branch is made a child of it: servers often refuse any other change of a branch.
+    """
+    return namespace.startswith("refs/heads/")
+
+
 def unreachable(remote: str, stderr: str) -> RemoteUnreachable:
     """The error for a remote that did not answer, with git's own reason."""
     return RemoteUnreachable(
@@ -198,91 +212,10 @@ def _outcome(line: PushedRef | None, status: int) -> Outcome:
     if line.flag == "!":
         if line.stale:
             return Outcome.STALE
-        return Outcome.BYSTANDER if line.bystander else Outcome.REFUSED
+        if line.bystander:
+            return Outcome.BYSTANDER
+        return Outcome.BUSY if line.busy else Outcome.REFUSED
     if line.flag == "=":
         return Outcome.UNCHANGED
     # Lines for refs of a non-atomic push are final one by one, whatever status the whole ended with.
     return Outcome.APPLIED if status in (0, 1) else Outcome.UNKNOWN
-
-
-class LocalRefs:
-    """Refs of the repository itself: the embedded default, for many processes on one machine."""
-
-    def __init__(self, git: Git, branch: str, namespace: str = "refs/cortex") -> None:
-        self.git = git
-        self.namespace = namespace
-        self.branch = f"refs/heads/{branch}"
-        self._folded = f"{namespace}/main"
-        self.refusal = ""
-
-    def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
-        outcomes = [Outcome.REFUSED] * len(updates)
-        pending = dict(enumerate(updates))
-        for _ in range(len(updates) + 3):
-            stale = self._stale(list(pending.values()))
-            for index in [index for index, update in pending.items() if update.ref in stale]:
-                outcomes[index] = Outcome.STALE
-                del pending[index]
-            if atomic and len(pending) < len(updates):
-                return [Outcome.BYSTANDER if o is Outcome.REFUSED else o for o in outcomes]
-            if not pending:
-                return outcomes
-            if self._apply(list(pending.values())) or self._is_done(list(pending.values())):
-                for index in pending:
-                    outcomes[index] = Outcome.APPLIED
-                return outcomes
-        return outcomes
-
-    def _apply(self, updates: Sequence[Update]) -> bool:
-        script = "start\n" + "".join(map(_instruction, updates)) + "commit\n"
-        done = self.git.run("update-ref", "--stdin", stdin=script.encode(), check=False)
-        self.refusal = telling_line(done.stderr) if done.status else self.refusal
-        return done.status == 0
-
-    def _is_done(self, updates: Sequence[Update]) -> bool:
-        """Whether the updates stand although git did not say so: it was killed after its commit.
-
-        They are applied all or none, and each object to put somewhere is one that only we have.
-        """
-        now = self.read_back([update.ref for update in updates])
-        return any(update.new for update in updates) and all(
-            now.get(update.ref) == update.new for update in updates
-        )
-
-    def _stale(self, updates: Sequence[Update]) -> set[str]:
-        now = self.read_back([update.ref for update in updates])
-        return {
-            update.ref
-            for update in updates
-            if update.expected is not ANY
-            and now.get(update.ref) != (None if update.expected is ABSENT else update.expected)
-        }
-
-    def fetch(self) -> None:
-        """Nothing to fetch: what is seen is what is."""
-
-    def seen(self) -> dict[str, str]:
-        return self.git.refs(f"{self.namespace}/")
-
-    def trunk(self) -> list[str]:
-        refs = self.git.refs(self._folded, self.branch)
-        return [refs[name] for name in (self._folded, self.branch) if name in refs]
-
-    def read_back(self, refs: Sequence[str]) -> dict[str, str]:
-        wanted = set(refs)
-        return {ref: oid for ref, oid in self.git.refs(*refs).items() if ref in wanted}
-
-    def move_trunk(self, new: str, old: str | None) -> Outcome:
-        current = self.read_back([self._folded]).get(self._folded)
-        if current is not None and current != old:
-            return Outcome.STALE
-        return self.transaction([Update(self._folded, new, current or ABSENT)], atomic=True)[0]
-
-
-def _instruction(update: Update) -> str:
-    old = "" if update.expected is ANY else f" {update.expected}"
-    if update.new is None:
-        return f"delete {update.ref}{old}\n"
-    if update.expected is ABSENT:
-        return f"create {update.ref} {update.new}\n"
-    return f"update {update.ref} {update.new}{old}\n"

@@ -14,7 +14,8 @@ from cortex_git.gitio import Git, GitFailed
 from cortex_git.state import connect
 from cortex_git.store import layout
 from cortex_git.store.identity import Identity, load_identity, renew_identity
-from cortex_git.store.refs import LocalRefs, RefStore, RemoteRefs
+from cortex_git.store.local_refs import LocalRefs
+from cortex_git.store.refs import RefStore, RemoteRefs
 
 
 @dataclass

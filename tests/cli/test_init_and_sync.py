@@ -10,6 +10,7 @@ from command_line import COMMIT, Command
 from gitworld import add_tasks, claim_all, git, result_for, results_on
 
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.probing import NEEDS
 
 
 def test_without_a_remote(cortex: Command, here: Path) -> None:
@@ -30,8 +31,11 @@ def test_twice_changes_nothing(cortex: Command, here: Path) -> None:
 
 
 def test_with_a_remote_as_json(cortex: Command, here: Path, bare: Path) -> None:
-    done = cortex("init", "--remote", bare, "--format", "json")
-    assert done.json() == {
+    document = cortex("init", "--remote", bare, "--format", "json").json()
+    can = document.pop("remote_can")
+    assert {one["name"] for one in can["capabilities"] if one["able"]} == set(NEEDS)
+    assert (can["usable"], can["protocol"], can["object_format"]) == (True, 2, "sha1")
+    assert document == {
         "schema": 1,
         "folder": str(here),
         "branch": "main",

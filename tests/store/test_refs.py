@@ -7,10 +7,10 @@ import pytest
 
 from cortex_git.gitio import Git, parse_push
 from cortex_git.store.commits import Draft, singles
+from cortex_git.store.local_refs import LocalRefs
 from cortex_git.store.refs import (
     ABSENT,
     ANY,
-    LocalRefs,
     Outcome,
     RefStore,
     RemoteRefs,
