@@ -337,7 +337,7 @@ def _validated(model: type[AnySection], data: bytes, where: str) -> AnySection:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise BadInput(f"{where}: {key}: {first['msg']}", "correct or remove that setting") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not valid TOML: {error}", "correct the file") from error
 
 

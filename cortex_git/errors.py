@@ -41,6 +41,19 @@ class BadInput(CortexError):
     exit_code = ExitCode.USAGE
 
 
+class NewerSchema(BadInput):
+    """A document that a newer version wrote, which this one must not read, run or replace."""
+
+    exit_code = ExitCode.ENVIRONMENT
+
+    def __init__(self, where: str, kind: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{where}: {kind} has schema {str(found)[:20]}, and this cortex-git reads up to {known}",
+            "install a newer cortex-git on this host; nothing was changed",
+        )
+        self.schema = found
+
+
 class EnvironmentProblem(CortexError):
     """Something outside the program is missing or does not answer."""
 

@@ -52,11 +52,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     seconds = _positive(text)
     if seconds is not None or text is None:
         return seconds
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return _bounded((at - _now(headers.get("date"))).total_seconds())
+    at = _date(text)
+    return None if at is None else _bounded((at - _now(headers.get("date"))).total_seconds())
 
 
 def _together(one: Window, other: Window) -> Window:
@@ -113,11 +110,16 @@ def _until(moment: str | None, sent: str | None) -> float | None:
 
 
 def _now(sent: str | None) -> datetime:
+    return _date(sent) or datetime.now(UTC)
+
+
+def _date(text: str | None) -> datetime | None:
+    """The moment in a header; None for none, and for one of no known zone."""
     try:
-        told = parsedate_to_datetime(sent) if sent else None
-    except ValueError:
-        told = None
-    return told if told is not None and told.tzinfo is not None else datetime.now(UTC)
+        at = parsedate_to_datetime(text) if text else None
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def _duration(text: str | None) -> float | None:

@@ -88,7 +88,7 @@ class Replay:
 def replies(path: Path) -> list[Reply]:
     """The answers in a recording. Raises BadInput."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # an answer may hold other ends of lines
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise BadInput(f"{path} cannot be read: {reason}", "name a recording of CORTEX_RECORD") from error

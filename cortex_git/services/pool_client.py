@@ -54,17 +54,38 @@ def ask_pool(
             stream.write(json.dumps(request).encode() + b"\n")
             stream.flush()
             for line in stream:
-                message = json.loads(line)
-                if "note" in message:
-                    note(message["note"])
-                elif "error" in message:
-                    raise PoolError(**message["error"])
-                else:
-                    answer: dict[str, Any] = message["answer"]
+                answer = understood(line, note)
+                if answer is not None:
                     return answer
     raise EnvironmentProblem(
         "the pool ended before it answered", "what it ran is safe: see `cortex-git task list`"
     )
+
+
+def understood(line: bytes, note: Callable[[str], None]) -> dict[str, Any] | None:
+    """The answer in one line of what a pool says; None for a note, which is passed on.
+
+    Raises PoolError where it tells of an error, EnvironmentProblem where it cannot be understood.
+    """
+    try:
+        message = json.loads(line)
+        if "note" in message:
+            note(str(message["note"]))
+            return None
+        if "error" in message:
+            error = message["error"]
+            told = PoolError(str(error["message"]), str(error["hint"]), error["exit_code"])
+        else:
+            answer = message["answer"]
+            if isinstance(answer, dict):
+                return answer
+            raise TypeError(answer)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise EnvironmentProblem(
+            "the pool's answer cannot be understood",
+            "was it started by another version? End it with `kill`, and start it again",
+        ) from None
+    raise told
 
 
 def pool_status(folder: Path) -> dict[str, Any] | None:

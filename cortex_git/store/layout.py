@@ -22,7 +22,7 @@ _DOCUMENT = re.compile(
 )
 _SUMMARY = "summary"
 _BELONGS = re.compile(
-    rf"^{ROOT}/(?:batches/(?P<name>[^/]+)\.json"
+    rf"^{ROOT}/(?:batches/(?P<name>[a-z0-9][a-z0-9._-]*)\.json"
     r"|results/(?P<about>[^/]+)/(?:summary\.json|summary\.md|results\.sarif)"
     r"|(?:tasks|results)/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.(?:json|md))$"
 )

@@ -61,8 +61,27 @@ def send(connection: "Connection[bytes, bytes]", kind: str, body: Assignment | R
 
 def receive(connection: "Connection[bytes, bytes]") -> tuple[str, Any]:
     """The next message: its kind and its body as JSON gives it. Raises EOFError, OSError or ValueError."""
-    kind, body = json.loads(connection.recv_bytes())
+    try:
+        kind, body = json.loads(connection.recv_bytes())
+    except (TypeError, RecursionError) as error:
+        raise ValueError("not a message") from error
     return str(kind), body
+
+
+def assignment_of(body: Any) -> Assignment:
+    """The assignment in a message's body. Raises ValueError."""
+    try:
+        return Assignment(**body)
+    except TypeError as error:
+        raise ValueError("not an assignment") from error
+
+
+def report_of(body: Any) -> Report:
+    """The report in a message's body. Raises ValueError."""
+    try:
+        return Report(**body)
+    except TypeError as error:
+        raise ValueError("not a report") from error
 
 
 def to_result(assignment: Assignment, report: Report) -> Result:

@@ -19,7 +19,7 @@ from cortex_git.errors import EnvironmentProblem
 from cortex_git.processes import signal_session
 from cortex_git.state import now
 from cortex_git.workers.logs import keep_small, opened_log
-from cortex_git.workers.messages import Assignment, Report, receive, send
+from cortex_git.workers.messages import Assignment, Report, receive, report_of, send
 from cortex_git.workers.spawning import Spawner
 from cortex_git.workers.worker import OUT_OF_TIME
 
@@ -216,6 +216,7 @@ class Pool:
         assert slot.connection is not None  # noqa: S101 - narrowed for the type checker
         try:
             kind, body = receive(slot.connection)
+            report = report_of(body) if kind == "done" else None
         except (EOFError, OSError, ValueError):
             return self._lost(slot)
         if kind == "ready":
@@ -229,7 +230,7 @@ class Pool:
         slot.told = False
         slot.tasks_done += 1
         slot.busy_s += time.monotonic() - slot.assigned_at
-        return Finished(slot, assignment, Report(**body)) if kind == "done" and assignment else None
+        return Finished(slot, assignment, report) if report and assignment else None
 
     def _lost(self, slot: Slot) -> Died:
         if slot.connection is not None:

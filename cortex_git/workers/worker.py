@@ -18,7 +18,7 @@ from types import FrameType
 from cortex_git.processes import adopt_orphans, end_descendants, signal_session
 from cortex_git.runners import HARMLESS, OutcomeStatus, RunContext, RunOutcome, load_runner, split_name
 from cortex_git.state import monotonic, now
-from cortex_git.workers.messages import Assignment, Report, receive, send, to_result
+from cortex_git.workers.messages import Assignment, Report, assignment_of, receive, send, to_result
 
 MOST_ERROR = 2000
 """Characters of an exception's text kept in a result."""
@@ -68,7 +68,7 @@ class Worker:
             while True:
                 kind, body = receive(self._connection)
                 if kind == "run":
-                    self._inbox.put(Assignment(**body))
+                    self._inbox.put(assignment_of(body))
                 elif kind == "recorded":
                     self._unrecorded.pop(body, None)
                 elif kind == "exit":

@@ -1,0 +1,1 @@
+"""Fuzzing: what comes from outside may be anything, and costs nobody more than a refusal."""

@@ -1,0 +1,61 @@
+"""Lockfiles of other people's repositories, by the parser below them."""
+
+from collections.abc import Callable
+
+from cortex_git.scan.lockfiles import includes_of, kind_of, read_lockfile
+from fuzz.targets import Target
+
+_LOCKED: dict[str, dict[str, bytes]] = {
+    "json": {
+        "package-lock.json": b'{"lockfileVersion": 3, "packages": {"": {}, "node_modules/a": {"version": "1.0"}}}',
+        "Pipfile.lock": b'{"_meta": {}, "default": {"a": {"version": "==1.0"}}}',
+        "composer.lock": b'{"packages": [{"name": "a/b", "version": "1.0"}], "packages-dev": []}',
+        "packages.lock.json": b'{"version": 1, "dependencies": {"net8.0": {"A": {"resolved": "1.0"}}}}',
+    },
+    "yaml": {
+        "pnpm-lock.yaml": b"lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {integrity: sha-x}\n",
+        "yarn.lock": b'# yarn lockfile v1\n\n"a@^1.0", a@1:\n  version "1.0.0"\n  dependencies:\n    b "2"\n',
+        "sub/yarn.lock": b'__metadata:\n  version: 6\n\n"a@npm:^1":\n  version: 1.0.0\n  resolution: "a@npm:1.0"\n',
+    },
+    "toml": {
+        "poetry.lock": b'[[package]]\nname = "a"\nversion = "1.0"\n\n[metadata]\nlock-version = "2.0"\n',
+        "uv.lock": b'version = 1\n[[package]]\nname = "a"\nversion = "1.0"\nsource = { registry = "x" }\n',
+        "pylock.toml": b'lock-version = "1.0"\n[[packages]]\nname = "a"\nversion = "1.0"\n',
+        "Cargo.lock": b'version = 3\n[[package]]\nname = "a"\nversion = "1.0.0"\nsource = "registry+https://x"\n',
+        "pdm.lock": b'[metadata]\nlock_version = "4.4"\n[[package]]\nname = "a"\nversion = "1.0"\n',
+    },
+    "lines": {
+        "requirements.txt": b"-r base.txt\na[x]==1.0 ; os_name > '3' \\\n  --hash=sha256:aa\nb @ https://x/y\n",
+        "go.mod": b'module m\n\ngo 1.22\n\nrequire (\n\ta/b v1.0.0 // indirect\n)\nreplace a/b => "c" v1.1.0\n',
+        "Gemfile.lock": b"GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (~> 2)\n\nDEPENDENCIES\n  a!\n",
+        "gradle.lockfile": b"# x\na.b:c:1.0=compileClasspath,runtimeClasspath\nempty=\n",
+    },
+    "xml": {
+        "pom.xml": b"<project><properties><v>1</v></properties><dependencies><dependency><groupId>a</groupId>"
+        b"<artifactId>b</artifactId><version>${v}</version></dependency></dependencies></project>",
+        "packages.config": b'<packages><package id="a" version="1" /></packages>',
+    },
+}
+
+
+def _reads(paths: list[str]) -> Callable[[bytes], None]:
+    """The first byte says which of the files it is."""
+
+    def check(data: bytes) -> None:
+        path, body = paths[data[0] % len(paths) if data else 0], data[1:]
+        content = read_lockfile(path, body, lambda _: body)
+        for gap in content.not_scanned:
+            assert not gap.reason.startswith("could not be read"), gap
+        for package in content.packages:
+            assert package.name.isprintable() and package.version.isprintable()
+        includes_of(kind_of(path) or "", path, body)
+
+    return check
+
+
+TARGETS = {
+    f"lockfile-{form}": Target(
+        _reads(list(files)), [bytes([number]) + body for number, body in enumerate(files.values())]
+    )
+    for form, files in _LOCKED.items()
+}
