@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import ClaimRecord, Result, ResultStatus, Task
@@ -24,6 +25,8 @@ from cortex_git.store.repository import Repository
 
 MOST_AT_ONCE = 256
 """Claims in one push: enough to cover a slow remote, few enough for one command line."""
+Standing = Literal["held", "left", "released", "cancelled", "left cancelled", "unreadable"]
+"""`left`: its owner is dead, or silent for its whole lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,21 @@ class Claims:
                 updates.append(Update(self._repository.claim_ref(task), None, view.claims[task]))
         if updates:
             self._release(updates)
+
+    def standings(self, view: View) -> dict[str, Standing]:
+        """How each claim of `view` stands: what whoever wants its task would do with it now."""
+        self._load(view.claims.values())
+        return {task: self._standing(task, oid, view) for task, oid in view.claims.items()}
+
+    def _standing(self, task: str, oid: str, view: View) -> Standing:
+        record = self._records.get(oid)
+        if record is None:
+            return "unreadable"
+        if record.state == "cancelled":
+            return "left cancelled" if self._is_left_cancelled(task, oid, view) else "cancelled"
+        if record.state == "released":
+            return "released"
+        return "left" if self._is_left(task, oid, record, view) else "held"
 
     def record(self, oid: str) -> ClaimRecord | None:
         """The record of a claim commit; None when it is not a valid one."""

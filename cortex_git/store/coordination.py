@@ -192,6 +192,16 @@ class Coordination:
     def results(self, scope: Scope) -> list[Result]:
         return results.results_in(self.repository, scope)
 
+    def tidy(self) -> list[str]:
+        """End cancels that were left half-way, and delete what dead owners hold of finished tasks.
+
+        The tasks whose cancel is in the outbox now; the next `flush` publishes them.
+        """
+        view = self.pull()
+        ended = self._canceller.finish_left(view)
+        self.claims.drop_left(view)
+        return ended
+
     def fold(self) -> str | None:
         return folding.fold(self.repository)
 

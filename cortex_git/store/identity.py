@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cortex_git.state import machine_id
 
+FILE = "host.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -34,25 +36,42 @@ def load_identity(folder: Path) -> Identity:
     A new one is made when there is none, or when the kept one belongs to another machine or folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "host.json"
-    marks = folder.stat()
-    machine = machine_id()
     try:
-        kept = Identity(**json.loads(path.read_text()))
-        if (kept.machine, kept.device, kept.inode) == (machine, marks.st_dev, marks.st_ino):
+        kept = kept_identity(folder)
+        if kept is not None and is_of(kept, folder):
             return kept
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         kept = None
-    return _make(path, Identity(new_host_id(), machine, marks.st_dev, marks.st_ino), kept)
+    marks = folder.stat()
+    return _make(folder / FILE, Identity(new_host_id(), machine_id(), marks.st_dev, marks.st_ino), kept)
+
+
+def kept_identity(folder: Path) -> Identity | None:
+    """What `folder` keeps, whoever made it; None where it keeps none. Raises ValueError for anything else."""
+    try:
+        kept = Identity(**json.loads((folder / FILE).read_text()))
+    except FileNotFoundError:
+        return None
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(kept.host, str) or not kept.host:
+        raise ValueError("it names no host")
+    return kept
+
+
+def is_of(identity: Identity, folder: Path) -> bool:
+    """Whether the identity was made for this machine and this very folder."""
+    marks = folder.stat()
+    return (identity.machine, identity.device, identity.inode) == (machine_id(), marks.st_dev, marks.st_ino)
 
 
 def renew_identity(folder: Path) -> Identity:
     """Give this clone a new id, because somebody else turned out to use the old one."""
     marks = folder.stat()
     identity = Identity(new_host_id(), machine_id(), marks.st_dev, marks.st_ino)
-    temporary = folder / f"host.json.{secrets.token_hex(4)}"
+    temporary = folder / f"{FILE}.{secrets.token_hex(4)}"
     temporary.write_text(json.dumps(asdict(identity)))
-    temporary.replace(folder / "host.json")
+    temporary.replace(folder / FILE)
     return identity
 
 
@@ -63,7 +82,7 @@ def new_host_id() -> str:
 
 
 def _make(path: Path, identity: Identity, stale: Identity | None) -> Identity:
-    temporary = path.with_name(f"host.json.{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
     temporary.write_text(json.dumps(asdict(identity)))
     if stale is not None:
         temporary.replace(path)

@@ -35,13 +35,21 @@ class Locks:
     def path(self, task: str) -> Path:
         return self._folder / f"{task}.lock"
 
+    def stale(self) -> list[str]:
+        """Tasks whose lock nobody holds any more, sorted; the next process that wants one clears it."""
+        try:
+            folders = sorted(self._folder.glob("*.lock"))
+        except OSError:
+            return []
+        return [folder.name.removesuffix(".lock") for folder in folders if not _alive(folder)]
+
     def acquire(self, task: str, *, worker: str = "", nonce: str = "") -> bool:
         """Take the task's lock if it is free or its owner is dead. Never waits."""
         for _ in range(2):
             try:
                 self.path(task).mkdir(parents=True)
             except FileExistsError:
-                if not self._clear_dead(task):
+                if not self.clear_dead(task):
                     return False
                 continue
             return self._sign(task, worker, nonce)
@@ -88,8 +96,8 @@ class Locks:
             return False  # cleared as dead while we stood still: it is somebody else's now
         return True
 
-    def _clear_dead(self, task: str) -> bool:
-        """Move a dead owner's lock aside.
+    def clear_dead(self, task: str) -> bool:
+        """Move a dead owner's lock aside; whether the task has none now.
 
         Looking and moving are one step under a lock of their own, because a rename alone could take a
         newer, living lock.

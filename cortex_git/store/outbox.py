@@ -9,9 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cortex_git.state import transaction
+from cortex_git.state import now, transaction
 from cortex_git.store.repository import Repository
 
+PROBLEM = "publish problem"
+"""Key of the last one in table `own`: when, and what."""
 _REMEMBERED = 50
 """Pushes given up that are remembered."""
 
@@ -127,6 +129,11 @@ class Outbox:
             connection.execute("UPDATE intents SET state = 'given up' WHERE tip = ?", (intent.tip,))
             newest = f"SELECT id FROM intents ORDER BY id DESC LIMIT {_REMEMBERED}"  # noqa: S608
             connection.execute(f"DELETE FROM intents WHERE state != 'open' AND id NOT IN ({newest})")  # noqa: S608
+
+    def note_problem(self, text: str) -> None:
+        """Keep why the last publish did not take place, for whoever asks what the entries wait for."""
+        row = (PROBLEM, f"{now()} {text}")
+        self._connection.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", row)
 
     def own_tip(self, host: str) -> str | None:
         """Where this host's result ref stands after its last acknowledged push."""

@@ -5,11 +5,13 @@ is fenced. Must never call a result fenced before its nonce was looked for, nor 
 """
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from cortex_git.errors import EnvironmentProblem
+from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.flocks import file_lock
 from cortex_git.gitio import blob_id
 from cortex_git.models import Result
@@ -53,21 +55,29 @@ class Publisher:
         """
         report = Published()
         with file_lock(self._repository.private / "publish.lock"):
-            self._settle_intents(report)
-            refusals = 0
-            while entries := newest_of_each_task(self._outbox.waiting(limit=MOST_AT_ONCE)):
-                if self._publish(entries, report):
-                    refusals = 0
-                    continue
-                refusals += 1
-                if refusals >= _TRIES:
-                    raise EnvironmentProblem(
-                        f"the remote would not take {len(entries)} results: {self._repository.refs.refusal}",
-                        "they are kept; mend that and run `cortex-git sync`",
-                    )
-                time.sleep(0.05 * 2**refusals * (0.5 + secrets.randbelow(100) / 100))
-            self._keep_fenced(report)
+            try:
+                self._flush(report)
+            except CortexError as error:
+                with suppress(sqlite3.Error):  # what went wrong may be the disk
+                    self._outbox.note_problem(error.message)
+                raise
         return report
+
+    def _flush(self, report: Published) -> None:
+        self._settle_intents(report)
+        refusals = 0
+        while entries := newest_of_each_task(self._outbox.waiting(limit=MOST_AT_ONCE)):
+            if self._publish(entries, report):
+                refusals = 0
+                continue
+            refusals += 1
+            if refusals >= _TRIES:
+                raise EnvironmentProblem(
+                    f"the remote would not take {len(entries)} results: {self._repository.refs.refusal}",
+                    "they are kept; mend that and run `cortex-git sync`",
+                )
+            time.sleep(0.05 * 2**refusals * (0.5 + secrets.randbelow(100) / 100))
+        self._keep_fenced(report)
 
     def _publish(self, entries: Sequence[Entry], report: Published) -> bool:
         """One push. True when something was decided, False when it may be tried again as it is."""
