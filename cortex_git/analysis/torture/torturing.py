@@ -1,0 +1,265 @@
+"""One torture from its plan to its report: hosts are let loose, faults strike, quiet returns, the remote is checked.
+
+Owns the order of it and that nothing is left running. Ctrl-C or SIGTERM end everything that was started.
+"""
+
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from cortex_git.analysis.torture import history, reach
+from cortex_git.analysis.torture.boxes import Box
+from cortex_git.analysis.torture.checking import Findings, check
+from cortex_git.analysis.torture.faults import SUSPICIOUS
+from cortex_git.analysis.torture.happenings import Happenings
+from cortex_git.analysis.torture.hosts import Host
+from cortex_git.analysis.torture.plan import Plan, task_name
+from cortex_git.analysis.torture.world import MARK_RUN, World, build
+from cortex_git.errors import CortexError
+from cortex_git.gitio import Git
+
+Say = Callable[[str], None]
+_TICK_S = 0.04
+_COUNT_S = 0.7
+"""How often results on the remote are counted."""
+_TELL_S = 5.0
+_SYNCS = 3
+_REMOVAL_TRIES = 50
+
+
+@dataclass
+class Report:
+    """What a torture came to."""
+
+    plan: Plan
+    findings: Findings
+    faults: dict[str, int]
+    """How often each requested fault was really done; 0 shows that it never struck."""
+    wall_s: float
+    repeat: str
+    """The command that runs the same plan again."""
+    histories: dict[str, list[str]] = field(default_factory=dict)
+    """For each task with a problem, what led to it."""
+    internal_errors: list[str] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Hosts whose outbox still held results in the end, and how many."""
+    folder: str | None = None
+
+    @property
+    def problems(self) -> dict[str, str]:
+        found = self.findings.problems()
+        if not SUSPICIOUS & set(self.plan.faults):
+            often = {task: f"run {count} times" for task, count in self.findings.runs.items() if count > 1}
+            found = {**often, **found}
+        for number, text in enumerate(self.internal_errors):
+            found[f"internal-error-{number + 1}"] = text
+        return found
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        found, runs = self.findings, self.findings.runs
+        return {
+            "seed": self.plan.seed,
+            "clones": self.plan.clones,
+            "tasks": found.tasks,
+            "results": found.results,
+            "lost": len(found.lost),
+            "duplicates": len(found.duplicates),
+            "double_runs": len(found.double_runs),
+            "fenced": found.fenced,
+            "takeovers": found.takeovers,
+            "faults": self.faults,
+            "runs_per_task": {
+                "mean": round(runs.total() / max(found.tasks, 1), 3),
+                "most": max(runs.values(), default=0),
+                "least": min((runs[task_name(n)] for n in range(found.tasks)), default=0),
+            },
+            "wall_s": round(self.wall_s, 1),
+            "fsck": "; ".join(found.unsound) or "clean",
+            "transports": ["file"],
+            "claims_left": found.claims_explained,
+            "waiting": self.waiting,
+            "problems": self.problems,
+            "histories": self.histories,
+            "repeat": self.repeat,
+            "folder": self.folder,
+        }
+
+
+@contextmanager
+def ground(keep: Path | None) -> Iterator[Path]:
+    """A folder for one torture; removed at the end, with everything that was started, unless it is kept."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="cortex-torture-", dir=keep)).resolve()
+    try:
+        yield folder
+    finally:
+        reach.kill_all(MARK_RUN, str(folder))
+        if keep is None:
+            for _ in range(_REMOVAL_TRIES):
+                shutil.rmtree(folder, ignore_errors=True)
+                if not folder.exists():
+                    break
+                time.sleep(0.1)
+        signal.signal(signal.SIGTERM, before)
+
+
+def torture(
+    plan: Plan,
+    folder: Path,
+    say: Say,
+    *,
+    repeat: str,
+    patch: Path | None = None,
+    limit_s: float | None = None,
+) -> Report:
+    """Run the plan below `folder`. After `limit_s` without all results, what is missing counts as lost.
+
+    `patch` is a Python file that every command of the hosts runs first. Raises EnvironmentProblem.
+    """
+    started = time.monotonic()
+    say(f"seed {plan.seed}: {plan.clones} clones, {plan.tasks} tasks, {len(plan.faults)} kinds of faults")
+    world = build(folder, plan, patch)
+    boxes = _boxes(world, say)
+    hosts = {
+        host.name: Host(world, host, boxes[host.name].inside if host.name in boxes else ())
+        for host in plan.hosts
+    }
+    happenings = Happenings(world, hosts, boxes)
+    try:
+        for host in hosts.values():
+            host.start()
+        finished = _until_finished(world, hosts, happenings, say, limit_s or _generous(plan))
+        happenings.end()
+        say(f"seed {plan.seed}: {'all tasks finished' if finished else 'time is up'}; waiting for quiet")
+        waiting = _come_to_rest(hosts, plan)
+    finally:
+        world.quiet.touch()
+        for host in hosts.values():
+            host.finish()
+        reach.kill_all(MARK_RUN, world.mark)
+        for box in boxes.values():
+            box.close()
+    return _report(world, hosts, started, repeat, waiting)
+
+
+def _generous(plan: Plan) -> float:
+    return 120.0 + 8.0 * plan.clones + 1.0 * plan.tasks + 20 * plan.lease_s
+
+
+def _boxes(world: World, say: Say) -> dict[str, Box]:
+    """Clones on file systems of their own, where this machine can make any."""
+    boxes: dict[str, Box] = {}
+    for host in world.plan.hosts:
+        if not host.boxed:
+            continue
+        clone, source = world.clone(host.name), world.folder / f"{host.name}-source"
+        Git(world.folder).run("clone", "--quiet", str(world.remote), str(source))
+        try:
+            boxes[host.name] = Box(clone, world.environment(host.name))
+        except OSError as error:
+            say(
+                f"{host.name} has no file system of its own here ({error}): read-only is skipped, and a limit of"
+            )
+            say("file sizes stands in for disk-full")
+            clone.rmdir()
+            source.rename(clone)
+        else:
+            boxes[host.name].take(source)
+            shutil.rmtree(source)
+    return boxes
+
+
+def _until_finished(
+    world: World, hosts: dict[str, Host], happenings: Happenings, say: Say, limit_s: float
+) -> bool:
+    """Wait until every task has a result on the remote; False where that took over `limit_s`."""
+    names = {task_name(number) for number in range(world.plan.tasks)}
+    started = time.monotonic()
+    counted = told = 0.0
+    done: set[str] = set()
+    while time.monotonic() - started < limit_s:
+        now = time.monotonic()
+        if now - counted >= _COUNT_S:
+            done |= _finished(world) & names
+            counted = now
+        if now - told >= _TELL_S:
+            told = now
+            alive = sum(bool(host.running) for host in hosts.values())
+            say(f"{now - started:5.0f} s: {len(done)} of {len(names)} tasks finished, {alive} hosts at work")
+        happenings.look(len(done) / max(len(names), 1))
+        if done >= names:
+            return True
+        time.sleep(_TICK_S)
+    return False
+
+
+def _finished(world: World) -> set[str]:
+    """Tasks with a result commit on the remote, as far as it can be reached now."""
+    with suppress(CortexError):
+        log = Git(world.remote).text("log", "--format=%s", "--glob=refs/cortex/results")
+        return {line.rpartition(" ")[2] for line in log.splitlines() if line.startswith("feat(")}
+    return set()
+
+
+def _come_to_rest(hosts: dict[str, Host], plan: Plan) -> dict[str, int]:
+    """Let commands end, publish or fence what waits, and fold; what waits in outboxes nevertheless."""
+    deadline = time.monotonic() + 20 + 3 * plan.lease_s
+    for host in hosts.values():
+        host.finish()
+    for patience in (deadline, deadline + 15):
+        for host in hosts.values():
+            host.join(patience - time.monotonic())
+        for host in hosts.values():
+            host.terminate()
+    for host in hosts.values():
+        if not host.join(0):
+            host.kill()
+            host.join(10)
+    waiting: dict[str, int] = {}
+    for host in hosts.values():
+        for _ in range(_SYNCS):
+            if not host.waiting() or not host.command("sync"):
+                break
+        if left := host.waiting():
+            waiting[host.name] = left
+    next(iter(hosts.values())).command("sync")
+    return waiting
+
+
+def _report(
+    world: World, hosts: dict[str, Host], started: float, repeat: str, waiting: dict[str, int]
+) -> Report:
+    plan = world.plan
+    found = history.events(world)
+    findings = check(world.remote, [task_name(n) for n in range(plan.tasks)], history.read(world.runs))
+    counted = history.injected(found)
+    report = Report(
+        plan=plan,
+        findings=findings,
+        faults={fault: counted[fault] for fault in plan.faults},
+        wall_s=time.monotonic() - started,
+        repeat=repeat,
+        internal_errors=[text for host in hosts.values() for text in host.internal_errors],
+        waiting=waiting,
+        folder=str(world.folder),
+    )
+    for problem in list(report.problems)[:5]:
+        report.histories[problem] = history.of_task(problem, found)
+    return report
