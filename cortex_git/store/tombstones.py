@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath as Path
 from typing import TYPE_CHECKING
 
-from cortex_git.errors import BadInput
-from cortex_git.models import SCHEMA, Batch, Task, Tombstone
+from cortex_git.errors import BadInput, NewerSchema
+from cortex_git.models import Batch, Task, Tombstone
 from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.repository import Repository
@@ -25,13 +25,13 @@ _AT_ONCE = 500
 def parsed(body: bytes, path: str) -> Tombstone | None:
     """The tombstone at `path`; None for what is not valid, or not where its name says.
 
-    Raises BadInput where a newer version wrote it: without it finished tasks would look open.
+    Raises NewerSchema where a newer version wrote it: without it finished tasks would look open.
     """
     try:
         stone = Tombstone.parse(body, path)
-    except BadInput as error:
-        if f"reads up to {SCHEMA}" in error.message:
-            raise
+    except NewerSchema:
+        raise
+    except BadInput:
         return None
     place = layout.place_of(path)
     return stone if place is not None and (place.kind, place.batch) == ("archive", stone.name) else None
@@ -184,11 +184,11 @@ def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -
     own = _stones(repository, _archive_oids(repository, base), _batches_of(files))
     arriving = {path: oid for path, oid in files.items() if _is_archive(path) and isinstance(oid, str)}
     new = _stones(repository, arriving, None)
-    for path in [path for path in files if any(_stands_for(stone, path) for stone in (*own, *new))]:
+    for path in [path for path in files if any(stands_for(stone, path) for stone in (*own, *new))]:
         del files[path]
     removed: list[str] = []
     for stone in new:
-        removed += [path for path in files_of(repository, base, stone.batch) if _stands_for(stone, path)]
+        removed += [path for path in files_of(repository, base, stone.batch) if stands_for(stone, path)]
     return removed
 
 
@@ -214,22 +214,22 @@ def _stones(repository: Repository, oids: Mapping[str, str], batches: set[str] |
     return [stone for stone in found if stone is not None]
 
 
-def _stands_for(stone: Tombstone, path: str) -> bool:
+def stands_for(stone: Tombstone, path: str) -> bool:
     batch, task = layout.owner_of(path) or ("", "")
     return batch == stone.batch and (task in stone.tasks if task else not stone.part)
 
 
 def _archive_oids(repository: Repository, commit: str) -> dict[str, str]:
-    return dict(_listed(repository, commit, f"{layout.ROOT}/archive/"))
+    return dict(listed(repository, commit, f"{layout.ROOT}/archive/"))
 
 
 def files_of(repository: Repository, commit: str, batch: str) -> dict[str, str]:
     """Every file of the batch in a commit, with its object id."""
     folders = [f"{layout.ROOT}/{kind}/{batch}/" for kind in ("tasks", "results")]
-    return dict(_listed(repository, commit, layout.batch_path(batch), *folders))
+    return dict(listed(repository, commit, layout.batch_path(batch), *folders))
 
 
-def _listed(repository: Repository, commit: str, *paths: str) -> Iterable[tuple[str, str]]:
+def listed(repository: Repository, commit: str, *paths: str) -> Iterable[tuple[str, str]]:
     listing = repository.git.text("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
     for entry in listing.split("\0"):
         head, _, path = entry.partition("\t")
