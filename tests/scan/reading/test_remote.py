@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from githttp import Server, serve
 
 from cortex_git.scan.reading import Limits, NoCommit, RepositoryUnreadable, open_repository
 from cortex_git.scan.reading import remote as remote_module
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Credentials, Source, parse_source
-
-from .server import Server, serve
 
 FILES = {
     "requirements.txt": "-r deep/base.in\n",
