@@ -104,7 +104,7 @@ def open_repository(folder: Path) -> Repository:
     except GitFailed as error:
         raise EnvironmentProblem(f"{folder}: {error.message}", "run `cortex-git init` there") from error
     identity = load_identity(git_dir / "cortex")
-    remote = _remote(git)
+    remote = remote_of(git)
     refs: RefStore = (
         RemoteRefs(git, remote, settings.namespace, settings.branch)
         if remote
@@ -113,7 +113,8 @@ def open_repository(folder: Path) -> Repository:
     return Repository(folder, git, git_dir, settings, remote, identity, refs)
 
 
-def _remote(git: Git) -> str | None:
+def remote_of(git: Git) -> str | None:
+    """The name of the remote that arbitrates; None for no remote. Raises EnvironmentProblem in doubt."""
     names = git.text("remote").splitlines()
     if not names:
         return None
