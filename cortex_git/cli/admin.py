@@ -77,7 +77,7 @@ def sync(
     from cortex_git.cli.output import announce, note, print_json, print_line
     from cortex_git.services import open_coordination
     from cortex_git.services.batches import finish
-    from cortex_git.services.merging import finish_ready
+    from cortex_git.services.merging import finish_ready, told
 
     coordination = open_coordination(repository)
     waiting = coordination.outbox.count()
@@ -86,9 +86,7 @@ def sync(
         return
     report = coordination.flush()
     coordination.pull()
-    merged = finish_ready(coordination)
-    notes = [f"merged: {', '.join(merged)}"] if merged else []
-    notes += finish(coordination)
+    notes = [*told(finish_ready(coordination)), *finish(coordination)]
     if output is Format.JSON:
         print_json(
             {"published": len(report.done), "fenced": len(report.fenced), "waiting": 0, "notes": notes}

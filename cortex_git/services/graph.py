@@ -102,10 +102,21 @@ def _edges(task: Task, tasks: Mapping[str, Task]) -> list[Edge]:
         whole = tasks.get(task.parent)
         part = whole is not None and task.task in whole.after
         found.append(Edge(task.parent, task.task, "part" if part else "follow_up"))
+    wholes = _line(task, tasks)
     for name in dict.fromkeys(task.after):
         before = tasks.get(name)
-        if before is None or before.parent != task.task or before.retry_of is not None:
+        if before is None or before.parent not in wholes or before.retry_of is not None:
             found.append(Edge(name, task.task, "after"))  # of a part, its own edge says so
+    return found
+
+
+def _line(task: Task, tasks: Mapping[str, Task]) -> set[str]:
+    """The task and those whose work it does again."""
+    found = {task.task}
+    before: str | None = task.retry_of
+    while before is not None and before not in found:
+        found.add(before)
+        before = tasks[before].retry_of if before in tasks else None
     return found
 
 

@@ -221,25 +221,32 @@ def _claimed(coordination: Coordination, task: Task) -> Claim | None:
         raise
 
 
-def finish_ready(coordination: Coordination, ended: Sequence[str] | None = None) -> list[str]:
-    """Carry out the merge tasks that wait for nothing more, and those that these make ready; their ids.
+def finish_ready(coordination: Coordination, ended: Sequence[str] | None = None) -> list[Result]:
+    """Carry out the merge tasks that wait for nothing more, and those that these make ready; their results.
 
     Where `ended` tasks are given, only what comes after them. For what ends tasks without running any.
     """
-    made: list[str] = []
+    made: list[Result] = []
     while claims := claim_joins(coordination, ended, None, _WORKER):
         left = list(claims)
-        merged: list[str] = []
+        merged: list[Result] = []
         try:
             while left:
-                claim = left.pop(0)
-                merged += [claim.task.task] if _merge(coordination, claim) is not None else []
+                result = _merge(coordination, left.pop(0))
+                merged += [result] if result is not None else []
         finally:
             coordination.claims.release(left)
         made += merged
         if len(claims) < MOST_AT_ONCE:  # else there may be more of the same
-            ended = merged
+            ended = [result.task for result in merged]
     return made
+
+
+def told(made: Sequence[Result]) -> list[str]:
+    """What a person should know of merge tasks that were carried out along the way: failed ones with why."""
+    done = [result.task for result in made if result.status == "completed"]
+    notes = [f"merged: {', '.join(done)}"] if done else []
+    return notes + [f"{r.task} {r.status}: {r.error}" for r in made if r.status != "completed"]
 
 
 def _merge(coordination: Coordination, claim: Claim) -> Result | None:

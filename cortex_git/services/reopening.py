@@ -20,6 +20,8 @@ from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.dependencies import counting, verdict
 
+_NAMED = 3
+"""Tasks that an error names."""
 _CONTINUABLE = ("budget_exhausted", "timed_out", "failed")
 _BATCHES = ("tasks", "retries")
 """Where a task of a sealed batch is done again: the first of these that is open for more."""
@@ -76,11 +78,36 @@ def retry_task(coordination: Coordination, task: str, how: "Again | None" = None
 def _after(coordination: Coordination, task: Task) -> tuple[str, ...]:
     """What its retry comes after: for what was done again the retry that counts. Raises BadInput.
 
-    A merge task makes the best of whatever its parts come to.
+    A merge task makes the best of whatever its parts come to, as long as anything can come of them.
     """
-    if failed := verdict(coordination, task).failed:
-        raise BadInput(f"task {task.task!r} would not be run: {failed}", "retry what it comes after first")
-    return tuple(dict.fromkeys(name for name, _ in counting(coordination, task)))
+    found = verdict(coordination, task)
+    if found.failed:
+        raise BadInput(
+            f"task {task.task!r} would not be run: {found.failed}", "retry what it comes after first"
+        )
+    first = counting(coordination, task)
+    if task.is_aggregate and not found.waits and not any(_completed(result) for _, result in first):
+        names = [name for name, _ in first]
+        raise BadInput(
+            f"task {task.task!r} would have nothing to merge: none of {_named(names)} is completed",
+            f"retry its parts first, e.g. `cortex-git task retry {_glob(coordination, task, names)}`",
+        )
+    return tuple(dict.fromkeys(name for name, _ in first))
+
+
+def _completed(result: Result | None) -> bool:
+    return result is not None and result.status == "completed"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more if names else "no task"
+
+
+def _glob(coordination: Coordination, whole: Task, names: Sequence[str]) -> str:
+    """What `task retry` has to be given for the parts: one pattern where their names allow it."""
+    start = f"{lineage_of(coordination.repository, whole.task).tasks[0].task}-"
+    return f"'{start}*'" if all(name.startswith(start) for name in names) else " ".join(names[:_NAMED])
 
 
 def retry_tasks(
@@ -191,8 +218,9 @@ def _open_parts(coordination: Coordination, task: str) -> list[str]:
     whole = index.find_task(repository.state, task)
     if whole is None or not whole.is_aggregate:
         return []
+    wholes = {one.task for one in lineage_of(repository, task).tasks}
     parts = [index.find_task(repository.state, name) for name in whole.after]
-    own = [part.task for part in parts if part is not None and part.parent == task]
+    own = [part.task for part in parts if part is not None and part.parent in wholes]
     family = [one for name in own for one in lineage_of(repository, name).tasks]
     return [one.task for one in unfinished(repository, family)]
 

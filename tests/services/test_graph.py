@@ -68,6 +68,21 @@ def test_a_retried_merge_task_comes_after_the_retry_of_its_part(host: Coordinati
     assert edges(host) >= {("t-a-r1", "t-r1", "after"), ("t", "t-r1", "retry")}
 
 
+def test_a_part_that_was_not_done_again_has_its_place_below_the_first_whole(host: Coordination) -> None:
+    host.add_tasks(
+        [trial("t-a", parent="t"), trial("t-b", parent="t"), trial("t", "t-a", "t-b", runner=MERGE_RUNNER)]
+    )
+    end(host, "t-a")
+    for name in ("t-b", "t"):
+        end(host, name, status="failed")
+    retry_task(host, "t-b")
+    retry_task(host, "t")
+    assert edges(host) == {
+        ("t", "t-a", "part"), ("t", "t-b", "part"), ("t", "t-r1", "retry"), ("t-b", "t-b-r1", "retry"),
+        ("t-b-r1", "t-r1", "after"),
+    }  # fmt: skip
+
+
 def test_one_task_brings_all_that_hangs_together_with_it_and_nothing_else(host: Coordination) -> None:
     host.add_tasks([trial("a"), trial("b", "a"), trial("c", "b"), trial("x"), trial("y", "x")])
     assert list(task_graph(host, "b").nodes) == ["a", "b", "c"]

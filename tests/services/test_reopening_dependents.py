@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import cortex
-from mergeworld import end, trial
+from mergeworld import end, trial, whole
 
 from cortex_git.errors import BadInput
 from cortex_git.models import MERGE_RUNNER, Task
@@ -100,6 +100,49 @@ def test_a_merge_task_is_done_again_with_whatever_its_parts_came_to(host: Coordi
     end(host, "t", status="failed")
     retry_task(host, "t-security")
     assert retry_task(host, "t").after == ("t-security-r1", "t-development", "before")
+
+
+def test_a_merge_task_alone_is_not_done_again_where_nothing_can_come_of_it(host: Coordination) -> None:
+    shared(host)
+    for name in ("t-security", "t-development", "before", "t"):
+        end(host, name, status="failed")
+    with pytest.raises(BadInput, match="'t' would have nothing to merge: none of t-security") as refused:
+        retry_task(host, "t")
+    assert "`cortex-git task retry t-security t-development before`" in (refused.value.hint or "")
+    retry_task(host, "before")
+    assert retry_task(host, "t").after == ("t-security", "t-development", "before-r1")
+
+
+def test_the_parts_to_be_done_again_first_are_named_by_one_pattern(host: Coordination) -> None:
+    host.add_tasks(whole())
+    for name in ("t-security", "t-development", "t"):
+        end(host, name, status="failed")
+    with pytest.raises(BadInput) as refused:
+        retry_task(host, "t")
+    assert "`cortex-git task retry 't-*'`" in (refused.value.hint or "")
+    assert sorted(retry_tasks(host, to_retry(host, ["t-*"]))) == ["t-development", "t-security"]
+    assert retry_task(host, "t").after == ("t-security-r1", "t-development-r1")
+
+
+def test_the_open_parts_of_a_retry_are_cancelled_with_it(host: Coordination) -> None:
+    host.add_tasks(whole())
+    end(host, "t-development")
+    for name in ("t-security", "t"):
+        end(host, name, status="failed")
+    retry_task(host, "t-security")
+    assert retry_task(host, "t").task == "t-r1"
+    assert to_cancel(host, ["t-r1"]) == ["t-r1", "t-security-r1"]
+    cancel_tasks(host, to_cancel(host, ["t-r1"]))
+    assert {statuses(host)[name] for name in ("t-r1", "t-security-r1")} == {"cancelled"}
+
+
+def test_sync_says_why_nothing_came_of_a_merge_task(host: Coordination) -> None:
+    host.add_tasks(whole())
+    for name in ("t-security", "t-development"):
+        end(host, name, status="failed", error="no luck")
+    done = cortex("sync", cwd=host.repository.folder)
+    assert "t failed: nothing to merge: t-development (failed: no luck)" in done.stderr, done.stderr
+    assert "merged" not in done.stderr
 
 
 def test_waiting_tasks_can_be_listed_and_cancelled(host: Coordination) -> None:
