@@ -50,8 +50,13 @@ ENVIRONMENT: Mapping[str, str] = {
     "GCM_INTERACTIVE": "never",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
+    # A desktop's own prompt; who gives passwords by a program names it in GIT_ASKPASS or core.askPass.
+    "SSH_ASKPASS": "",
 }
+_READABLE = {"LC_ALL": "C", "LANGUAGE": "C"}
+"""What git says is read, in English."""
+_SSH = ("-c", "core.sshCommand=ssh -o BatchMode=yes")
+"""For those who name no ssh of their own."""
 
 PLUMBING = (
     "core.hooksPath=/dev/null",
@@ -167,8 +172,9 @@ class Git:
         bounded: bool = True,
     ) -> None:
         self.directory = directory
-        self.environment = {**ENVIRONMENT, **(environment or {})}
+        self.environment = {**ENVIRONMENT, **_READABLE, **(environment or {})}
         self._bounded = bounded
+        self._own_ssh: bool | None = None
         self.object_format: str | None = None
         """`sha1` or `sha256` once somebody has asked."""
         self._config = [part for setting in config for part in ("-c", setting)]
@@ -187,7 +193,8 @@ class Git:
         if not (self.directory.is_dir() and os.access(self.directory, os.X_OK)):
             # GitPython would run git in the folder that this process is in.
             raise GitFailed(f"{self.directory} is not a folder", "give an existing one")
-        command = ["git", *self._config, *args]
+        ssh = self._ssh() if args[0] in _TALKS_TO_REMOTES else ()
+        command = ["git", *self._config, *ssh, *args]
         if self._bounded and args[0] in _TALKS_TO_REMOTES:
             command = bound(command, timeout + 10)
         try:
@@ -203,6 +210,13 @@ class Git:
         popen = cast("subprocess.Popen[bytes]", wrapper.proc)
         wrapper.proc = None  # GitPython would terminate it when the wrapper goes out of scope
         return popen
+
+    def _ssh(self) -> Sequence[str]:
+        """Settings by which ssh never asks, where the person's own do not say how to call it."""
+        if self._own_ssh is None:
+            named = {"GIT_SSH", "GIT_SSH_COMMAND"} & {*os.environ, *self.environment}
+            self._own_ssh = bool(named or self.run("config", "core.sshCommand", check=False).text.strip())
+        return () if self._own_ssh else _SSH
 
     def run(
         self,
@@ -293,9 +307,15 @@ def remote_words(stderr: str) -> str:
     return ""
 
 
+_SAYS_NOTHING = "fatal: Could not read from remote repository."
+
+
 def telling_line(stderr: str) -> str:
     """The line of git's error text that says what is wrong."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    if _SAYS_NOTHING in lines[1:]:
+        # What ssh, or the program behind it, said before git gave up.
+        return lines[lines.index(_SAYS_NOTHING) - 1].removeprefix("remote:").strip()
     for marker in ("fatal:", "error:", "remote:"):
         for line in lines:
             if line.startswith(marker):

@@ -193,7 +193,7 @@ def environment(path: str, scratch: Path) -> dict[str, str]:
         "TERM": "dumb",
         "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        **{name: value for name, value in GIT_ENVIRONMENT.items() if name != "GIT_SSH_COMMAND"},
+        **GIT_ENVIRONMENT,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
