@@ -17,7 +17,7 @@ from cortex_git.scan.sources import Source
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hostile_repositories as hostile
-from reading.server import serve
+from githttp import serve
 
 CLEAN = "jinja2==3.1.4\n"
 VULNERABLE = "jinja2==2.10\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from codeworld import attempt, bare_of, branches, hook, repository
-from gitworld import assert_sound, git, python
 from githttp import serve
+from gitworld import assert_sound, git, python
 
 from cortex_git.runners.agent.checkout import Checkout, NotPublished, Published, leftovers
 from cortex_git.runners.agent.clones import FOLDER
