@@ -59,7 +59,7 @@ def _line(case: Case, step: Step) -> str:
         + ("it is published" if step.how == "found" else "not there, so it is fenced"),
         "fold": f"{who} folds the result refs into the branch",
         "archive": f"{who} archives the batch of {task}",
-        "arrives": f"a push without an answer lands: the {'claim' if step.how == 'claim' else 'result'} of {task}",
+        "arrives": f"the {'claim' if step.how == 'claim' else 'result'} of {task} that had no answer lands",
         "crash": f"{who} dies" + (f" while it runs {task}" if step.how == "run" else ""),
         "restart": f"{who} is started again",
         "copy": f"A is copied to {who}, as "
