@@ -5,8 +5,9 @@ sentences that are for others say how like a text is by accident.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from cortex_git.routing.classifier import Model, chance
@@ -26,40 +27,65 @@ _MOST = 0.95
 
 
 @dataclass(frozen=True, slots=True)
+class _Curve:
+    """An expert's examples, by their places, and the way from likeness to chance."""
+
+    places: slice
+    slope: float = 0.0
+    offset: float = 0.0
+
+    def likeness(self, products: Sequence[float]) -> float:
+        """Cosine to the nearest example and, half as much, to the next two.
+
+        A vector's length is the root of 2 (words and letters of 1 each), so a product is twice the cosine.
+        """
+        near = sorted(products[self.places], reverse=True)[:3]
+        return sum(value / 2 / (1 + (rank > 0)) for rank, value in enumerate(near)) / 2
+
+
 class Alike:
-    """Examples as vectors, and the curve from likeness to chance."""
+    """Experts by name, each with its examples. All are held against a text in one go over its features."""
 
-    examples: tuple[dict[int, float], ...]
-    slope: float
-    offset: float
-
-    @classmethod
-    def of(cls, model: Model, examples: Sequence[str]) -> "Alike":
-        """Examples held against sentences for others.
+    def __init__(self, model: Model, examples: Mapping[str, Sequence[str]]) -> None:
+        """Examples are held against sentences for others.
 
         Not against each other: a few good ones have little in common, and the curve would fall.
         """
-        vectors = tuple(model.vector(text) for text in dict.fromkeys(examples))
-        others = sorted(likeness(model.vector(text), vectors) for text in _others())
-        accident = max(others[int(len(others) * _ACCIDENT)], _LEAST)
-        slope = math.log(1 / _UNLIKE - 1) / accident
-        return cls(vectors, slope, -slope * accident)
+        self._count = 0
+        self._found: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        self._curves = {name: self._entered(model, said) for name, said in examples.items() if said}
+        if not self._curves:
+            return
+        others = [self._products(model.vector(text)) for text in _others()]
+        for name, curve in self._curves.items():
+            likenesses = sorted(curve.likeness(products) for products in others)
+            accident = max(likenesses[int(len(others) * _ACCIDENT)], _LEAST)
+            slope = math.log(1 / _UNLIKE - 1) / accident
+            self._curves[name] = replace(curve, slope=slope, offset=-slope * accident)
 
-    def chance(self, vector: dict[int, float]) -> float:
-        """How likely a text is for this expert, 0 to 1."""
-        return min(_MOST, chance(self.slope * likeness(vector, self.examples) + self.offset))
+    def chances(self, vector: Mapping[int, float]) -> dict[str, float]:
+        """How likely a text is for each of the experts, 0 to 1."""
+        products = self._products(vector)
+        return {
+            name: min(_MOST, chance(curve.slope * curve.likeness(products) + curve.offset))
+            for name, curve in self._curves.items()
+        }
 
+    def _entered(self, model: Model, said: Sequence[str]) -> _Curve:
+        first = self._count
+        for text in dict.fromkeys(said):
+            for number, value in model.vector(text).items():
+                self._found[number].append((self._count, value))
+            self._count += 1
+        return _Curve(slice(first, self._count))
 
-def likeness(vector: dict[int, float], examples: Sequence[dict[int, float]]) -> float:
-    """Cosine to the nearest example and, half as much, to the next two."""
-    near = sorted((_cosine(vector, one) for one in examples), reverse=True)[:3]
-    return sum(value / (1 + (place > 0)) for place, value in enumerate(near)) / 2 if near else 0.0
-
-
-def _cosine(one: dict[int, float], other: dict[int, float]) -> float:
-    """Both have a length of the root of 2: words and letters of 1 each."""
-    few, many = (one, other) if len(one) < len(other) else (other, one)
-    return sum(value * many[number] for number, value in few.items() if number in many) / 2
+    def _products(self, vector: Mapping[int, float]) -> list[float]:
+        """With each of the examples; most share few features with a text."""
+        products = [0.0] * self._count
+        for number, value in vector.items():
+            for place, there in self._found.get(number, ()):
+                products[place] += value * there
+        return products
 
 
 @cache

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cortex_git.config import Models, RoutingSettings
 from cortex_git.routing import Decision, Layer, LayerName, Opinion, Request, Scored
 from cortex_git.routing.complexity import complexity
-from cortex_git.routing.decision import Choice, accepted, fallback
+from cortex_git.routing.decision import MOST, Choice, accepted, fallback
 from cortex_git.routing.experts import Expert
 from cortex_git.routing.given import Given, Naming
 from cortex_git.routing.pieces import Pieces, pieces, together
@@ -152,7 +152,8 @@ class Router:
         return [f"type:{unknown} names no expert and no worker type"] if unknown else []
 
     def _given(self, one: _Open, given: Given) -> Decision:
-        experts = tuple(Scored(name, 100.0) for name in given.experts[: self._settings.most_experts])
+        most = min(self._settings.most_experts, MOST)
+        experts = tuple(Scored(name, 100.0) for name in given.experts[:most])
         choice = Choice(
             "single_expert" if len(experts) == 1 else "multi_expert_parallel", experts, given.reason
         )

@@ -22,9 +22,9 @@ class Semantic:
 
     name: LayerName = "semantic"
 
-    def __init__(self, model: Model, alike: Mapping[str, Alike] | None = None) -> None:
+    def __init__(self, model: Model, alike: Alike | None = None) -> None:
         self.model = model
-        self._alike = dict(alike or {})
+        self._alike = alike
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Semantic":
@@ -33,9 +33,7 @@ class Semantic:
 
     def with_experts(self, examples: Mapping[str, Sequence[str]]) -> "Semantic":
         """The same with experts that are known by examples alone, or by more of them than the model has."""
-        return Semantic(
-            self.model, {name: Alike.of(self.model, said) for name, said in examples.items() if said}
-        )
+        return Semantic(self.model, Alike(self.model, examples))
 
     def opinions(self, texts: list[str]) -> list[Opinion]:
         """An opinion on each of the texts."""
@@ -45,8 +43,9 @@ class Semantic:
         vector = self.model.vector(text)
         words = features.words(features.plain(text))
         chances = self._doubted(self.model.chances(vector), words)
-        for name, alike in self._alike.items():
-            chances[name] = max(chances.get(name, 0.0), alike.chance(vector))
+        if self._alike is not None:
+            for name, likely in self._alike.chances(vector).items():
+                chances[name] = max(chances.get(name, 0.0), likely)
         scores = ranked({name: 100 * chance for name, chance in chances.items()})
         return Opinion(scores, self._reasons(words, scores[0].expert, vector))
 

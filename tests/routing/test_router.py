@@ -151,6 +151,13 @@ def test_most_experts_is_a_limit() -> None:
     assert one.decide(Request("Fix CVE and document the patch")).strategy == "single_expert"
 
 
+def test_nor_do_labels_bring_more_than_three() -> None:
+    settings = Settings(routing=RoutingSettings(most_experts=8))
+    labels = ("security", "docs", "deps", "bug")
+    decision = _router(Says("keywords", security=99), settings=settings).decide(Request("it", labels))
+    assert decision.worker_types == ("fix-worker", "documentation-worker", "analysis-worker")
+
+
 def test_an_expert_of_the_settings_is_one_like_ours() -> None:
     settings = Settings(experts={"legal": ExpertSettings(keywords={"gdpr": 6, "court": 3}, labels=["law"])})
     experts = experts_of(settings)

@@ -1,5 +1,6 @@
 """Layer 2: what the packaged model is worth, and what odd texts and damaged files come to."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,35 @@ def test_parts_that_do_not_fit(tmp_path: Path) -> None:
         Model((head,), b"1", 0.1, bytes(features.BUCKETS))
     with pytest.raises(BadInput, match="damaged"):
         Model((), b"", 0.1, bytes(features.BUCKETS))
+
+
+SAID = [case.text for case in held_out(NAMES)]
+
+
+def examples(count: int) -> dict[str, list[str]]:
+    return {f"e{number}": SAID[12 * number : 12 * number + 12] for number in range(count)}
+
+
+def test_twenty_experts_by_examples_are_known_in_little_more_time_than_one(semantic: Semantic) -> None:
+    """A router is made with every command: 20 experts of 12 examples once took 3.7 s of it."""
+    semantic.with_experts(examples(1))  # the sentences for others are read once
+
+    def took(count: int) -> float:
+        began = time.process_time()
+        semantic.with_experts(examples(count))
+        return time.process_time() - began
+
+    assert took(20) < 10 * took(1)
+
+
+def test_experts_by_examples_have_the_same_chances_alone_and_among_others(semantic: Semantic) -> None:
+    together = semantic.with_experts(examples(5))
+    for name, said in examples(5).items():
+        alone = semantic.with_experts({name: said})
+        for text in SAID[::40]:
+            scores = [
+                {one.expert: one.score for one in each.opinions([text])[0].scores}
+                for each in (alone, together)
+            ]
+            assert scores[0][name] == pytest.approx(scores[1][name])
+    assert together.opinions([SAID[0]])[0].scores[0].score == pytest.approx(95, abs=5)
