@@ -82,6 +82,7 @@ def add(
     from cortex_git.cli.output import announce
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
+    from cortex_git.services.added_before import known_in
     from cortex_git.services.ordering import check_order
     from cortex_git.services.submitting import make_tasks, parse_context, read_tasks
 
@@ -90,7 +91,7 @@ def add(
     if file is not None:
         if title is not None or task_id is not None:
             raise BadInput("--file goes with neither --title nor --id", "write them into the file's lines")
-        made = read_tasks(file, batch, router)
+        made = read_tasks(file, batch, router, known_in(coordination))
     else:
         values = {
             "title": title, "type": kind, "priority": priority, "repo": repo, "runner": runner,
@@ -98,7 +99,7 @@ def add(
             "id": task_id, "master": master, "labels": labels, "sensitive": sensitive,
             "after": after,
         }  # fmt: skip
-        made = make_tasks([values], batch, router)
+        made = make_tasks([values], batch, router, known_in(coordination))
     tasks = [task for several in made for task in several]
     check_order(coordination, tasks)
     if dry_run:

@@ -7,6 +7,7 @@ for: so its result is the aggregate, published once like any other.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cortex_git.errors import BadInput
 from cortex_git.models import MERGE_RUNNER, Task, derived_name
 from cortex_git.results.merging import STRATEGY
 from cortex_git.routing import Decision, Scored
@@ -22,7 +23,10 @@ Make = Callable[[Mapping[str, Any]], Task]
 def activated(
     values: Mapping[str, Any], decision: Decision, experts: "Mapping[str, Expert]", make: Make
 ) -> list[Task]:
-    """The tasks for what `values` (of a task without a type) describe, the one that was asked for last."""
+    """The tasks for what `values` (of a task without a type) describe, the one that was asked for last.
+
+    Raises BadInput.
+    """
     chosen = [decision.primary, *decision.secondary]
     said = {"routing": decision.to_json(), "sensitive": decision.sensitive}
     context = {"complexity": decision.complexity, **(values.get("context") or {})}
@@ -44,10 +48,19 @@ def activated(
 
 
 def _for(expert: "Expert", kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a task for one expert: what a person gave comes before what the expert usually has."""
+    """The values of a task for one expert: what a person gave comes before what the expert usually has.
+
+    Raises BadInput where its work would be to merge results: such a task has none of its own to merge.
+    """
     usual = {"master": expert.master, "runner": expert.runner or None, "budget": expert.budget}
     given = {key: value for key, value in values.items() if value is not None}
-    return {**usual, **given, "type": kind}
+    found = {**usual, **given, "type": kind}
+    if found["runner"] == MERGE_RUNNER:
+        raise BadInput(
+            f"the runner {MERGE_RUNNER!r} does no work that is routed: it merges the results of other tasks",
+            "choose another runner; to merge, give --type and --after, or see `cortex-git results merge`",
+        )
+    return found
 
 
 def _part(made: Task, whole: str, one: Scored, chosen: list[Scored], *, sensitive: bool) -> Task:

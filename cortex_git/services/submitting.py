@@ -19,6 +19,7 @@ from cortex_git.routing import Decision, Request
 from cortex_git.routing.sensitivity import sensitive
 from cortex_git.runners import READS_REPOSITORIES, runner_name, split_name
 from cortex_git.services.activating import activated
+from cortex_git.services.added_before import Known, nobody, the_same
 from cortex_git.state import now
 from cortex_git.store.tasks import new_id
 
@@ -43,25 +44,34 @@ class Routes(Protocol):
 
 
 def make_tasks(
-    many: Sequence[Mapping[str, Any]], batch: str, router: Callable[[], Routes]
+    many: Sequence[Mapping[str, Any]], batch: str, router: Callable[[], Routes], known: Known = nobody
 ) -> list[list[Task]]:
     """For each of the flag values its tasks, the one that was asked for last: several where experts share it.
 
-    What has a title and no worker type is routed; `router` is only asked for where something is. Raises
-    BadInput, of the first that is wrong.
+    What has a title and no worker type is routed; `router` is only asked for where something is. Under an id
+    that is `known` with the same content it is what is there. Raises BadInput, of the first that is wrong.
     """
-    decisions: dict[int, Decision] = {}
-    waiting = [number for number, values in enumerate(many) if _is_to_route(values)]
+
+    def make(values: Mapping[str, Any]) -> Task:
+        return make_task(values, batch)
+
+    made: dict[int, list[Task]] = {}
+    waiting: list[int] = []
+    for number, values in enumerate(many):
+        if not _is_to_route(values):
+            made[number] = [make(values)]
+            continue
+        before = known(str(values["id"])) if values.get("id") is not None else ()
+        if the_same(before, values, make):
+            made[number] = list(before)
+        else:
+            waiting.append(number)
     if waiting:
         routes = router()
         answers = routes.decide_all([_request(many[number], batch) for number in waiting])
-        decisions = dict(zip(waiting, answers, strict=True))
-    return [
-        activated(values, decisions[number], routes.experts, lambda given: make_task(given, batch))
-        if number in decisions
-        else [make_task(values, batch)]
-        for number, values in enumerate(many)
-    ]
+        for number, decision in zip(waiting, answers, strict=True):
+            made[number] = activated(many[number], decision, routes.experts, make)
+    return [made[number] for number in range(len(many))]
 
 
 def _is_to_route(values: Mapping[str, Any]) -> bool:
@@ -187,7 +197,9 @@ def _plain(text: str) -> str | float | int | bool:
     return value if isinstance(value, str | float | int | bool) else text
 
 
-def read_tasks(path: str, batch: str, router: Callable[[], Routes]) -> list[list[Task]]:
+def read_tasks(
+    path: str, batch: str, router: Callable[[], Routes], known: Known = nobody
+) -> list[list[Task]]:
     """Tasks from a file of one JSON object a line (`-`: stdin), as `make_tasks`. Errors name the line."""
     lines = list(_lines(path))
     if not lines:
@@ -198,9 +210,9 @@ def read_tasks(path: str, batch: str, router: Callable[[], Routes]) -> list[list
     for start in range(0, len(lines), _CHUNK):
         chunk = lines[start : start + _CHUNK]
         try:
-            found = make_tasks([values for _, values in chunk], batch, routes)
+            found = make_tasks([values for _, values in chunk], batch, routes, known)
         except BadInput:
-            found = [_made(path, number, values, batch, routes) for number, values in chunk]
+            found = [_made(path, number, values, batch, routes, known) for number, values in chunk]
         for (number, _), tasks in zip(chunk, found, strict=True):
             with _naming(path, number):
                 for task in tasks:
@@ -210,11 +222,16 @@ def read_tasks(path: str, batch: str, router: Callable[[], Routes]) -> list[list
 
 
 def _made(
-    path: str, number: int, values: Mapping[str, Any], batch: str, router: Callable[[], Routes]
+    path: str,
+    number: int,
+    values: Mapping[str, Any],
+    batch: str,
+    router: Callable[[], Routes],
+    known: Known,
 ) -> list[Task]:
     """One line alone, so that its error has its number."""
     with _naming(path, number):
-        return make_tasks([values], batch, router)[0]
+        return make_tasks([values], batch, router, known)[0]
 
 
 def _lines(path: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -55,6 +55,28 @@ def test_a_title_for_several_experts_is_added_as_their_parts(cortex: Command, co
     assert "security" in again.err
 
 
+def test_the_same_again_stays_as_it_is_though_the_router_would_decide_otherwise(
+    cortex: Command, coordinated: Path, tmp_path: Path
+) -> None:
+    words = ("--title", "Fix CVE and document the patch", "--id", "t", "--context", "a=1", "--format", "json")
+    first = cortex("task", "add", *words).json()
+    lines = tmp_path / "tasks.jsonl"
+    lines.write_text('{"title": "Fix CVE and document the patch", "id": "t", "context": {"a": 1}}\n')
+    config = coordinated / "coordination" / "config.toml"
+    config.write_text(config.read_text() + "\n[routing]\nmost_experts = 2\n")
+    assert cortex("task", "add", *words).json() == first
+    again = cortex("task", "add", "--file", str(lines))
+    assert (again.code, again.out) == (0, "t\n")
+    assert len(cortex("task", "list", "--format", "json").json()["tasks"]) == 4
+    other = cortex("task", "add", *words, "--priority", "high")
+    assert "task 't-security' exists already with another content" in other.error(2)
+
+
+def test_what_is_routed_has_no_results_to_merge(cortex: Command, coordinated: Path) -> None:
+    done = cortex("task", "add", "--title", "Fix CVE and document the patch", "--runner", "merge")
+    assert "the runner 'merge' does no work that is routed" in done.error(2)
+
+
 def test_every_flag_is_kept(cortex: Command, coordinated: Path) -> None:
     add(
         cortex, "--title", "t", "--id", "t", "--type", "fix-worker", "--batch", "b", "--priority", "high",

@@ -121,3 +121,57 @@ def test_labels_and_the_repository_are_told_to_the_router() -> None:
 def test_labels_that_are_none(labels: object) -> None:
     with pytest.raises(BadInput, match="labels"):
         made(Said(*THREE), labels=labels)
+
+
+ANOTHER = ("documentation", 99.0, "documentation-worker")
+GIVEN: dict[str, Any] = {
+    "id": "t", "priority": "high", "context": {"a": 1}, "budget": 1001, "labels": ["x"], "deadline": 3.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("experts", [THREE, THREE[:1]], ids=["several", "one"])
+@pytest.mark.parametrize("given", [GIVEN, {"id": "t"}], ids=["much", "little"])
+def test_the_same_again_is_what_is_there_whatever_the_router_would_say_now(
+    experts: tuple[tuple[str, float, str], ...], given: dict[str, Any]
+) -> None:
+    first = made(Said(*experts), **given)
+    router = Said(ANOTHER)
+    values = {"title": "Fix CVE and document the patch", **given}
+    assert make_tasks([values], "b", lambda: router, {"t": first}.__getitem__) == [first]
+    assert router.asked == []
+
+
+@pytest.mark.parametrize("experts", [THREE, THREE[:1]], ids=["several", "one"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Another"}, {"priority": "low"}, {"context": {"a": 2}}, {"context": {}}, {"budget": 1000},
+        {"runner": "echo"}, {"master": "m"}, {"deadline": None}, {"sensitive": True},
+        {"scope": "src"}, {"after": ["x"]}, {"batch": "c"}, {"max_attempts": 1},
+    ],
+    ids=lambda change: "-".join(change) if isinstance(change, dict) else None,
+)  # fmt: skip
+def test_under_an_id_that_is_taken_anything_else_is_routed_for_the_store_to_refuse(
+    experts: tuple[tuple[str, float, str], ...], change: dict[str, Any]
+) -> None:
+    first = made(Said(*experts), **GIVEN)
+    router = Said(ANOTHER)
+    values = {"title": "Fix CVE and document the patch", **GIVEN, **change}
+    assert make_tasks([values], "b", lambda: router, {"t": first}.__getitem__) != [first]
+    assert len(router.asked) == 1
+
+
+def test_what_was_pushed_under_an_id_and_not_made_here_is_not_the_same() -> None:
+    *parts, whole = made(Said(*THREE), **GIVEN)
+    for found in ([*parts[1:], whole], [whole], [whole.model_copy(update={"routing": {}})]):
+        router = Said(ANOTHER)
+        values = {"title": "Fix CVE and document the patch", **GIVEN}
+        make_tasks([values], "b", lambda router=router: router, {"t": found}.__getitem__)
+        assert len(router.asked) == 1
+
+
+@pytest.mark.parametrize("experts", [THREE, THREE[:1]], ids=["several", "one"])
+def test_no_part_has_other_results_to_merge(experts: tuple[tuple[str, float, str], ...]) -> None:
+    with pytest.raises(BadInput, match="the runner 'merge' does no work that is routed"):
+        made(Said(*experts), runner="merge")
+    made(Said(*experts), runner="merge", type="analysis-worker", after=["a"])
