@@ -74,6 +74,8 @@ class Claims:
         self._records: dict[str, ClaimRecord] = {}
         self._guard = threading.Lock()
         self._unproven: list[Claim] = []
+        self._astray: dict[str, Claim] = {}
+        """Claims that were not acknowledged, and not there when looked for: they may land late."""
         self._unreleased: list[Update] = []
 
     def claim(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[Claim]:
@@ -82,9 +84,19 @@ class Claims:
         A task is passed over when its lock or its claim is held by a living owner, when it waits for
         a retry, or when it turns out to be finished. `worker` names the worker for a task.
         """
+        self._give_back_late(view)
         bids = self._bids(tasks, view, worker)
         locked = [bid for bid in bids if self._locks.acquire(bid.task.task, nonce=bid.record.nonce)]
         return self._place(locked)
+
+    def _give_back_late(self, view: View) -> None:
+        """Delete our claims that landed after we had let them go: nobody else may, for we live."""
+        with self._guard:
+            landed = [c for oid, c in self._astray.items() if view.claims.get(c.task.task) == oid]
+            for claim in landed:
+                del self._astray[claim.oid]
+        if landed:
+            self._release([Update(self._ref(claim.task), None, claim.oid) for claim in landed])
 
     def started(self, claim: Claim) -> None:
         """An attempt under this claim begins: whoever takes it over counts that attempt."""
@@ -356,13 +368,15 @@ class Claims:
         ]
         outcomes = self._repository.refs.transaction(updates, atomic=False)
         by_outcome = list(zip(claims, outcomes, strict=True))
+        lost = (Outcome.STALE, Outcome.BYSTANDER)
         for claim, outcome in by_outcome:
-            if outcome not in (Outcome.APPLIED, Outcome.UNKNOWN):
+            if outcome in lost:
                 self._locks.release(claim.task.task)
         won = [claim for claim, outcome in by_outcome if outcome is Outcome.APPLIED]
         with self._guard:
             unproven, self._unproven = self._unproven, []
-        unproven += [claim for claim, outcome in by_outcome if outcome is Outcome.UNKNOWN]
+        # A push that was sent twice on its way is answered as refused, or as unchanged, though it landed.
+        unproven += [claim for claim, outcome in by_outcome if outcome not in (Outcome.APPLIED, *lost)]
         try:
             return self._drop_finished([*won, *self._prove(unproven)])
         except BaseException:
@@ -379,6 +393,8 @@ class Claims:
         for claim in unproven:
             if claim not in proven:
                 self._locks.release(claim.task.task)
+                with self._guard:
+                    self._astray[claim.oid] = claim
         return proven
 
     def _drop_finished(self, won: list[Claim]) -> list[Claim]:

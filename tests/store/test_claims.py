@@ -11,6 +11,7 @@ from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import open_tasks
+from cortex_git.store.refs import Outcome, Update
 
 Hosts = Callable[[int], list[Coordination]]
 
@@ -219,3 +220,44 @@ def test_back_off_doubles_up_to_its_limit_with_jitter(attempt: int) -> None:
     full = min(300.0, 1.0 * 2 ** (attempt - 1))
     for _ in range(20):
         assert full / 2 <= backoff_s(attempt, 1.0, 300.0) <= full
+
+
+def test_a_claim_whose_push_was_sent_twice_is_ours(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second answer says that it is there already, or that it exists: by whom, the nonce tells."""
+    add_tasks(coordination, 3)
+    refs = coordination.repository.refs
+    real = refs.transaction
+
+    def twice(updates: list[Update], *, atomic: bool) -> list[Outcome]:
+        real(updates, atomic=atomic)
+        return [Outcome.UNCHANGED, Outcome.REFUSED, Outcome.UNKNOWN]
+
+    view = coordination.pull()
+    tasks = list(_tasks(coordination))
+    monkeypatch.setattr(refs, "transaction", twice)
+    claims = coordination.claims.claim(tasks, view, lambda _: "w")
+    assert sorted(claim.oid for claim in claims) == sorted(claim_refs(coordination).values())
+    assert len(claims) == 3
+
+
+@pytest.mark.parametrize("answer", [Outcome.UNKNOWN, Outcome.REFUSED], ids=["no-answer", "refused"])
+def test_a_claim_that_lands_after_we_let_it_go_is_given_back(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch, answer: Outcome
+) -> None:
+    """Nobody else may replace it while this process lives, so the task would never end."""
+    add_tasks(coordination, 1)
+    refs = coordination.repository.refs
+    real, late = refs.transaction, []
+
+    def told_that_it_failed(updates: list[Update], *, atomic: bool) -> list[Outcome]:
+        late.append(updates)
+        return [answer] * len(updates)
+
+    monkeypatch.setattr(refs, "transaction", told_that_it_failed)
+    assert claim_all(coordination) == []
+    monkeypatch.setattr(refs, "transaction", real)
+    assert set(real(late[0], atomic=False)) == {Outcome.APPLIED}
+    assert claim_all(coordination) == []
+    assert [claim.record.epoch for claim in claim_all(coordination)] == [1]
