@@ -57,8 +57,9 @@ class Box:
         self._do('cat /dev/zero > "$0/.fill"')
         return self._do('echo more > "$0/.more" && test -s "$0/.more"') != 0
 
-    def free(self) -> None:
-        self._do('rm -f "$0/.fill" "$0/.more"')
+    def free(self) -> bool:
+        """Give the space back; False while that cannot be done, as the clone is read-only just now."""
+        return self._do('rm -f "$0/.fill" "$0/.more"') == 0
 
     def make_read_only(self) -> bool:
         """Lay a read-only view over the clone: what is opened by path from now on cannot be written."""

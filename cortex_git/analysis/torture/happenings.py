@@ -41,9 +41,10 @@ class Happenings:
     def look(self, share: float) -> None:
         """Do what is due when `share` of all tasks have a result, what was asked for, and end what lasted."""
         now = time.monotonic()
-        for end in [end for at, end in self._ends if at <= now]:
-            end()
+        due = [end for at, end in self._ends if at <= now]
         self._ends = [(at, end) for at, end in self._ends if at > now]
+        for end in due:
+            end()
         for path in sorted(self._world.asks.glob("*.json")):
             self._answer(path)
         while self._due and self._due[0].at <= share:
@@ -52,9 +53,11 @@ class Happenings:
     def end(self) -> None:
         """No more faults, and whatever lasts is over."""
         self._world.quiet.touch()
-        for _, end in self._ends:
+        for _ in range(200):
+            if not self._ends:
+                break
+            _, end = self._ends.pop()
             end()
-        self._ends = []
         for path in self._world.asks.glob("*.json"):
             path.unlink(missing_ok=True)
 
@@ -197,7 +200,11 @@ class Happenings:
             self._limit_files(happening, host)
         elif box.fill():
             self._log("disk-full", f"tmpfs in a namespace, for {happening.seconds} s", host.name)
-            self._lasting(happening.seconds, box.free)
+            self._lasting(happening.seconds, lambda: self._free(box))
+
+    def _free(self, box: Box) -> None:
+        if not box.free():
+            self._lasting(0.5, lambda: self._free(box))
 
     def _limit_files(self, happening: Happening, host: Host) -> None:
         """Where there are no namespaces: no process of the host may make a file longer than it is."""

@@ -137,6 +137,9 @@ class Host:
         said.rename(said.with_name(f"said-{process.pid}"))
         self._current.append(process)
         self.log("command", pid=process.pid, arguments=list(arguments))
+        if self.plan.clock_s:
+            how = f"{self.plan.clock_s:+g} s"
+            self.log("fault", fault="clock", how=how, kind="command", pid=process.pid, tasks=[])
         return process
 
     def _ended(self, process: "subprocess.Popen[bytes]", arguments: Sequence[str]) -> int:

@@ -27,7 +27,7 @@ class Point:
 
 
 _LATEST = {
-    "claim": 6, "publish": 5, "recheck": 4, "fetch": 6, "heartbeat": 4, "fold": 3, "release": 2, "run": 12,
+    "claim": 5, "publish": 4, "recheck": 3, "fetch": 5, "heartbeat": 3, "fold": 2, "release": 1, "run": 10,
 }  # fmt: skip
 """Up to which call of a kind a fault strikes: hosts make about so many in a run of the default size."""
 
@@ -87,6 +87,8 @@ class Plan:
     heartbeat_s: float
     hosts: tuple[HostPlan, ...]
     happenings: tuple[Happening, ...]
+    seconds: dict[str, float]
+    """How long a run of each task takes."""
     fails: dict[str, int]
     """Tasks whose first so many attempts fail."""
 
@@ -114,7 +116,7 @@ def make_plan(seed: int, clones: int, tasks: int, faults: Sequence[str]) -> Plan
         spots = spots_of(fault, lease_s)
         wanted = max(1, round(_SHARE[fault] * clones)) if spots else 0
         for number in range(min(wanted, _MOST.get(fault, wanted))):
-            _strike(points[draw.choice(names)], fault, spots[number % len(spots)], draw)
+            _strike(points[draw.choice(names)], fault, spots[(seed + number) % len(spots)], draw)
     draw = random.Random(f"{seed} hosts")  # noqa: S311
     boxed = min(max(1, clones // 10), clones - 1) if {"disk-full", "read-only"} & set(faults) else 0
     hosts = tuple(
@@ -127,14 +129,24 @@ def make_plan(seed: int, clones: int, tasks: int, faults: Sequence[str]) -> Plan
         )
         for number, name in enumerate(names)
     )
+    seconds = {task_name(n): round(draw.uniform(0.05, 0.6), 2) for n in range(tasks)}
     fails = {task_name(n): 1 for n in range(tasks) if suspicious and draw.random() < 0.03}
     return Plan(
-        seed, clones, tasks, tuple(faults), lease_s, lease_s / 3, hosts, _happenings(seed, faults, hosts), fails
-    )  # fmt: skip
+        seed,
+        clones,
+        tasks,
+        tuple(faults),
+        lease_s,
+        lease_s / 3,
+        hosts,
+        _happenings(seed, faults, hosts),
+        seconds,
+        fails,
+    )
 
 
 def _strike(points: dict[str, dict[str, list[Fault]]], fault: str, spot: Point, draw: random.Random) -> None:
-    number = draw.randint(1, _LATEST[spot.kind])
+    number = min(draw.randint(1, _LATEST[spot.kind]) for _ in range(2))
     entry: dict[str, Any] = {"fault": fault, "how": spot.how}
     if spot.s[1]:
         entry["s"] = round(draw.uniform(*spot.s), 3)
@@ -213,6 +225,8 @@ def _happenings(seed: int, faults: Sequence[str], hosts: Sequence[HostPlan]) -> 
         names = [host.name for host in hosts if host.boxed == boxed] or [host.name for host in hosts]
         own = boxed or fault in ("corrupt-lock", "corrupt-state")
         for _ in range(int(count)):
-            at, seconds = round(draw.uniform(0.03, 0.75), 3), round(draw.uniform(least, most), 2)
+            # A claim of nobody needs a task that nobody has yet.
+            latest = 0.0 if fault == "corrupt-claim" else 0.75
+            at, seconds = round(draw.uniform(0.0, latest), 3), round(draw.uniform(least, most), 2)
             found.append(Happening(at, fault, draw.choice(names) if own else None, seconds))
     return tuple(sorted(found, key=lambda happening: happening.at))

@@ -3,6 +3,7 @@
 Owns the order of it and that nothing is left running. Ctrl-C or SIGTERM end everything that was started.
 """
 
+import os
 import shutil
 import signal
 import tempfile
@@ -172,7 +173,7 @@ def _boxes(world: World, say: Say) -> dict[str, Box]:
         clone, source = world.clone(host.name), world.folder / f"{host.name}-source"
         Git(world.folder).run("clone", "--quiet", str(world.remote), str(source))
         try:
-            boxes[host.name] = Box(clone, world.environment(host.name))
+            boxes[host.name] = Box(clone, {**os.environ, MARK_RUN: world.mark})
         except OSError as error:
             say(
                 f"{host.name} has no file system of its own here ({error}): read-only is skipped, and a limit of"
