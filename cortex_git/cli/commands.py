@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 _COMMANDS = (
-    "scan", "workers", "preflight", "tasks", "route", "teaching", "reports", "status", "top", "admin",
+    "scan", "workers", "preflight", "tasks", "route", "teaching", "reports", "status", "top", "admin", "doctor",
     "torture", "model",
 )  # fmt: skip
 """Modules with commands of the root, in the order of the help."""

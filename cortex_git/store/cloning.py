@@ -33,7 +33,7 @@ def shared_address(repository: Repository) -> str:
             "give it one with `cortex-git init --remote URL`",
         )
     url = repository.git.text("remote", "get-url", repository.remote)
-    if (path := _local_path(url)) is not None:
+    if (path := local_path(url)) is not None:
         return str((repository.folder / path).resolve())
     parts = urlsplit(url)
     secret = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
@@ -45,7 +45,7 @@ def shared_address(repository: Repository) -> str:
     return url
 
 
-def _local_path(url: str) -> Path | None:
+def local_path(url: str) -> Path | None:
     """The folder that an address means on its own machine; None for an address of a network."""
     if url.startswith("file://"):
         return Path(urlsplit(url).path)
@@ -58,7 +58,7 @@ def joining_clone(folder: Path, address: str, branch: str) -> None:
     Raises EnvironmentProblem where the address leads nowhere from this machine, or to no coordination
     repository.
     """
-    path = _local_path(address)
+    path = local_path(address)
     if path is not None and not path.is_dir():
         raise EnvironmentProblem(
             f"the remote {path} is not on {socket.gethostname()}", "use a remote that every machine can reach"
