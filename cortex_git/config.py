@@ -12,7 +12,10 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, NewerSchema
+
+SCHEMA = 1
+"""Version of both files; without one a file is of the first. A newer one is refused."""
 
 AnySection = TypeVar("AnySection", bound=BaseModel)
 
@@ -198,7 +201,7 @@ class ExpertSettings(Section):
 class Settings(Section):
     """The shared settings of one coordination repository."""
 
-    schema_version: int = Field(1, alias="schema")
+    schema_version: int = Field(SCHEMA, alias="schema", ge=1, strict=True)
     enabled: bool = True
     """False in a checkout that only shows how the folder looks; `init` makes it a real one."""
     namespace: str = Field("refs/cortex", pattern=r"^refs/[a-z0-9/_-]+$")
@@ -285,6 +288,7 @@ class AgentSettings(Section):
 class HostSettings(Section):
     """What only this host's person may set."""
 
+    schema_version: int = Field(SCHEMA, alias="schema", ge=1, strict=True)
     alerts: Alerts = Alerts()
 
     claude: Provider = Provider()
@@ -332,11 +336,15 @@ def checked_branch(name: str) -> str:
 def _validated(model: type[AnySection], data: bytes, where: str) -> AnySection:
     try:
         values: dict[str, Any] = tomllib.loads(data.decode())
+        found = values.get("schema")
+        if isinstance(found, int) and found > SCHEMA:
+            raise NewerSchema(where, "settings file", found, SCHEMA)
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{where}: {key}: {first['msg']}", "correct or remove that setting") from error
+        newer = ", or install the newer cortex-git that has it" if first["type"] == "extra_forbidden" else ""
+        raise BadInput(f"{where}: {key}: {first['msg']}", f"correct or remove that setting{newer}") from error
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not valid TOML: {error}", "correct the file") from error
 

@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS archives (
 CREATE INDEX IF NOT EXISTS archives_batch ON archives (batch);
 CREATE TABLE IF NOT EXISTS archived (task TEXT PRIMARY KEY, name TEXT NOT NULL, oid TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS archived_name ON archived (name);
+CREATE TABLE IF NOT EXISTS newer (
+    kind TEXT NOT NULL, name TEXT NOT NULL, batch TEXT NOT NULL, path TEXT NOT NULL, oid TEXT NOT NULL,
+    version INTEGER NOT NULL, PRIMARY KEY (kind, name)
+);
 CREATE TABLE IF NOT EXISTS fetches (
     id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL, started REAL NOT NULL
 );
@@ -153,6 +157,7 @@ DELETE FROM tasks;
 DELETE FROM batches;
 DELETE FROM archives;
 DELETE FROM archived;
+DELETE FROM newer;
 DELETE FROM indexed;
 """
 
@@ -170,7 +175,8 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise EnvironmentProblem(
-                f"{path} was written by a newer cortex-git", "install that version, or use another clone"
+                f"{path} has version {version}, and this cortex-git reads up to {VERSION}",
+                "install the newer version, which wrote it, or use another clone; nothing was changed",
             )
         if version < VERSION:
             connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

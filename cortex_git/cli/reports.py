@@ -42,12 +42,15 @@ def list_results(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List results in the order they were completed."""
+    from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import print_json, print_table
     from cortex_git.services import open_coordination
     from cortex_git.services.looking import result_rows
     from cortex_git.store.index import Scope
 
-    rows = result_rows(open_coordination(repository), Scope(batch=batch, glob=tasks))
+    coordination = open_coordination(repository)
+    rows = result_rows(coordination, Scope(batch=batch, glob=tasks))
+    note_newer(coordination)
     if output is Format.JSON:
         print_json({"results": rows})
         return

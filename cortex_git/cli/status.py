@@ -15,12 +15,15 @@ def status(repository: RepositoryOption = None, output: FormatOption = Format.TA
 
     Without the remote it shows what is known from before, and ends with exit status 3.
     """
+    from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import note, print_json
     from cortex_git.errors import ExitCode
     from cortex_git.services import open_coordination
     from cortex_git.services.overview import overview
 
-    found = overview(open_coordination(repository))
+    coordination = open_coordination(repository)
+    found = overview(coordination)
+    note_newer(coordination)
     if output is Format.JSON:
         print_json(found.to_json())
     else:

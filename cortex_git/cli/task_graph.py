@@ -36,6 +36,7 @@ def graph(
 ) -> None:
     """Show how tasks hang together: parts, follow-ups, what comes after what, and retries."""
     from cortex_git.cli.graph_drawing import dot, mermaid, tree
+    from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import note, print_json, print_line, write_document
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
@@ -43,7 +44,9 @@ def graph(
 
     if task is not None and batch is not None:
         raise BadInput("--batch does not go with a task", "give one of them")
-    found = task_graph(open_coordination(repository), task, batch)
+    coordination = open_coordination(repository)
+    found = task_graph(coordination, task, batch)
+    note_newer(coordination)
     if output is GraphFormat.JSON:
         print_json(found.to_json())
     elif output is GraphFormat.TABLE:

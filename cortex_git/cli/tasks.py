@@ -152,6 +152,7 @@ def list_tasks(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """List tasks with their status, worker, host and attempt."""
+    from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import print_json, print_table
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
@@ -160,7 +161,9 @@ def list_tasks(
 
     if status is not None and status not in STATUSES:
         raise BadInput(f"no status {status!r}", f"use one of {', '.join(STATUSES)}")
-    rows = task_rows(open_coordination(repository), Scope(batch=batch, glob=tasks))
+    coordination = open_coordination(repository)
+    rows = task_rows(coordination, Scope(batch=batch, glob=tasks))
+    note_newer(coordination)
     rows = [row for row in rows if status is None or row["status"] == status]
     if output is Format.JSON:
         print_json({"tasks": rows})

@@ -11,6 +11,7 @@ from typing import Any
 
 from cortex_git.errors import CortexError
 from cortex_git.services.interrupts import interrupts
+from cortex_git.services.upgrading import newer_notes
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -101,8 +102,9 @@ def settle(coordination: Coordination) -> Ended:
 
 
 def finish(coordination: Coordination) -> Iterator[str]:
-    """Fold and fast-forward the checkout; yields what a person should know about it."""
+    """Fold and fast-forward the checkout; yields what a person should know about it, and newer versions."""
     try:
+        yield from newer_notes(coordination, coordination.view())
         if coordination.fold() is not None:
             coordination.pull()
         note = coordination.follow()

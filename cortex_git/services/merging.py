@@ -16,7 +16,7 @@ from cortex_git.models import MERGE_RUNNER, MOST_AFTER, MergeStrategy, Result, T
 from cortex_git.results.aggregation import Aggregate
 from cortex_git.results.merging import SOURCES, aggregate_of, counting, merge_results, nothing_in
 from cortex_git.services.batches import finish
-from cortex_git.store import index
+from cortex_git.store import index, newer
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -64,6 +64,7 @@ def plan_merge(
     coordination.pull()
     repository = coordination.repository
     batch, names = _members(coordination, name)
+    newer.refuse_any_in(repository, batch, names)
     finished = index.with_result(repository, names)
     left = len(names) - len(finished) + _open_again(coordination, sorted(finished))
     if not finished:

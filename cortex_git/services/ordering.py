@@ -27,7 +27,7 @@ def check_order(coordination: Coordination, tasks: Sequence[Task]) -> None:
     added = {task.task: task.after for task in tasks}
     for task in tasks:
         for name in task.after:
-            if name not in added and index.find_task(state, name) is None:
+            if name not in added and not index.is_taken(state, name):
                 raise BadInput(
                     f"task {task.task!r} comes after {name!r}, which nobody has added",
                     "see `cortex-git task list`, or add both from one file",

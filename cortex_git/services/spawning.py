@@ -15,7 +15,7 @@ from cortex_git.runners import HARMLESS, ready, runner_name, split_name
 from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
-from cortex_git.store import index
+from cortex_git.store import index, newer
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -162,7 +162,8 @@ def spawn_many(
     tasks = listed(coordination.repository, replace(scope, merges=False))
     runners = runners_for(tasks, runner)
     if not tasks:
-        raise BadInput("no task is in scope", "see `cortex-git task list`")
+        nothing = BadInput("no task is in scope", "see `cortex-git task list`")
+        raise newer.problem(coordination.repository, scope) or nothing
     for name in runners_for(unfinished(coordination.repository, tasks), runner):
         ready(name)
     kind = scope.type or tasks[0].type
@@ -249,7 +250,8 @@ def check_scope(coordination: Coordination, scope: Scope) -> None:
     if scope.type is not None and scope.type not in WORKER_TYPES:
         raise BadInput(f"no worker type {scope.type!r}", f"use one of {', '.join(WORKER_TYPES)}")
     if (scope.batch is not None or scope.glob != "*") and not listed(coordination.repository, scope):
-        raise BadInput("no task has that batch, id and type", "see `cortex-git task list`")
+        nothing = BadInput("no task has that batch, id and type", "see `cortex-git task list`")
+        raise newer.problem(coordination.repository, scope) or nothing
 
 
 def described_task(request: dict[str, Any]) -> Task:

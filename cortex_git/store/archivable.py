@@ -10,7 +10,7 @@ from datetime import datetime
 
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Tombstone
-from cortex_git.store import layout, outcomes, tombstones
+from cortex_git.store import layout, newer, outcomes, tombstones
 from cortex_git.store.index import View, find_batch
 from cortex_git.store.repository import Repository
 
@@ -131,6 +131,8 @@ class _Batch:
         state = self._repository.state
         if tombstones.is_archived(state, self._name):
             raise _Stays("archived already")
+        if newer.is_in(state, self._name):
+            raise _Stays("a newer cortex-git wrote some of it: archive it with that")
         try:
             batch = find_batch(state, self._name)
         except BadInput as error:

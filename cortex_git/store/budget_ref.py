@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Document
@@ -34,8 +34,12 @@ Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 
 
 class BudgetDocument(Document):
-    """Limits, slices and what hosts said that they spent."""
+    """Limits, slices and what hosts said that they spent.
 
+    Every host writes the whole of it again, so keys that only a newer version knows are kept.
+    """
+
+    model_config = ConfigDict(extra="allow")
     kind = "budget"
 
     nonce: str = ""

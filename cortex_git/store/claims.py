@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.errors import BadInput, EnvironmentProblem, NewerSchema
 from cortex_git.models import ClaimRecord, Result, ResultStatus, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive, process_gone
-from cortex_git.store import index, layout
+from cortex_git.store import index, layout, newer
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.index import View
@@ -72,6 +72,7 @@ class Claims:
         self._repository = repository
         self._locks = locks
         self._records: dict[str, ClaimRecord] = {}
+        self._newer: dict[str, NewerSchema] = {}
         self._guard = threading.Lock()
         self._unproven: list[Claim] = []
         self._astray: dict[str, Claim] = {}
@@ -233,6 +234,14 @@ class Claims:
             return "released"
         return "left" if self._is_left(task, oid, record, view) else "held"
 
+    def newer(self, view: View) -> dict[str, NewerSchema]:
+        """By task the claims that a newer version made: theirs for as long as they stand.
+
+        Nobody here knows what such a claim says of its lease and attempts, so nobody takes it over.
+        """
+        self._load(view.claims.values())
+        return {task: self._newer[oid] for task, oid in view.claims.items() if oid in self._newer}
+
     def record(self, oid: str) -> ClaimRecord | None:
         """The record of a claim commit; None when it is not a valid one."""
         self._load([oid])
@@ -243,13 +252,16 @@ class Claims:
         for name, body in self._repository.git.blobs(names).items():
             try:
                 self._records[names[name]] = ClaimRecord.parse(body, f"claim {names[name][:12]}")
+            except NewerSchema as error:
+                self._newer[names[name]] = error
             except BadInput:
                 continue
 
     def _bids(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[_Bid]:
+        barred = newer.barred(self._repository, tasks)
         self._load(view.claims[task.task] for task in tasks if task.task in view.claims)
         bids: list[_Bid] = []
-        for task in tasks:
+        for task in (task for task in tasks if task.task not in barred):
             oid = view.claims.get(task.task)
             if oid is None:
                 bids.append(_Bid(task, self._fresh(task, worker(task)), None))

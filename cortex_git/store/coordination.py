@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Result, Task
-from cortex_git.store import folding, index, layout, results, tasks, tombstones
+from cortex_git.store import folding, index, layout, newer, results, tasks, tombstones
 from cortex_git.store.cancelling import Canceller, Ends
 from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
 from cortex_git.store.index import Scope, View
@@ -75,6 +75,10 @@ class Coordination:
         document = index.task_of(self.repository, task)
         if index.with_result(self.repository, [task]):
             raise BadInput(f"task {task!r} is finished already", "see `cortex-git results show`")
+        if newer.barred(self.repository, [document]):
+            raise EnvironmentProblem(
+                f"task {task!r} rests on what a newer cortex-git wrote", "install that on this host"
+            )
         if not self.locks.wait(task):
             raise EnvironmentProblem(
                 f"task {task!r} is locked by another process of this host", f"see {self.locks.path(task)}"
@@ -170,6 +174,7 @@ class Coordination:
         """Publish a new sealed batch with its tasks."""
         self.pull()
         state = self.repository.state
+        newer.refuse(state, "batches", batch.batch)
         if index.find_batch(state, batch.batch) is not None:
             raise BadInput(f"batch {batch.batch!r} exists already", "choose another name, or --resume it")
         if tombstones.is_archived(state, batch.batch):

@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.gitio import Git
 from cortex_git.models import MERGE_SUFFIX, PRIORITIES, Batch, Task
 from cortex_git.state import transaction
-from cortex_git.store import layout, tombstones
+from cortex_git.store import layout, newer, tombstones
 from cortex_git.store.repository import Repository
 
 _FILES = ("100644", "100755")
@@ -84,6 +84,7 @@ def refresh(repository: Repository) -> View:
     heads = {ref: oid for ref, oid in seen.items() if ref.startswith(f"{refs.namespace}/results/")}
     heads |= {f"trunk/{number}": oid for number, oid in enumerate(trunk)}
     state = repository.state
+    newer.forget_readable(state)
     known: dict[str, str] = dict(state.execute("SELECT ref, tip FROM indexed"))
     changed = {ref: oid for ref, oid in heads.items() if known.get(ref) != oid}
     if changed:
@@ -148,7 +149,7 @@ def _known(state: sqlite3.Connection, paths: Sequence[str]) -> set[tuple[str, st
     found: set[tuple[str, str]] = set()
     for part in chunks(paths):
         marks = ",".join("?" * len(part))
-        for table in ("tasks", "batches"):
+        for table in ("tasks", "batches", "newer"):
             query = f"SELECT path, oid FROM {table} WHERE path IN ({marks})"  # noqa: S608
             found |= set(state.execute(query, part))
     return found
@@ -165,7 +166,8 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
     Where two hosts added different documents under one id at the same moment, the one with the smaller
     blob id stays, on every host, whichever it saw first.
 
-    Whoever can push can write such a file, and it must not stop everybody else's work.
+    Whoever can push can write such a file, and it must not stop everybody else's work. One of a newer schema
+    is kept in mind for what it is: see `newer`.
     """
     place = layout.place_of(path)
     if tombstones.covers(state, path):
@@ -190,12 +192,17 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
                 )
                 if _put(state, "tasks", "task", row):
                     _put_waits(state, task)
+    except NewerSchema as error:
+        if place is not None:
+            newer.enter(state, place, path, oid, error)
     except BadInput:
         return
 
 
 def _put(state: sqlite3.Connection, table: str, key: str, row: tuple[object, ...]) -> bool:
     """Whether the row is the one that counts now."""
+    if not newer.gives_way(state, table, str(row[0]), str(row[-1])):
+        return False
     query = f"SELECT oid FROM {table} WHERE {key} = ?"  # noqa: S608
     found = state.execute(query, row[:1]).fetchone()
     if found is None or str(row[-1]) < found[0]:
@@ -238,6 +245,12 @@ def find_batch(state: sqlite3.Connection, batch: str) -> Batch | None:
     return None if row is None else Batch.parse(row[0], batch)
 
 
+def is_taken(state: sqlite3.Connection, task: str) -> bool:
+    """Whether there is a task of that id, be it one that only a newer version can read."""
+    query = "SELECT 1 FROM tasks WHERE task = ?1 UNION SELECT 1 FROM newer WHERE kind = 'tasks' AND name = ?1"
+    return state.execute(query, (task,)).fetchone() is not None
+
+
 def known_task(repository: Repository, task: str) -> Task | None:
     """The task document, of an archived task too; None when this clone knows of none."""
     return find_task(repository.state, task) or tombstones.tasks(repository, [task]).get(task)
@@ -269,6 +282,7 @@ def batch_of(repository: Repository, batch: str) -> Batch:
 
 
 def _no(what: str, name: str, repository: Repository) -> BadInput:
+    newer.refuse(repository.state, "tasks" if what == "task" else "batches", name)
     return BadInput(f"no {what} {name!r} in {repository.folder}", "see `cortex-git task list`")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from cortex_git.models import MERGE_SUFFIX, Task
 from cortex_git.store.index import Scope, chunks, find_batch, task_of
+from cortex_git.store.newer import BARRED
 from cortex_git.store.repository import Repository
 
 _AGE_LEVELS_PER_DAY = 48
@@ -26,7 +27,7 @@ NEEDED = "NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs)"
 """The condition on table `waits` as `w`: what is waited for has no result."""
 WAITING = f"EXISTS (SELECT 1 FROM waits w WHERE w.task = t.task AND {NEEDED})"  # noqa: S608 - a constant
 """The condition on table `tasks` as `t`: one that it comes after has no result."""
-_READY = f"{UNFINISHED} AND NOT {WAITING}"
+_READY = f"{UNFINISHED} AND NOT {WAITING} AND NOT {BARRED}"
 _HELD_UP = f"""
     t.task LIKE '%{MERGE_SUFFIX}' AND EXISTS (
         SELECT 1 FROM waits w JOIN tasks o ON o.task = w.task WHERE o.batch = t.batch

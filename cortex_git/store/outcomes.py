@@ -12,6 +12,7 @@ from cortex_git.errors import BadInput
 from cortex_git.llm import Usage
 from cortex_git.models import Result
 from cortex_git.state import transaction
+from cortex_git.store import newer
 from cortex_git.store.repository import Repository
 
 _AT_ONCE = 1000
@@ -114,6 +115,7 @@ def _catch_up(repository: Repository) -> None:
         with transaction(repository.state) as state:
             marks = ",".join("?" * len(rows[0]))
             state.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({marks})", rows)  # noqa: S608
+        newer.look(repository, [row[0] for row in rows if row[2] == UNREADABLE])
 
 
 def _row(task: str, path: str, oid: str, body: bytes) -> _Row:

@@ -5,9 +5,9 @@ Owns nothing; results are facts on the result refs and the branch, found through
 
 from collections.abc import Sequence
 
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import Result
-from cortex_git.store import tombstones
+from cortex_git.store import layout, newer, tombstones
 from cortex_git.store.index import Scope, chunks
 from cortex_git.store.repository import Repository
 
@@ -42,6 +42,9 @@ def _read(repository: Repository, places: Sequence[tuple[str, str]]) -> list[Res
     for path, oid in places:
         try:
             found.append(Result.parse(blobs[oid], path))
+        except NewerSchema as error:
+            if (place := layout.place_of(path)) is not None:
+                newer.note_result(repository.state, place.task, oid, error)
         except (BadInput, KeyError):
             # Pushed by hand or damaged: the task counts as ended, its record cannot be shown.
             continue

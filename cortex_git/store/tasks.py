@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cortex_git.errors import BadInput
 from cortex_git.models import MERGE_SUFFIX, Batch, Task, valid_name
 from cortex_git.state import now
-from cortex_git.store import index, layout, tombstones
+from cortex_git.store import index, layout, newer, tombstones
 from cortex_git.store.outbox import Entry
 from cortex_git.store.repository import Repository
 
@@ -76,6 +76,7 @@ def added_documents(repository: Repository, tasks: Sequence[Task]) -> Entry | No
 
 
 def _open_batch(repository: Repository, name: str) -> Batch | None:
+    newer.refuse(repository.state, "batches", name)
     batch = index.find_batch(repository.state, name)
     if batch is not None and batch.sealed:
         raise BadInput(f"batch {name!r} is sealed: no task can be added to it", "choose another --batch")
@@ -87,6 +88,7 @@ def _open_batch(repository: Repository, name: str) -> Batch | None:
 def _same_exists(repository: Repository, task: Task) -> bool:
     if task.task in RESERVED:
         raise BadInput(f"task id {task.task!r} is reserved", "choose another id")
+    newer.refuse(repository.state, "tasks", task.task)
     existing = index.known_task(repository, task.task)
     if existing is None:
         return False

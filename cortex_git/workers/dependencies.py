@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from cortex_git.models import Result, Task
-from cortex_git.store import unmet
+from cortex_git.store import newer, unmet
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -41,7 +41,8 @@ def verdict(coordination: Coordination, task: Task) -> Verdict:
         return Verdict()
     failed, waits = "", []
     for counts, result in counting(coordination, task):
-        if result is None and not coordination.is_finished(counts):
+        unread = result is None and newer.is_result(coordination.repository.state, counts)
+        if unread or (result is None and not coordination.is_finished(counts)):
             waits.append(counts)
         elif result is None or result.status != "completed":
             how = result.status if result is not None else "something that cannot be read"

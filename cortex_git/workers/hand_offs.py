@@ -11,7 +11,7 @@ from cortex_git.errors import CortexError
 from cortex_git.models import Batch, Result, Task
 from cortex_git.routing.experts import experts_of
 from cortex_git.runners import metered, runner_name
-from cortex_git.store import index, layout
+from cortex_git.store import index, layout, newer
 from cortex_git.store.repository import Repository
 from cortex_git.workers.follow_ups import ASKS, REFUSED, FollowUps, Origin, Refusal, follow_ups, told
 
@@ -79,13 +79,18 @@ def _batch_for(repository: Repository, task: Task) -> Batch:
 
 def _without_taken(repository: Repository, found: FollowUps, batch: Batch) -> FollowUps:
     """Without tasks whose id somebody else's has, and without any where no task can be added."""
-    if batch.sealed:
-        reason = f"batch {batch.batch!r} is sealed"
+    try:
+        newer.refuse(repository.state, "batches", batch.batch)
+    except CortexError as error:
+        reason = error.message[:200]
+    else:
+        reason = f"batch {batch.batch!r} is sealed" if batch.sealed else ""
+    if reason:
         return FollowUps((), (*found.refused, *(Refusal(one.title[:80], reason) for one in found.tasks)))
     tasks, refused = [], list(found.refused)
     for task in found.tasks:
         known = index.find_task(repository.state, task.task)
-        if known is None or known == task:
+        if known == task or not index.is_taken(repository.state, task.task):
             tasks.append(task)
         else:
             refused.append(Refusal(task.title[:80], f"there is another task {task.task!r} already"))
