@@ -1,13 +1,15 @@
 """Checks of archived batches: what their tombstones on the branch say, against what is there.
 
-Owns that comparison. Changes nothing: `gc` makes archives.
+Owns that comparison. Making archives is `gc`'s.
 """
 
 from collections.abc import Iterator
 
-from cortex_git.services.doctor.findings import Finding, many, named, note, ok, problem, warning
+from cortex_git.services.doctor.findings import Finding, Mend, many, named, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store import layout
+from cortex_git.store.archiving import restore_refs
+from cortex_git.store.coordination import Coordination
 
 
 def archives(patient: Patient) -> Iterator[Finding]:
@@ -34,7 +36,7 @@ def archives(patient: Patient) -> Iterator[Finding]:
                 f"nothing keeps the archive of {name} any more: there is no ref {space}{name}",
                 where,
                 why="a shallow or new clone cannot read the results",
-                do=f"git -C {patient.folder} push {patient.remote or '.'} {commit}:{space}{name}",
+                mend=_restoration(patient, f"{space}{name}", commit),
             )
     back = _came_back(patient)
     if back:
@@ -55,6 +57,14 @@ def archives(patient: Patient) -> Iterator[Finding]:
         )
     if not faults and not half:
         yield ok(f"{many(len(stones), 'archive')}, all as their tombstones say")
+
+
+def _restoration(patient: Patient, ref: str, commit: str) -> Mend:
+    def run() -> str:
+        restore_refs(Coordination.open(patient.folder).repository, {ref: commit})
+        return f"made {ref} again"
+
+    return Mend(f"make {ref} again", run)
 
 
 def _archive_refs(patient: Patient, space: str) -> dict[str, str] | None:

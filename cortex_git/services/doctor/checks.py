@@ -91,7 +91,7 @@ CHECKS: tuple[Check, ...] = (
     Check("waits", REPOSITORY, documents.waits),
     Check("batches", REPOSITORY, documents.sealed),
     Check("results", REPOSITORY, documents.results),
-    Check("archives", REPOSITORY, archives.archives),
+    Check("archives", REPOSITORY, archives.archives, "makes a ref again whose commit is here"),
     Check("namespaces", REMOTE, remote.namespaces),
     Check("clock-skew", REMOTE, remote.skew),
     Check("claims", REMOTE, claims.orphaned),

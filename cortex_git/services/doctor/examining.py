@@ -138,10 +138,10 @@ def plan(request: Request) -> Examination:
 
 
 def _look(patient: Patient) -> list[Entry]:
-    return [entry for check in CHECKS for entry in _made(check, patient)]
+    return [entry for check in CHECKS for entry in made(check, patient)]
 
 
-def _made(check: Check, patient: Patient) -> Iterator[Entry]:
+def made(check: Check, patient: Patient) -> Iterator[Entry]:
     """What the check says. Whatever happens in it ends it alone."""
     if patient.is_outside and not check.anywhere:
         return
