@@ -29,10 +29,6 @@ MOST_DEPTH = 200
 """Levels of lists and objects in a document: what is deeper can be read, and not be written again."""
 MOST_COUNT = 10**15
 """More is no count of tokens or attempts, and would not add up in SQLite."""
-MOST_DEPTH = 200
-"""Levels of lists and objects in a document: what is deeper can be read, and not be written again."""
-MOST_COUNT = 10**15
-"""More is no count of tokens or attempts, and would not add up in SQLite."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 TaskId = Annotated[str, StringConstraints(pattern=TASK_PATTERN)]
@@ -107,26 +103,6 @@ class Document(BaseModel):
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
             "utf-8", "replace"
         )
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _deeper_than(levels: int, value: Any) -> bool:
-    """Whether lists and objects in `value` lie more than so many within each other."""
-    inner = [value]
-    for _ in range(levels + 1):
-        inner = [one for outer in inner for one in _within(outer)]
-        if not inner:
-            return False
-    return True
-
-
-def _within(value: Any) -> list[Any]:
-    """The lists and objects directly in a value."""
-    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [one for one in held if isinstance(one, dict | list)]
 
 
 def _no_number(name: str) -> float:
