@@ -19,7 +19,7 @@ class Proxy:
 
     port: int = 0
     delay_s: tuple[float, float] = (0.0, 0.0)
-    """Seconds, at least and at most, by which each connection's bytes to the server come late."""
+    """Seconds, at least and at most, that pass before anything of a connection reaches the server."""
     drop: float = 0.0
     """Share of connections that are dropped at some point of the request or of the answer."""
     cut_at: Path | None = None
@@ -117,8 +117,8 @@ class _Running:
         with suppress(OSError, asyncio.CancelledError):
             while data := await source.read(65536):
                 passed += len(data)
-                if delay:
-                    await asyncio.sleep(delay)
+                await asyncio.sleep(delay)
+                delay = 0.0
                 if spared is not None and passed > spared:
                     self._proxy.dropped += 1
                     self._abort(client)
