@@ -151,9 +151,7 @@ def _show_plan(plan: "Plan", output: Format) -> None:
         print_line(f"{host.name}{own}{clock}: {'; '.join(' '.join(turn) for turn in host.commands)}")
         for kind, numbers in sorted(host.points.items()):
             for number, faults in sorted(numbers.items(), key=lambda item: int(item[0])):
-                told = ", ".join(
-                    f"{f['fault']} ({f['how']}{', %g s' % f['s'] if 's' in f else ''})" for f in faults
-                )
+                told = ", ".join(" ".join(str(value) for value in fault.values()) for fault in faults)
                 print_line(f"    {kind} {number}: {told}")
     for happening in plan.happenings:
         where = happening.host or "all"

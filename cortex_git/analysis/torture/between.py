@@ -160,7 +160,7 @@ def run_git(arguments: list[str]) -> tuple[int, bytes, bytes]:
 def _read_all(files: list[int]) -> list[bytes]:
     import select
 
-    texts = {file: b"" for file in files}
+    texts = dict.fromkeys(files, b"")
     left = list(files)
     while left:
         for file in select.select(left, [], [])[0]:

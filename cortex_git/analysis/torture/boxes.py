@@ -36,9 +36,10 @@ class Box:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        assert self._holder.stdout is not None
-        ready = self._holder.stdout.readline() == b"ready\n"
-        self._holder.stdout.close()
+        ready = False
+        if self._holder.stdout is not None:
+            with self._holder.stdout as told:
+                ready = told.readline() == b"ready\n"
         as_user = ["--user", "--preserve-credentials"] if user else []
         self.inside = [enter, f"--target={self._holder.pid}", *as_user, "--mount"]
         if not ready or self._do("true"):

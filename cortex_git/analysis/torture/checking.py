@@ -7,7 +7,7 @@ were beyond what `expectations` says.
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Findings:
     """Tasks with a fenced result that was published, too."""
     double_runs: dict[str, str] = field(default_factory=dict)
     """Tasks of which one claim, or one epoch and attempt, was run twice."""
+    forgotten: list[str] = field(default_factory=list)
+    """Result commits that the remote acknowledged, and that no result ref nor the branch holds now."""
     unsound: list[str] = field(default_factory=list)
     """What `git fsck --strict` says."""
     fenced: int = 0
@@ -61,14 +63,24 @@ class Findings:
             for task, what in named.items():
                 found[task].append(what)
         if self.unsound:
-            found["repository"] = [f"git fsck: {'; '.join(self.unsound[:5])}"]
+            found["repository"].append(f"git fsck: {'; '.join(self.unsound[:5])}")
+        if self.forgotten:
+            found["repository"].append(f"acknowledged, and gone: {', '.join(self.forgotten[:5])}")
         return {task: "; ".join(texts) for task, texts in found.items()}
 
 
 def check(
-    remote: Path, tasks: Sequence[str], runs: Iterable[Mapping[str, Any]] = (), *, branch: str = "main"
+    remote: Path,
+    tasks: Sequence[str],
+    runs: Iterable[Mapping[str, Any]] = (),
+    *,
+    acknowledged: Collection[str] = (),
+    branch: str = "main",
 ) -> Findings:
-    """Check a bare repository that the `tasks` were worked on through, after the last fold."""
+    """Check a bare repository that the `tasks` were worked on through, after the last fold.
+
+    `acknowledged` are tips of result refs whose push the remote said yes to.
+    """
     git = Git(remote)
     found = Findings(tasks=len(tasks))
     published = _published(git, branch)
@@ -90,6 +102,9 @@ def check(
         if "/claims/" in ref and (task := ref.rpartition("/")[2]) in published:
             _check_claim(task, claims.get(oid), by_nonce, found)
     _check_runs(runs, found)
+    if acknowledged:
+        held = set(git.text("rev-list", "--glob=refs/cortex/results", f"refs/heads/{branch}").split())
+        found.forgotten = sorted(set(acknowledged) - held)
     found.unsound = _fsck(git)
     return found
 
@@ -107,8 +122,9 @@ def _published(git: Git, branch: str) -> dict[str, set[_Version]]:
     """Every result on any result ref or on the branch: by the commit that added it, and by tip."""
     found: dict[str, set[_Version]] = defaultdict(set)
     history = git.text(
-        "log", "--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "--no-merges", "--diff-filter=AM",
-        "--root", "--glob=refs/cortex/results", f"refs/heads/{branch}", "--", "coordination/results",
+        "log", "--format=commit %H", "--raw", "--no-abbrev", "--no-renames", "--no-merges",
+        "--diff-filter=AM", "--root", "--glob=refs/cortex/results", f"refs/heads/{branch}",
+        "--", "coordination/results",
     )  # fmt: skip
     commit = ""
     for line in history.splitlines():
@@ -143,7 +159,7 @@ def _task_of(path: str) -> str | None:
 
 
 def _claims(git: Git) -> dict[str, dict[str, Any]]:
-    """Every claim that was ever pushed and is one: its record by commit. Deleted ones are loose objects still."""
+    """Every claim that was ever pushed, by commit: its record. Deleted ones are objects still."""
     listing = git.text(
         "cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)"
     )

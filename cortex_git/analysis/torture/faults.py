@@ -7,7 +7,7 @@ from cortex_git.errors import BadInput
 
 FAULTS: dict[str, str] = {
     "kill-worker": "a worker process is killed (SIGKILL) while it runs a task, or just after",
-    "kill-command": "the command or pool is killed around a claim, a re-check, a run's end, a fold, a heartbeat",
+    "kill-command": "the command or pool is killed around a claim, re-check, fold, heartbeat, or a run's end",
     "kill-publisher": "whoever publishes is killed before, during or after its push",
     "lost-ack": "a push lands, and its sender sees an error",
     "lost-push": "a push never arrives, and its sender sees an error",

@@ -53,10 +53,10 @@ class Happenings:
     def end(self) -> None:
         """No more faults, and whatever lasts is over."""
         self._world.quiet.touch()
-        for _ in range(200):
+        for _ in range(200):  # one may have to wait for another
             if not self._ends:
                 break
-            _, end = self._ends.pop()
+            _, end = self._ends.pop(0)
             end()
         for path in self._world.asks.glob("*.json"):
             path.unlink(missing_ok=True)
@@ -115,37 +115,48 @@ class Happenings:
         self._hosts[plan.name].start()
 
     def _strike(self, happening: Happening) -> None:
-        host = self._hosts[happening.host] if happening.host else None
-        {
+        of_all = {
             "remote-down": self._remote_down,
             "refuse": self._refuse,
             "outsider": self._outsider,
             "corrupt-claim": self._corrupt_claim,
+        }
+        of_one = {
             "corrupt-lock": self._corrupt_lock,
             "corrupt-state": self._corrupt_state,
             "disk-full": self._disk_full,
             "read-only": self._read_only,
-        }[happening.fault](happening, host)
+        }
+        if happening.host is None:
+            of_all[happening.fault](happening.seconds)
+        else:
+            of_one[happening.fault](happening.seconds, self._hosts[happening.host])
 
-    def _remote_down(self, happening: Happening, _host: Host | None) -> None:
+    def _remote_down(self, seconds: float) -> None:
         away = self._world.remote.with_name("remote-away")
         if away.exists():
             return
-        self._log("remote-down", f"for {happening.seconds} s", None)
+        self._log("remote-down", f"for {seconds} s", None)
         self._world.remote.rename(away)
-        self._lasting(happening.seconds, lambda: _rename(away, self._world.remote))
+        self._lasting(seconds, lambda: _rename(away, self._world.remote))
 
-    def _refuse(self, happening: Happening, _host: Host | None) -> None:
+    def _refuse(self, seconds: float) -> None:
         hook = self._world.remote / "hooks" / "pre-receive"
         beside = self._world.folder / "pre-receive"
         beside.write_text(_HOOK)
         beside.chmod(0o755)
         with suppress(OSError):
             beside.rename(hook)
-            self._log("refuse", f"for {happening.seconds} s", None)
-            self._lasting(happening.seconds, lambda: hook.unlink(missing_ok=True))
+            self._log("refuse", f"for {seconds} s", None)
+            self._lasting(seconds, lambda: self._let_in(hook))
 
-    def _outsider(self, _happening: Happening, _host: Host | None) -> None:
+    def _let_in(self, hook: Path) -> None:
+        if self._world.remote.exists():
+            hook.unlink(missing_ok=True)
+        else:  # it is away just now, the hook with it
+            self._lasting(0.1, lambda: self._let_in(hook))
+
+    def _outsider(self, _seconds: float) -> None:
         with suppress(CortexError):
             git = Git(self._world.remote)
             head = git.text("rev-parse", "refs/heads/main")
@@ -158,7 +169,7 @@ class Happenings:
         above = [part for parent in parents for part in ("-p", parent)]
         return Git(self._world.remote).text(*who, "commit-tree", tree, *above, "-m", message)
 
-    def _corrupt_claim(self, _happening: Happening, _host: Host | None) -> None:
+    def _corrupt_claim(self, _seconds: float) -> None:
         """Rubbish in the place of a claim of a task that nobody had yet."""
         with suppress(CortexError, OSError):
             git = Git(self._world.remote)
@@ -175,8 +186,7 @@ class Happenings:
                     self._log("corrupt-claim", "pushed by an outsider", None, [name])
                     return
 
-    def _corrupt_lock(self, _happening: Happening, host: Host | None) -> None:
-        assert host is not None
+    def _corrupt_lock(self, _seconds: float, host: Host) -> None:
         locks = host.clone / "coordination" / "locks"
         for lock in sorted(locks.glob("*.lock")):
             with suppress(OSError):
@@ -189,24 +199,22 @@ class Happenings:
             (lock / "owner.json").write_bytes(b"\0rubbish{")
             self._log("corrupt-lock", "a lock of nobody", host.name, [lock.stem])
 
-    def _corrupt_state(self, _happening: Happening, host: Host | None) -> None:
-        assert host is not None
+    def _corrupt_state(self, _seconds: float, host: Host) -> None:
         host.between_commands("corrupt-state")
 
-    def _disk_full(self, happening: Happening, host: Host | None) -> None:
-        assert host is not None
+    def _disk_full(self, seconds: float, host: Host) -> None:
         box = self._boxes.get(host.name)
         if box is None:
-            self._limit_files(happening, host)
+            self._limit_files(seconds, host)
         elif box.fill():
-            self._log("disk-full", f"tmpfs in a namespace, for {happening.seconds} s", host.name)
-            self._lasting(happening.seconds, lambda: self._free(box))
+            self._log("disk-full", f"tmpfs in a namespace, for {seconds} s", host.name)
+            self._lasting(seconds, lambda: self._free(box))
 
     def _free(self, box: Box) -> None:
         if not box.free():
             self._lasting(0.5, lambda: self._free(box))
 
-    def _limit_files(self, happening: Happening, host: Host) -> None:
+    def _limit_files(self, seconds: float, host: Host) -> None:
         """Where there are no namespaces: no process of the host may make a file longer than it is."""
         import resource
 
@@ -215,7 +223,7 @@ class Happenings:
         for pid in pids:
             with suppress(OSError, ValueError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-        self._log("disk-full", f"RLIMIT_FSIZE, for {happening.seconds} s", host.name)
+        self._log("disk-full", f"RLIMIT_FSIZE, for {seconds} s", host.name)
 
         def lift() -> None:
             for pid in reach.marked(MARK_HOST, mark):
@@ -223,14 +231,13 @@ class Happenings:
                     unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
                     resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
 
-        self._lasting(happening.seconds, lift)
+        self._lasting(seconds, lift)
 
-    def _read_only(self, happening: Happening, host: Host | None) -> None:
-        assert host is not None
+    def _read_only(self, seconds: float, host: Host) -> None:
         box = self._boxes.get(host.name)
         if box is not None and box.make_read_only():
-            self._log("read-only", f"mount in a namespace, for {happening.seconds} s", host.name)
-            self._lasting(happening.seconds, box.make_writable)
+            self._log("read-only", f"mount in a namespace, for {seconds} s", host.name)
+            self._lasting(seconds, box.make_writable)
 
 
 def _rename(source: Path, target: Path) -> None:

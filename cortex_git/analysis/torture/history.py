@@ -40,19 +40,34 @@ def injected(found: list[Event]) -> Counter[str]:
     return Counter(event["fault"] for event in found if event["event"] == "fault")
 
 
+def acknowledged(found: list[Event]) -> set[str]:
+    """Where result refs stand by pushes that the remote said yes to."""
+    yes = {_call(event) for event in found if event["event"] == "answer" and event["status"] == 0}
+    calls = (event for event in found if event["event"] == "call" and event["kind"] == "publish")
+    return {
+        new
+        for event in calls
+        if _call(event) in yes
+        for ref, new in event["updates"].items()
+        if "/results/" in ref
+    }
+
+
+def _call(event: Event) -> tuple[object, ...]:
+    """What tells a call of git from all others."""
+    return event["host"], event.get("pid"), event.get("kind"), event.get("n")
+
+
 def of_task(task: str, found: list[Event]) -> list[str]:
     """The lines that tell what happened to a task, and what its hosts suffered meanwhile."""
     own = [event for event in found if _names(event, task)]
     hosts = {event["host"] for event in own} | {"all"}
-    calls = {(event["host"], event.get("pid"), event.get("n"), event.get("kind")) for event in own}
+    calls = {_call(event) for event in own}
     picked = [
         event
         for event in found
         if _names(event, task)
-        or (
-            event["event"] == "answer"
-            and (event["host"], event.get("pid"), event.get("n"), event.get("kind")) in calls
-        )
+        or (event["event"] in ("answer", "late") and _call(event) in calls)
         or (event["event"] in _OF_HOSTS and event["host"] in hosts)
     ]
     began = float(found[0]["t"]) if found else 0.0
@@ -76,7 +91,8 @@ def _told(event: Event, task: str, began: float) -> str:
             about = f"nonce {event['nonce'][:8]}, epoch {event['epoch']}, attempt {event['attempt']}"
             return f"{head} {about}, pid {event['pid']}"
         case "fault":
-            return f"{head} {event['fault']} ({event.get('how', '')}) at {event.get('kind', '')} {event.get('n', '')}"
+            where = f"{event.get('kind', '')} {event.get('n', '')}".rstrip()
+            return f"{head} {event['fault']} ({event.get('how', '')}) at {where}"
         case "call":
             updates = {
                 ref: new for ref, new in event.get("updates", {}).items() if task in ref or "/results/" in ref
@@ -88,7 +104,8 @@ def _told(event: Event, task: str, began: float) -> str:
         case "answer" | "late":
             lines = [line for line in event.get("answer", []) if task in line or "/results/" in line]
             text = "; ".join(" ".join(line.split()) for line in lines)
-            return f"{head} {event['kind']} {event['n']}: status {event['status']} {text} {event.get('error', '')}".rstrip()
+            about = f"{event['kind']} {event['n']}: status {event['status']}"
+            return f"{head} {about} {text} {' '.join(event.get('error', '').split())}".rstrip()
         case "ended":
             return f"{head} {' '.join(event['arguments'])}: code {event['code']} {event['said']}"
         case "command":

@@ -159,19 +159,20 @@ def spots_of(fault: str, lease_s: float) -> list[Point]:
     spots: dict[str, list[Point]] = {
         "kill-worker": [Point("run", "during"), Point("run", "end")],
         "kill-command": [
-            Point("claim", "after"), Point("run", "end"), Point("recheck", "before"), Point("claim", "before"),
-            Point("fold", "before"), Point("fold", "after"), Point("heartbeat", "before"),
+            Point("claim", "after"), Point("run", "end"), Point("recheck", "before"),
+            Point("claim", "before"), Point("fold", "before"), Point("fold", "after"),
+            Point("heartbeat", "before"),
         ],
         "kill-publisher": [
             Point("publish", "before"), Point("publish", "after"), Point("publish", "during", (0.001, 0.06)),
         ],
         "lost-ack": [
-            Point("claim", "lost"), Point("publish", "lost"), Point("claim", "lost"), Point("release", "lost"),
-            Point("fold", "lost"), Point("heartbeat", "lost"),
+            Point("claim", "lost"), Point("publish", "lost"), Point("claim", "lost"),
+            Point("release", "lost"), Point("fold", "lost"), Point("heartbeat", "lost"),
         ],
         "lost-push": [
-            Point("claim", "lost"), Point("publish", "lost"), Point("claim", "lost"), Point("release", "lost"),
-            Point("fold", "lost"), Point("heartbeat", "lost"),
+            Point("claim", "lost"), Point("publish", "lost"), Point("claim", "lost"),
+            Point("release", "lost"), Point("fold", "lost"), Point("heartbeat", "lost"),
         ],
         "duplicate": [
             Point("publish", "second"), Point("claim", "second"), Point("publish", "first"),
@@ -186,7 +187,9 @@ def spots_of(fault: str, lease_s: float) -> list[Point]:
             Point("release", "late", (0.2, 1)),
         ],
         "outsider": [Point("fold", "before")],
-        "freeze": [Point("publish", "before", past), Point("claim", "after", past), Point("run", "during", past)],
+        "freeze": [
+            Point("publish", "before", past), Point("claim", "after", past), Point("run", "during", past),
+        ],
         "copy": [Point("publish", "before"), Point("claim", "after")],
         "restart-host": [Point("publish", "after"), Point("claim", "before"), Point("run", "during")],
     }  # fmt: skip

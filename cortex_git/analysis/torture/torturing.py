@@ -1,4 +1,4 @@
-"""One torture from its plan to its report: hosts are let loose, faults strike, quiet returns, the remote is checked.
+"""One torture from its plan to its report: hosts let loose, faults, quiet again, a check of the remote.
 
 Owns the order of it and that nothing is left running. Ctrl-C or SIGTERM end everything that was started.
 """
@@ -27,6 +27,8 @@ from cortex_git.errors import CortexError
 from cortex_git.gitio import Git
 
 Say = Callable[[str], None]
+TIDY = "tidy"
+"""A task that is added when all others are finished."""
 _TICK_S = 0.04
 _COUNT_S = 0.7
 """How often results on the remote are counted."""
@@ -151,7 +153,7 @@ def torture(
         say(f"seed {plan.seed}: {'all tasks finished' if finished else 'time is up'}; waiting for quiet")
         waiting = _come_to_rest(hosts, plan)
     finally:
-        world.quiet.touch()
+        happenings.end()
         for host in hosts.values():
             host.finish()
         reach.kill_all(MARK_RUN, world.mark)
@@ -175,10 +177,8 @@ def _boxes(world: World, say: Say) -> dict[str, Box]:
         try:
             boxes[host.name] = Box(clone, {**os.environ, MARK_RUN: world.mark})
         except OSError as error:
-            say(
-                f"{host.name} has no file system of its own here ({error}): read-only is skipped, and a limit of"
-            )
-            say("file sizes stands in for disk-full")
+            say(f"{host.name} has no file system of its own here ({error}): read-only is skipped,")
+            say("and a limit of file sizes stands in for disk-full")
             clone.rmdir()
             source.rename(clone)
         else:
@@ -240,8 +240,16 @@ def _come_to_rest(hosts: dict[str, Host], plan: Plan) -> dict[str, int]:
                 break
         if left := host.waiting():
             waiting[host.name] = left
-    next(iter(hosts.values())).command("sync")
+    _tidy(next(iter(hosts.values())))
     return waiting
+
+
+def _tidy(host: Host) -> None:
+    """The last fold. Claims of the dead on finished tasks go with the next claim, so one more is made."""
+    if Git(host.world.remote).refs("refs/cortex/claims/"):
+        host.command("task", "add", "--id", TIDY, "--runner", "torture", "--title", "one more claim")
+        host.command("spawn-workers", "--count", "1", "--tasks", TIDY)
+    host.command("sync")
 
 
 def _report(
@@ -249,7 +257,9 @@ def _report(
 ) -> Report:
     plan = world.plan
     found = history.events(world)
-    findings = check(world.remote, [task_name(n) for n in range(plan.tasks)], history.read(world.runs))
+    names = [task_name(number) for number in range(plan.tasks)]
+    runs, pushed = history.read(world.runs), history.acknowledged(found)
+    findings = check(world.remote, names, runs, acknowledged=pushed)
     counted = history.injected(found)
     report = Report(
         plan=plan,

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cortex_git.analysis.bench.workspace import new_host, new_remote, own_environment, plain_environment
-from cortex_git.analysis.torture import between, boot
 from cortex_git.analysis.torture.plan import BATCH, HostPlan, Plan, task_name
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git
@@ -130,7 +129,15 @@ class World:
         """A command line of the product, as this host starts it."""
         patch = str(self.patch) if self.patch else ""
         control = str(self.control(host.name))
-        return [sys.executable, "-P", boot.__file__, control, f"{host.clock_s:g}", patch, *arguments]
+        return [
+            sys.executable,
+            "-P",
+            str(self.folder / "bin" / "boot.py"),
+            control,
+            f"{host.clock_s:g}",
+            patch,
+            *arguments,
+        ]
 
     def add_control(self, host: HostPlan) -> None:
         """The folder through which a host is told its faults, and tells what it does."""
@@ -169,10 +176,16 @@ def build(folder: Path, plan: Plan, patch: Path | None = None) -> World:
 
 def _stand_in(world: World) -> None:
     """Put our `git` where hosts find it first; only calls that talk to the remote take a longer way."""
+    for name in ("between.py", "boot.py"):
+        # A copy: each call reads it anew, whatever becomes of this checkout meanwhile.
+        shutil.copy(Path(__file__).with_name(name), world.folder / "bin")
     path = world.folder / "bin" / "git"
     path.write_text(
         _STAND_IN.format(
-            git=world.real_git, quiet=world.quiet, python=sys.executable, between=between.__file__
+            git=world.real_git,
+            quiet=world.quiet,
+            python=sys.executable,
+            between=world.folder / "bin" / "between.py",
         )
     )
     path.chmod(0o755)

@@ -2,4 +2,9 @@
 
 from cortex_git.store.claims import Claims
 
-Claims._prove = lambda self, unproven: list(unproven)
+
+def _prove(self, unproven):
+    return list(unproven)
+
+
+Claims._prove = _prove
