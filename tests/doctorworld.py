@@ -18,6 +18,7 @@ from cortex_git.services.doctor.patient import Patient
 
 BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}
 OLD = 3600.0
+COMMIT = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-q", "-m")
 
 
 def look(folder: Path | None, check: str, **options: bool) -> list[Entry]:
