@@ -198,6 +198,13 @@ class ExpertSettings(Section):
     """Sentences that are for this expert; ten or more are worth having."""
 
 
+class GcSettings(Section):
+    """What `gc` does with work that has ended."""
+
+    archive_after_days: float = Field(30.0, ge=0, allow_inf_nan=False)
+    """Days after its last result that a batch leaves the branch."""
+
+
 class Settings(Section):
     """The shared settings of one coordination repository."""
 
@@ -217,6 +224,7 @@ class Settings(Section):
     rates: dict[str, Rate] = Field(default_factory=dict)
     """By provider: `claude`, `openai`."""
     routing: RoutingSettings = RoutingSettings()
+    gc: GcSettings = GcSettings()
     experts: dict[str, ExpertSettings] = Field(default_factory=dict)
     """By name: lower-case letters, digits and hyphens."""
     models: Models = Models()

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 _COMMANDS = (
     "scan", "workers", "preflight", "tasks", "route", "teaching", "reports", "status", "top", "admin", "doctor",
-    "torture", "model",
+    "gc", "torture", "model",
 )  # fmt: skip
 """Modules with commands of the root, in the order of the help."""
 _GROUPS = ("advisories", "bench", "budget", "pool")

@@ -156,7 +156,7 @@ class _Batch:
         for task, path, oid, result_path, result, completed_at in rows:
             why = self._why_not(task, path, result_path, result)
             if why is None:
-                ended.append(_Ended(task, (oid, result), _seconds(completed_at)))
+                ended.append(_Ended(task, (oid, result), seconds_of(completed_at)))
             else:
                 others[task] = why
         return ended, others
@@ -184,7 +184,7 @@ class _Batch:
 
     def _ended_at(self, batch: Batch, ended: Sequence[_Ended]) -> float:
         times = [one.at for one in ended if one.at is not None]
-        if (made := _seconds(batch.created_at)) is not None:
+        if (made := seconds_of(batch.created_at)) is not None:
             times.append(made)
         if not times:
             raise _Stays("its results do not say when it ended: name it to archive it")
@@ -206,7 +206,7 @@ class _Batch:
         return Due(stone, files)
 
 
-def _seconds(stamp: str | None) -> float | None:
+def seconds_of(stamp: str | None) -> float | None:
     """A moment that some host wrote down, in seconds since 1970; None for what is none."""
     try:
         return datetime.fromisoformat((stamp or "").replace("Z", "+00:00")).timestamp()

@@ -144,7 +144,8 @@ def _move(repository: Repository, view: View, base: str, due: Sequence[Due]) -> 
     tasks = sum(len(one.stone.tasks) for one in due)
     names = due[0].stone.name if len(due) == 1 else f"{len(due)} batches"
     mark = " [skip ci]" if repository.settings.skip_ci else ""
-    draft = Draft(f"chore(cortex): archive {names} with {tasks} tasks{mark}", files, removed=removed)
+    many = "1 task" if tasks == 1 else f"{tasks} tasks"
+    draft = Draft(f"chore(cortex): archive {names} with {many}{mark}", files, removed=removed)
     commit = merge(repository.git, repository.identity.author, [base], draft)
     outcome = repository.refs.move_trunk(commit, view.trunk[0])
     if outcome is Outcome.REFUSED:

@@ -39,7 +39,7 @@ _FORMATS = {
         *("[extensions]", "\tobjectFormat = sha256"),
     ),
 }
-_LEFT_OUT = "__pycache__/\n*.py[co]\n.mypy_cache/\n.pytest_cache/\n.ruff_cache/\nnode_modules/\n.DS_Store\n"
+LEFT_OUT = "__pycache__/\n*.py[co]\n.mypy_cache/\n.pytest_cache/\n.ruff_cache/\nnode_modules/\n.DS_Store\n"
 """What programs leave behind and nobody wants published, also where a repository has no `.gitignore`."""
 _LOOK_S = 0.02
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no")
@@ -98,7 +98,7 @@ class Clone:
             (beside / part).mkdir(parents=True)
         bare_folder(beside, _FORMATS["sha1"])
         (beside / "info").mkdir()
-        (beside / "info" / "exclude").write_text(_LEFT_OUT)
+        (beside / "info" / "exclude").write_text(LEFT_OUT)
         beside.rename(self.folder)
 
     def git(self, **environment: str) -> GuardedGit:

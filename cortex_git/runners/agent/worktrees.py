@@ -23,7 +23,7 @@ from cortex_git.scan.reading.process import GuardedGit
 from cortex_git.state import own_process, process_alive
 
 FOLDER = "worktrees"
-_REFS = "refs/cortex/work"
+WORK_REFS = "refs/cortex/work"
 _MOST_TREE_BYTES = 4096 * MIB
 _AT_WORK = "it is being worked on"
 
@@ -72,8 +72,13 @@ def folder_for(coordination: str) -> Path:
 
 def leftovers(folder: Path | None) -> list[Leftover]:
     """The work trees for the coordination repository at `folder`, those being worked on not among them."""
+    return left_in(folder_for(str(folder) if folder else ""))
+
+
+def left_in(parent: Path) -> list[Leftover]:
+    """The work trees in that folder of them, those being worked on not among them."""
     found: list[Leftover] = []
-    for path in sorted(folder_for(str(folder) if folder else "").glob("*.json")):
+    for path in sorted(parent.glob("*.json")):
         record = _read(path)
         if record is not None and not record.live:
             found.append(Leftover(path.with_suffix(""), record))
@@ -103,7 +108,7 @@ class WorkTree:
 
     def ref(self, name: str) -> str:
         """A ref of the clone that holds what this folder needs, until it is removed."""
-        return f"{_REFS}/{self.name}/{name}"
+        return f"{WORK_REFS}/{self.name}/{name}"
 
     def add(self, commit: str) -> None:
         """Make the folder and its git directory, with no files yet. The clone must be locked."""
@@ -163,17 +168,20 @@ class WorkTree:
 
     def remove(self) -> None:
         """Take the folder away with all in it, the git directory behind it, and what held its objects."""
-        _remove(self.folder)
-        _remove(self.git_folder)
+        remove_folder(self.folder)
+        remove_folder(self.git_folder)
         git = self.clone.git()
-        held = git.refs(f"{_REFS}/{self.name}")
+        held = git.refs(f"{WORK_REFS}/{self.name}")
         git.run("update-ref", "--stdin", stdin="".join(f"delete {ref}\n" for ref in held).encode())
         for path in (*self._index.parent.glob(f"{self.name}.*"), self._record_path):
             path.unlink(missing_ok=True)
 
 
-def _remove(folder: Path) -> None:
-    """Package managers make folders read-only; such a one is opened and tried again."""
+def remove_folder(folder: Path) -> None:
+    """Take it away with all in it.
+
+    Package managers make folders read-only; such a one is opened and tried again.
+    """
 
     def again(action: Callable[[str], object], path: str, _error: object) -> None:
         with suppress(OSError):
