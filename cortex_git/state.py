@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from cortex_git import derived
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.locating import private_folder
 
@@ -179,7 +180,9 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
                 "install the newer version, which wrote it, or use another clone; nothing was changed",
             )
         if version < VERSION:
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} {derived.TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+            )
     except sqlite3.DatabaseError as error:
         raise EnvironmentProblem(
             f"{path} cannot be used: {error}",

@@ -215,8 +215,7 @@ def _pool(repository: Repository) -> dict[str, Any] | None:
 
 def _queue(repository: Repository, view: View) -> Queue:
     rows = repository.state.execute(
-        "SELECT t.rank, t.type, count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"
-        " WHERE r.task IS NULL GROUP BY 1, 2"
+        "SELECT rank, type, count(*) FROM open_tasks GROUP BY rank, type"
     ).fetchall()
     ranks: Counter[int] = Counter()
     types: Counter[str] = Counter()

@@ -53,8 +53,12 @@ class Scope:
 
     @property
     def where(self) -> tuple[str, list[str]]:
-        """The condition on table `tasks` as `t`, and its parameters."""
-        clauses, values = ["t.task GLOB ?"], [self.glob]
+        """The condition on table `tasks` or `open_tasks` as `t`, and its parameters."""
+        clauses: list[str] = []
+        values: list[str] = []
+        if self.glob != "*":
+            clauses.append("t.task GLOB ?")
+            values.append(self.glob)
         if self.batch is not None:
             clauses.append("t.batch = ?")
             values.append(self.batch)
@@ -69,7 +73,7 @@ class Scope:
             values.append(json.dumps(self.apart))
         if not self.merges:
             clauses.append(f"t.task NOT LIKE '%{MERGE_SUFFIX}'")
-        return " AND ".join(clauses), values
+        return " AND ".join(clauses) or "1", values
 
 
 def refresh(repository: Repository) -> View:
@@ -309,10 +313,7 @@ def result_oids(repository: Repository, tasks: Sequence[str]) -> dict[str, str]:
 def count_open(repository: Repository, scope: Scope) -> int:
     """How many tasks in scope have no result, as far as this clone has pulled."""
     condition, values = scope.where
-    query = (
-        "SELECT count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"  # noqa: S608
-        f" WHERE r.task IS NULL AND {condition}"
-    )
+    query = f"SELECT count(*) FROM open_tasks t WHERE {condition}"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 
@@ -322,10 +323,7 @@ def count_open_of(repository: Repository, scope: Scope, tasks: Sequence[str]) ->
     found = 0
     for part in chunks(tasks):
         marks = ",".join("?" * len(part))
-        query = (
-            "SELECT count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"  # noqa: S608
-            f" WHERE r.task IS NULL AND {condition} AND t.task IN ({marks})"
-        )
+        query = f"SELECT count(*) FROM open_tasks t WHERE {condition} AND t.task IN ({marks})"  # noqa: S608
         found += int(repository.state.execute(query, (*values, *part)).fetchone()[0])
     return found
 

@@ -1,6 +1,7 @@
 """Open tasks: those that could be claimed now, in the order in which they should be.
 
-Owns what gates a claim before anybody tries it. Reads the index and changes nothing.
+Owns what gates a claim before anybody tries it. Reads the index and changes nothing. What it costs depends on
+how many tasks are asked for, not on how many there are: see `derived`.
 
 A task is left out while one that it comes after has no result. As results never vanish, what was let
 through once stays let through: an old view can hold a task back for a moment, and never lets one go early.
@@ -8,32 +9,27 @@ through once stays let through: an old view can hold a task back for a moment, a
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
+from cortex_git.derived import AGE_LEVELS_PER_DAY
 from cortex_git.models import MERGE_SUFFIX, Task
 from cortex_git.store.index import Scope, chunks, find_batch, task_of
 from cortex_git.store.newer import BARRED
 from cortex_git.store.repository import Repository
 
-_AGE_LEVELS_PER_DAY = 48
-"""A waiting task gains one priority level each half hour, so that nothing starves."""
-_AGE_DAYS = """
-    CASE WHEN julianday('now') - julianday(t.created_at) >= -1
-    THEN julianday('now') - julianday(t.created_at) ELSE 1000000 END"""
-"""Without a date, or with one of the future that no honest clock shows, an age would never grow: such a
-task counts as the oldest there is."""
-UNFINISHED = "NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
-"""The condition on table `tasks` as `t`: it has no result."""
 NEEDED = "NOT EXISTS (SELECT 1 FROM results d WHERE d.task = w.needs)"
 """The condition on table `waits` as `w`: what is waited for has no result."""
-WAITING = f"EXISTS (SELECT 1 FROM waits w WHERE w.task = t.task AND {NEEDED})"  # noqa: S608 - a constant
-"""The condition on table `tasks` as `t`: one that it comes after has no result."""
-_READY = f"{UNFINISHED} AND NOT {WAITING} AND NOT {BARRED}"
+READY = f"t.unmet = 0 AND NOT (EXISTS (SELECT 1 FROM newer) AND {BARRED})"  # noqa: S608 - a constant
+"""The condition on table `open_tasks` as `t`: all that it comes after have results that can be read."""
+WAITING = "t.unmet > 0"
+"""The condition on table `open_tasks` as `t`: one that it comes after has no result."""
 _HELD_UP = f"""
-    t.task LIKE '%{MERGE_SUFFIX}' AND EXISTS (
-        SELECT 1 FROM waits w JOIN tasks o ON o.task = w.task WHERE o.batch = t.batch
-        AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = o.task)
-        AND {NEEDED})"""  # noqa: S608
+    t.task LIKE '%{MERGE_SUFFIX}'
+    AND EXISTS (SELECT 1 FROM open_tasks o WHERE o.batch = t.batch AND o.unmet > 0)"""  # noqa: S608
 """It is the last task of a batch of which others still wait for tasks."""
+_LEAST_WINDOW = 2_000
+_WINDOW_EACH = 8
+"""Hosts are spread over so many of the most urgent tasks: enough that they seldom meet."""
 
 
 def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[str] = ()) -> list[Task]:
@@ -42,26 +38,33 @@ def open_tasks(repository: Repository, scope: Scope, limit: int, skip: Iterable[
     A batch's `.merge` task is open only when every other task of the sealed batch has a result.
     `skip` are ids to leave out (claimed by a living owner).
     """
-    condition, values = scope.where
-    rows = repository.state.execute(
-        f"SELECT t.task, t.rank - CAST(({_AGE_DAYS}) * ? AS INTEGER)"  # noqa: S608
-        f" FROM tasks t WHERE {condition} AND {_READY}"
-        " ORDER BY 2, t.created_at, t.task",
-        (_AGE_LEVELS_PER_DAY, *values),
-    ).fetchall()
     skipped = set(skip)
-    levels: dict[int, list[str]] = {}
-    for task, level in rows:
-        if task not in skipped:
-            levels.setdefault(level, []).append(task)
     chosen: list[Task] = []
-    for name in _rotated(levels, repository.host):
-        if name.endswith(MERGE_SUFFIX) and not _mergeable(repository.state, name):
-            continue
-        chosen.append(task_of(repository, name))
-        if len(chosen) >= limit:
-            break
+    # The order of `due` is that of the levels, at any time: a window of it holds the most urgent ones.
+    rows = _in_order(repository.state, scope)
+    free = ((task, level) for task, level in rows if task not in skipped)
+    while len(chosen) < limit and (window := list(islice(free, _LEAST_WINDOW + _WINDOW_EACH * limit))):
+        levels: dict[int, list[str]] = {}
+        for task, level in window:
+            levels.setdefault(level, []).append(task)
+        for name in _rotated(levels, repository.host):
+            if name.endswith(MERGE_SUFFIX) and not _mergeable(repository.state, name):
+                continue
+            chosen.append(task_of(repository, name))
+            if len(chosen) >= limit:
+                break
     return chosen
+
+
+def _in_order(state: sqlite3.Connection, scope: Scope) -> Iterable[tuple[str, int]]:
+    """Tasks in scope that wait for none, each with its level as of now; read as far as it is asked for."""
+    condition, values = scope.where
+    rows: Iterable[tuple[str, int]] = state.execute(
+        "SELECT t.task, t.rank - CAST((julianday('now') - t.since) * ? AS INTEGER)"  # noqa: S608
+        f" FROM open_tasks t WHERE {condition} AND {READY} ORDER BY t.due, t.created_at, t.task",
+        (AGE_LEVELS_PER_DAY, *values),
+    )
+    return rows
 
 
 def count_ready(repository: Repository, scope: Scope) -> int:
@@ -70,7 +73,7 @@ def count_ready(repository: Repository, scope: Scope) -> int:
     The last task of a batch is one of them as long as no other task of the batch waits like that.
     """
     condition, values = scope.where
-    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {_READY} AND NOT ({_HELD_UP})"  # noqa: S608
+    query = f"SELECT count(*) FROM open_tasks t WHERE {condition} AND {READY} AND NOT ({_HELD_UP})"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 
@@ -80,7 +83,7 @@ def count_ready_of(repository: Repository, scope: Scope, tasks: Sequence[str]) -
     found = 0
     for part in chunks(tasks):
         marks = ",".join("?" * len(part))
-        query = f"SELECT count(*) FROM tasks t WHERE {condition} AND t.task IN ({marks}) AND {_READY}"  # noqa: S608
+        query = f"SELECT count(*) FROM open_tasks t WHERE {condition} AND t.task IN ({marks}) AND {READY}"  # noqa: S608
         found += int(repository.state.execute(query, (*values, *part)).fetchone()[0])
     return found
 
@@ -100,9 +103,7 @@ def _mergeable(state: sqlite3.Connection, task: str) -> bool:
     batch = find_batch(state, name)
     if batch is None or not batch.sealed:
         return False
-    query = (
-        "SELECT count(r.task), count(*) FROM tasks t LEFT JOIN results r ON r.task = t.task"
-        " WHERE t.batch = ? AND t.task != ?"
-    )
-    done, known = state.execute(query, (name, task)).fetchone()
-    return bool(done == known >= batch.tasks)
+    if state.execute("SELECT 1 FROM open_tasks WHERE batch = ? AND task != ?", (name, task)).fetchone():
+        return False
+    query = "SELECT count(*) FROM tasks WHERE batch = ? AND task != ?"
+    return bool(state.execute(query, (name, task)).fetchone()[0] >= batch.tasks)

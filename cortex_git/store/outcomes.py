@@ -12,7 +12,7 @@ from cortex_git.errors import BadInput
 from cortex_git.llm import Usage
 from cortex_git.models import Result
 from cortex_git.state import transaction
-from cortex_git.store import newer
+from cortex_git.store import newer, tombstones
 from cortex_git.store.repository import Repository
 
 _AT_ONCE = 1000
@@ -67,16 +67,14 @@ def outcomes(repository: Repository, last: int) -> Outcomes:
     """Everything up to the last pull, with the `last` results themselves."""
     _catch_up(repository)
     state = repository.state
-    totals = state.execute(
-        "SELECT status, count(*), sum(tokens_used) FROM outcomes GROUP BY status"
-    ).fetchall()
+    totals = state.execute("SELECT status, sum(results), sum(tokens) FROM totals GROUP BY status").fetchall()
     newest = state.execute(
         "SELECT task, status, worker, host, completed_at, tokens_used FROM outcomes"
         " ORDER BY completed_at DESC, task LIMIT ?",
         (last,),
     )
     return Outcomes(
-        by_status=Counter({status: count for status, count, _ in totals}),
+        by_status=Counter({status: count for status, count, _ in totals if count}),
         tokens_used=sum(tokens for _, _, tokens in totals),
         last=tuple(Outcome(*row) for row in newest),
     )
@@ -100,21 +98,20 @@ def spent_lately(repository: Repository, types: Collection[str]) -> list[Spent]:
 def tokens_by_host(repository: Repository) -> dict[str, int]:
     """Tokens that the results of each host say were used, up to the last pull."""
     _catch_up(repository)
-    query = "SELECT host, sum(tokens_used) FROM outcomes GROUP BY host"
+    query = "SELECT host, sum(tokens) FROM totals GROUP BY host"
     return {host: int(tokens) for host, tokens in repository.state.execute(query)}
 
 
 def _catch_up(repository: Repository) -> None:
-    query = (
-        "SELECT r.task, r.path, r.oid FROM results r LEFT JOIN outcomes o ON o.task = r.task"
-        " AND o.oid = r.oid WHERE o.task IS NULL LIMIT ?"
-    )
+    """Read the documents of results that are new since the last time."""
+    query = "SELECT r.task, r.path, r.oid FROM unread u JOIN results r ON r.task = u.task LIMIT ?"
     while places := repository.state.execute(query, (_AT_ONCE,)).fetchall():
-        blobs = repository.git.blobs(oid for _, _, oid in places)
+        blobs = tombstones.blobs(repository, [oid for _, _, oid in places])
         rows = [_row(task, path, oid, blobs.get(oid, b"")) for task, path, oid in places]
         with transaction(repository.state) as state:
+            state.executemany("DELETE FROM outcomes WHERE task = ?", [row[:1] for row in rows])
             marks = ",".join("?" * len(rows[0]))
-            state.executemany(f"INSERT OR REPLACE INTO outcomes VALUES ({marks})", rows)  # noqa: S608
+            state.executemany(f"INSERT INTO outcomes VALUES ({marks})", rows)  # noqa: S608
         newer.look(repository, [row[0] for row in rows if row[2] == UNREADABLE])
 
 

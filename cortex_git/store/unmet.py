@@ -5,7 +5,7 @@ followed once around, like anything else.
 """
 
 from cortex_git.store.index import Scope
-from cortex_git.store.open_tasks import NEEDED, UNFINISHED, WAITING
+from cortex_git.store.open_tasks import NEEDED, WAITING
 from cortex_git.store.repository import Repository
 
 
@@ -13,8 +13,8 @@ def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
     """The tasks in scope that wait for others, each with those of them that have no result."""
     condition, values = scope.where
     query = (
-        "SELECT w.task, w.needs FROM waits w JOIN tasks t ON t.task = w.task"  # noqa: S608
-        f" WHERE {condition} AND {UNFINISHED} AND {NEEDED} ORDER BY w.task, w.needs"
+        "SELECT w.task, w.needs FROM open_tasks t JOIN waits w ON w.task = t.task"  # noqa: S608
+        f" WHERE {condition} AND {WAITING} AND {NEEDED} ORDER BY w.task, w.needs"
     )
     found: dict[str, list[str]] = {}
     for task, needs in repository.state.execute(query, values):
@@ -25,7 +25,7 @@ def unmet(repository: Repository, scope: Scope) -> dict[str, list[str]]:
 def count_waiting(repository: Repository, scope: Scope) -> int:
     """How many tasks in scope wait for others."""
     condition, values = scope.where
-    query = f"SELECT count(*) FROM tasks t WHERE {condition} AND {UNFINISHED} AND {WAITING}"  # noqa: S608
+    query = f"SELECT count(*) FROM open_tasks t WHERE {condition} AND {WAITING}"  # noqa: S608
     return int(repository.state.execute(query, values).fetchone()[0])
 
 
@@ -34,7 +34,7 @@ def needed(repository: Repository, scope: Scope) -> set[str]:
     condition, values = scope.where
     query = (
         "WITH RECURSIVE before(task) AS ("  # noqa: S608
-        f" SELECT w.needs FROM waits w JOIN tasks t ON t.task = w.task WHERE {condition} AND {UNFINISHED}"
+        f" SELECT w.needs FROM open_tasks t JOIN waits w ON w.task = t.task WHERE {condition} AND {WAITING}"
         f" AND {NEEDED}"
         " UNION SELECT w.needs FROM before b JOIN waits w ON w.task = b.task"
         f" WHERE {NEEDED})"
