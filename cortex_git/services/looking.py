@@ -51,7 +51,7 @@ def _rows(
     for task in tasks:
         result = results.get(task.task)
         oid = view.claims.get(task.task)
-        record = coordination.claims.record(oid) if oid and result is None else None
+        record = coordination.claims.record(oid, task.task) if oid and result is None else None
         rows.append(_result_row(result) if result else _open_row(task, record, waiting=task.task in waiting))
     return rows
 
@@ -101,7 +101,7 @@ def task_detail(coordination: Coordination, task: str) -> dict[str, Any]:
     view = coordination.pull()
     document = index.task_of(coordination.repository, task)
     oid = view.claims.get(task)
-    record = coordination.claims.record(oid) if oid else None
+    record = coordination.claims.record(oid, task) if oid else None
     results = read_results(coordination.repository, [task])
     waits = [] if results else waits_for(coordination.repository, task)
     return {

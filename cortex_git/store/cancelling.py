@@ -125,7 +125,7 @@ class Canceller:
 
     def _is_under_way(self, name: str, view: View) -> bool:
         oid = view.claims.get(name)
-        record = self._claims.record(oid) if oid else None
+        record = self._claims.record(oid, name) if oid else None
         if oid is None or record is None or record.state != "cancelled":
             return False
         return seen_for(self._repository, "claim", name, oid) < _PATIENCE_S
@@ -150,7 +150,7 @@ class Canceller:
         oid = view.claims.get(name)
         if oid is None:
             return "cancelled before anybody took it"
-        old = self._claims.record(oid)
+        old = self._claims.record(oid, name)
         if old is None:
             return "cancelled; its claim could not be read"
         if old.state == "running":

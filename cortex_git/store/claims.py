@@ -134,7 +134,7 @@ class Claims:
 
     def _cancelling(self, task: Task, view: View, worker: str) -> _Bid:
         oid = view.claims.get(task.task)
-        old = self._records.get(oid) if oid else None
+        old = self._record_of(task.task, oid) if oid else None
         changes = {"epoch": old.epoch + 1, "attempt": old.attempt} if old else {}
         record = self._fresh(task, worker).model_copy(update={"state": "cancelled", **changes})
         return _Bid(task, record, oid)
@@ -148,7 +148,7 @@ class Claims:
         return [task for task, oid in view.claims.items() if self._is_left_cancelled(task, oid, view)]
 
     def _is_left_cancelled(self, task: str, oid: str, view: View) -> bool:
-        record = self._records.get(oid)
+        record = self._record_of(task, oid)
         if record is None or record.state != "cancelled" or self._has_result_waiting(oid):
             return False
         return self._seen_for(task, oid) > record.lease_s or self._is_left(task, oid, record, view)
@@ -213,8 +213,8 @@ class Claims:
         self._load(view.claims[task] for task in finished)
         updates: list[Update] = []
         for task in sorted(finished):
-            record = self._records.get(view.claims[task])
-            if record is not None and self._is_left(task, view.claims[task], record, view):
+            record, oid = self._record_of(task, view.claims[task]), view.claims[task]
+            if self._is_left(task, oid, record, view) if record else self._is_nobodys(task, oid):
                 updates.append(Update(self._repository.claim_ref(task), None, view.claims[task]))
         if updates:
             self._release(updates)
@@ -225,7 +225,7 @@ class Claims:
         return {task: self._standing(task, oid, view) for task, oid in view.claims.items()}
 
     def _standing(self, task: str, oid: str, view: View) -> Standing:
-        record = self._records.get(oid)
+        record = self._record_of(task, oid)
         if record is None:
             return "unreadable"
         if record.state == "cancelled":
@@ -242,10 +242,10 @@ class Claims:
         self._load(view.claims.values())
         return {task: self._newer[oid] for task, oid in view.claims.items() if oid in self._newer}
 
-    def record(self, oid: str) -> ClaimRecord | None:
-        """The record of a claim commit; None when it is not a valid one."""
+    def record(self, oid: str, task: str | None = None) -> ClaimRecord | None:
+        """The record of a claim commit; None when it is not a valid one, or not of the given task."""
         self._load([oid])
-        return self._records.get(oid)
+        return self._records.get(oid) if task is None else self._record_of(task, oid)
 
     def _load(self, oids: Iterable[str]) -> None:
         names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in oids if oid not in self._records}
@@ -268,7 +268,8 @@ class Claims:
                 continue
             takeover = self._may_replace(task.task, view)
             if takeover is not None:
-                record = self._next(task, self._records[oid], worker(task), takeover=takeover)
+                old, name = self._record_of(task.task, oid), worker(task)
+                record = self._next(task, old, name, takeover=takeover) if old else self._fresh(task, name)
                 bids.append(_Bid(task, record, oid))
         return bids
 
@@ -278,12 +279,28 @@ class Claims:
         A released claim waits out its back-off first. A cancelled one's task is never run.
         """
         oid = view.claims[task]
-        record = self._records.get(oid)
-        if record is None or record.state == "cancelled":
+        record = self._record_of(task, oid)
+        if record is None:
+            return True if self._is_nobodys(task, oid) else None
+        if record.state == "cancelled":
             return None
         if record.state == "released":
             return False if self._seen_for(task, oid) >= record.retry_after_s else None
         return True if self._is_left(task, oid, record, view) else None
+
+    def _record_of(self, task: str, oid: str) -> ClaimRecord | None:
+        """The loaded record of the task's claim; None where that is none, or another task's."""
+        record = self._records.get(oid)
+        return record if record is not None and record.task == task else None
+
+    def _is_nobodys(self, task: str, oid: str) -> bool:
+        """Whether a claim without a record of it has stood for a lease, by our settings and our clock.
+
+        Somebody pushed it by hand: no host publishes under it, so it is replaced like a silent host's. One
+        that a newer version made has an owner, whom we cannot judge.
+        """
+        lease_s = self._repository.settings.leases.lease_s
+        return oid not in self._newer and self._seen_for(task, oid) > lease_s
 
     def _is_left(self, task: str, oid: str, record: ClaimRecord, view: View) -> bool:
         """Whether a claim's owner is dead or has been silent for its whole lease.
