@@ -17,7 +17,14 @@ from pydantic import ConfigDict, Field
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Document
 from cortex_git.store.commits import Draft, singles
-from cortex_git.store.refs import ABSENT, Outcome, RemoteUnreachable, Update, unreachable
+from cortex_git.store.refs import (
+    ABSENT,
+    Outcome,
+    RemoteUnreachable,
+    Update,
+    takes_branches_only,
+    unreachable,
+)
 from cortex_git.store.repository import Repository
 
 FILE = "budget.json"
@@ -139,7 +146,8 @@ class BudgetRef:
         body = document.model_copy(update={"nonce": uuid.uuid4().hex})
         data = body.to_bytes()
         BudgetDocument.parse(data, self.ref)
-        draft = Draft(f"budget by {self._repository.host}", {FILE: data})
+        parent = old.oid if takes_branches_only(self._repository.refs.namespace) else None
+        draft = Draft(f"budget by {self._repository.host}", {FILE: data}, parent)
         new = singles(self._repository.git, self._repository.identity.author, [draft])[0]
         refs = self._repository.refs
         outcome = refs.transaction([Update(self.ref, new, old.oid or ABSENT)], atomic=True)[0]

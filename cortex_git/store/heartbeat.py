@@ -13,7 +13,7 @@ from cortex_git.flocks import file_lock
 from cortex_git.state import PASSING, boot_id, monotonic, now
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, singles
-from cortex_git.store.refs import ABSENT, Outcome, Update
+from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only
 from cortex_git.store.repository import Repository
 
 
@@ -49,12 +49,15 @@ def _beat(repository: Repository, host: str, workers: int) -> bool:
             "monotonic": monotonic(),
         }
         body = (json.dumps(record, indent=2, sort_keys=True) + "\n").encode()
-        draft = Draft(f"heartbeat of {host}", {layout.HOST_FILE: body})
+        chained = takes_branches_only(repository.refs.namespace)
+        draft = Draft(f"heartbeat of {host}", {layout.HOST_FILE: body}, (oid or None) if chained else None)
         new = singles(repository.git, repository.identity.author, [draft])[0]
         ref = f"{repository.refs.namespace}/hosts/{host}"
         outcome = repository.refs.transaction([Update(ref, new, oid or ABSENT)], atomic=True)[0]
         if outcome is Outcome.STALE:
             new = repository.refs.read_back([ref]).get(ref, "")
+            if chained and new:
+                repository.refs.fetch()  # the next beat is to be its child
         elif outcome is not Outcome.APPLIED:
             return False
         value = f"{new} {monotonic()} {boot_id()}"

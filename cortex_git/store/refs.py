@@ -125,7 +125,8 @@ class RemoteRefs:
         specs = [f"{sign}{update.new or ''}:{update.ref}" for sign, update in zip(plus, updates, strict=True)]
         try:
             done = self.git.run(*arguments, self.remote, *specs, check=False)
-        except GitFailed:
+        except GitFailed as error:
+            self.refusal = error.message
             return [Outcome.UNKNOWN] * len(updates)
         lines = {line.ref: line for line in parse_push(done.text)}
         if done.status and not lines:
