@@ -122,7 +122,7 @@ def _shared(
         ("heartbeats", lambda: refs.silent_hosts(coordination, view)),
         ("probes", lambda: refs.left_probes(coordination)),
         ("archive refs", lambda: refs.lost_archives(coordination)),
-        ("sightings", lambda: rows.gone_sightings(coordination.repository, seen, view)),
+        ("sightings", lambda: rows.gone_sightings(coordination, seen, view)),
         ("locks", lambda: files.stale_locks(coordination, view)),
     ]
     if (after_s := wanted.fenced_after_s) is not None:

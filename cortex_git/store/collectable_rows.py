@@ -5,6 +5,7 @@ Owns when such rows may go. What waits in the outbox, or is kept in it as not ac
 
 from cortex_git.state import boot_id, transaction
 from cortex_git.store.collecting import Finding
+from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import View
 from cortex_git.store.repository import Repository
 
@@ -32,9 +33,15 @@ def published_entries(repository: Repository) -> list[Finding]:
     return [Finding("outbox", "acknowledged entries", "the remote has them", count, remove=remove)]
 
 
-def gone_sightings(repository: Repository, before: dict[str, str], view: View) -> list[Finding]:
-    """First sights of claims and heartbeats that are gone; `before`: all, as of before the pull of `view`."""
-    now = {f"claim {task}" for task in view.claims} | {f"host {host}" for host in view.hosts}
+def gone_sightings(coordination: Coordination, before: dict[str, str], view: View) -> list[Finding]:
+    """First sights of claims and heartbeats that are gone; `before`: all, as of before the pull of `view`.
+
+    A lease of a host without a heartbeat counts from when that was first missed: while it has a claim, that
+    is needed too.
+    """
+    repository = coordination.repository
+    owners = {record.host for record in map(coordination.claims.record, view.claims.values()) if record}
+    now = {f"claim {task}" for task in view.claims} | {f"host {host}" for host in {*view.hosts, *owners}}
     gone = [(what, oid) for what, oid in before.items() if what not in now]
     if not gone:
         return []

@@ -91,10 +91,10 @@ def _different(git: GuardedGit, published: str) -> str | None:
     git.run("update-index", "-q", "--really-refresh", check=False, timeout=_LOOK_S)
     changed = git.run("diff-files", "--name-only", "-z", "--ignore-submodules=none", timeout=_LOOK_S).text
     if names := [name for name in changed.split("\0") if name]:
-        return f"{_named(names)} not as published"
+        return f"not as published: {_named(names)}"
     listing = ("ls-files", "--others", "-z", *(f"--exclude={pattern}" for pattern in LEFT_OUT.split()))
     if names := [name for name in git.run(*listing, timeout=_LOOK_S).text.split("\0") if name]:
-        return f"{_named(names)} never published"
+        return f"never published: {_named(names)}"
     return None
 
 
@@ -109,9 +109,8 @@ def _repository_in(folder: Path) -> str | None:
 
 
 def _named(names: list[str]) -> str:
-    verb = "is" if len(names) == 1 else "are"
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more} {verb}"
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def discard(one: Leftover, finished: Callable[[str], bool]) -> bool:
