@@ -67,11 +67,20 @@ def _unmet(coordination: Coordination, task: str) -> Iterable[str]:
 
 
 def waiting_note(coordination: Coordination, scope: Scope) -> str | None:
-    """What a person should know of the tasks in scope that wait for others; None where none does."""
+    """What a person should know of the tasks in scope that wait for others; None where none does.
+
+    Those are named first that wait for what does not wait itself: it is what has to be run.
+    """
     found = unmet.unmet(coordination.repository, scope)
     if not found:
         return None
     many = "1 task waits for another" if len(found) == 1 else f"{len(found)} tasks wait for others"
-    names = [f"{task} for {', '.join(needs[:_NAMED])}" for task, needs in list(found.items())[:_NAMED]]
+    first = sorted(found, key=lambda task: all(need in found for need in found[task]))[:_NAMED]
+    names = [f"{task} for {_some(sorted(found[task], key=found.__contains__))}" for task in first]
     more = "; ..." if len(found) > _NAMED else ""
     return f"{many} that nobody runs now: {'; '.join(names)}{more} (`cortex-git task graph` shows it)"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

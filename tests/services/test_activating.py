@@ -8,8 +8,11 @@ import pytest
 from cortex_git.config import ExpertSettings, Settings
 from cortex_git.errors import BadInput
 from cortex_git.models import Task
+from cortex_git.results.aggregation import Source
+from cortex_git.results.aggregation.strategies import aggregate
 from cortex_git.routing import Decision, Request, Scored, StrategyName
 from cortex_git.routing.experts import Expert, experts_of
+from cortex_git.runners import RunContext, echo
 from cortex_git.services.submitting import make_tasks
 
 LEGAL = ExpertSettings(
@@ -175,3 +178,14 @@ def test_no_part_has_other_results_to_merge(experts: tuple[tuple[str, float, str
     with pytest.raises(BadInput, match="the runner 'merge' does no work that is routed"):
         made(Said(*experts), runner="merge")
     made(Said(*experts), runner="merge", type="analysis-worker", after=["a"])
+
+
+def test_trials_of_the_parts_of_one_task_do_not_contradict_each_other() -> None:
+    *parts, _ = made(Said(*THREE), context={"a": 1})
+    alone = make_tasks([{"title": "x", "type": "fix-worker", "context": {"part": "p"}}], "b", lambda: Said())
+    context = RunContext("w", 1, 1.0, 0)
+    said = [echo.run(task.for_runner(), context).output for task in (*parts, alone[0][0])]
+    assert said[-1]["context"] == {"part": "p"}
+    assert said[0]["context"] == {"a": 1, "complexity": 6}
+    sources = [Source(part.task, one, "e", 50.0) for part, one in zip(parts, said, strict=False)]
+    assert aggregate(sources, "weighted").contradictions == ()

@@ -77,6 +77,15 @@ def test_the_note_names_what_waits_for_what(alone: Coordination) -> None:
     assert waiting_note(alone, Scope()) is None
 
 
+def test_the_note_begins_with_what_is_to_be_run_by_others(alone: Coordination) -> None:
+    """Though nine wait for each other, and only the last of them for what is not in the scope."""
+    chain = {f"a{n}": (f"a{n + 1}",) for n in range(8)}
+    alone.add_tasks(tasks(z=(), y=(), x=(), w=(), **chain, a8=("w", "x", "y", "z")))
+    note = waiting_note(alone, Scope(glob="a*"))
+    assert note is not None
+    assert "9 tasks wait for others that nobody runs now: a8 for w, x, y and 1 more; a0 for a1; " in note
+
+
 def test_tasks_that_come_after_others_are_added_by_hand_and_from_a_file(alone: Coordination) -> None:
     folder = alone.repository.folder
     lines = [
