@@ -119,8 +119,8 @@ def branches(patient: Patient) -> Iterator[Finding]:
     if not tips or patient.remote is None:
         yield ok("no branch of an agent waits here to be pushed")
         return
-    revisions = "\n".join([*tips.values(), "--not", f"--glob={TRACKING}*", "--remotes", ""])
-    missing = set(patient.git.text("rev-list", "--stdin", stdin=revisions.encode()).split())
+    known = (f"--glob={TRACKING}*", "--remotes")
+    missing = set(patient.git.text("rev-list", *tips.values(), "--not", *known).split())
     unpushed = sorted(ref.removeprefix("refs/heads/") for ref, oid in tips.items() if oid in missing)
     for name in unpushed[:5]:
         yield warning(
