@@ -6,6 +6,13 @@ that turns an error into a line on stderr.
 
 from enum import IntEnum
 
+MOST_CHARACTERS = 2000
+"""Of a message, and of a hint: what they quote may be a whole file."""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
+
 
 class ExitCode(IntEnum):
     """What the process ends with; scripts rely on these."""
@@ -28,8 +35,8 @@ class CortexError(Exception):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = _shortened(message)
+        self.hint = _shortened(hint)
 
     def __str__(self) -> str:
         return f"{self.message}: {self.hint}" if self.hint else self.message

@@ -76,7 +76,7 @@ def parse_source(text: str, base: Path | None = None) -> Source:
         return _from_url(matched["scheme"].lower(), matched["rest"])
     base = base or Path.cwd()
     scp = _SCP_LIKE.fullmatch(text)
-    if scp and not _path(text, base).exists():
+    if scp and not _exists(_path(text, base)):
         return _from_scp(scp)
     return _from_path(text, base)
 
@@ -120,7 +120,7 @@ def _from_url(scheme: str, rest: str) -> Source:
         raise BadInput(f"the URL of {host} has a password in it", _USE_ASKPASS)
     if not slash or not path.strip("/") or not host or host.startswith("-"):
         raise BadInput(f"{scheme}://{host} names no repository", "write scheme://host/path")
-    path, ref = _split_ref(path)
+    path, ref = _split_once(path)
     shown = f"{scheme}://{host}/{path}"
     if scheme != "ssh":
         return Source(shown, shown, ref)
@@ -133,7 +133,7 @@ def _from_scp(scp: "re.Match[str]") -> Source:
     if host.startswith("-") or scp["path"].startswith("-"):
         raise BadInput(f"{host!r} looks like an option", "write ssh://host/path")
     _refuse_account(user)
-    path, ref = _split_ref(scp["path"])
+    path, ref = _split_once(scp["path"])
     shown = f"{host}:{path}"
     return Source(shown, f"{user}@{shown}" if user else shown, ref)
 
@@ -145,7 +145,7 @@ def _refuse_account(user: str) -> None:
 
 def _from_path(text: str, base: Path) -> Source:
     path, ref = text, None
-    if not _path(text, base).exists():
+    if not _exists(_path(text, base)):
         path, ref = _split_ref(text)
     return Source(path, str(_path(path, base)), ref)
 
@@ -158,11 +158,27 @@ def _path(text: str, base: Path) -> Path:
         raise BadInput(f"{text} names an unknown user", "write the whole path") from None
 
 
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _split_ref(path: str) -> tuple[str, str | None]:
     before, separator, ref = path.rpartition("@")
     if not separator or not before or before.endswith("/"):
         return path, None
     return before, checked_ref(ref)
+
+
+def _split_once(path: str) -> tuple[str, str | None]:
+    """The same of an address, which is read again where the task is run: it must come to itself then."""
+    before, ref = _split_ref(path)
+    if before != before.strip() or _split_ref(before) != (before, None):
+        raise BadInput(f"{path!r} can be read in two ways", "write host/path@branch, with one @ and no space")
+    return before, ref
 
 
 def checked_ref(ref: str) -> str:

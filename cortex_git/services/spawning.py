@@ -261,10 +261,12 @@ def described_task(request: dict[str, Any]) -> Task:
     values["runner"] = (
         split_name(values["runner"])[0] if values["runner"] else None
     )  # the rest is this host's
-    kind, task = request.get("type"), request.get("task_id")
-    context = parse_context(request.get("context"))
+    kind, task, context = request.get("type"), request.get("task_id"), request.get("context")
+    if not isinstance(context, str | None):
+        raise BadInput("a context is text", "see docs/pool.md")
     return make_task(
-        {**values, "id": task, "title": f"{kind} {task}", "type": kind, "context": context}, "tasks"
+        {**values, "id": task, "title": f"{kind} {task}", "type": kind, "context": parse_context(context)},
+        "tasks",
     )
 
 

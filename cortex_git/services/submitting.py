@@ -175,7 +175,7 @@ def parse_context(text: str | None) -> dict[str, Any] | None:
     if text.lstrip().startswith("{"):
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(
                 f"--context is not valid JSON: {error}", 'write {"key": "value"} or key=value'
             ) from error
@@ -192,7 +192,7 @@ def parse_context(text: str | None) -> dict[str, Any] | None:
 def _plain(text: str) -> str | float | int | bool:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     return value if isinstance(value, str | float | int | bool) else text
 

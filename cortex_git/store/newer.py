@@ -48,7 +48,8 @@ def enter(state: sqlite3.Connection, place: "Place", path: str, oid: str, error:
         row = state.execute(f"SELECT oid FROM {table} WHERE {key} = ?", (name,)).fetchone()  # noqa: S608
         if row is not None and row[0] <= oid:
             return
-        state.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))  # noqa: S608
+        for one in (table, "waits", "retries") if place.kind == "tasks" else (table,):
+            state.execute(f"DELETE FROM {one} WHERE {key} = ?", (name,))  # noqa: S608
     found = _oid(state, place.kind, name)
     if found is None or oid < found:
         row = (place.kind, name, place.batch, path, oid, min(error.schema, _MOST_SCHEMA))

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from functools import cache
 
-from cortex_git import state
+from cortex_git import derived, state
 from cortex_git.config import HostSettings, _validated, load_settings
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, ClaimRecord, Document, Result, Task
@@ -91,7 +91,7 @@ def _heartbeat(data: bytes) -> None:
 @cache
 def _index() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(state._TABLES)
+    connection.executescript(state._TABLES + derived.TABLES)
     return connection
 
 

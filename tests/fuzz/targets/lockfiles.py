@@ -7,15 +7,15 @@ from fuzz.targets import Target
 
 _LOCKED: dict[str, dict[str, bytes]] = {
     "json": {
-        "package-lock.json": b'{"lockfileVersion": 3, "packages": {"": {}, "node_modules/a": {"version": "1.0"}}}',
+        "package-lock.json": b'{"lockfileVersion": 3, "packages": {"node_modules/a": {"version": "1.0"}}}',
         "Pipfile.lock": b'{"_meta": {}, "default": {"a": {"version": "==1.0"}}}',
         "composer.lock": b'{"packages": [{"name": "a/b", "version": "1.0"}], "packages-dev": []}',
         "packages.lock.json": b'{"version": 1, "dependencies": {"net8.0": {"A": {"resolved": "1.0"}}}}',
     },
     "yaml": {
-        "pnpm-lock.yaml": b"lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {integrity: sha-x}\n",
-        "yarn.lock": b'# yarn lockfile v1\n\n"a@^1.0", a@1:\n  version "1.0.0"\n  dependencies:\n    b "2"\n',
-        "sub/yarn.lock": b'__metadata:\n  version: 6\n\n"a@npm:^1":\n  version: 1.0.0\n  resolution: "a@npm:1.0"\n',
+        "pnpm-lock.yaml": b"lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {a: b}\n",
+        "yarn.lock": b'# yarn lockfile\n\n"a@^1.0", a@1:\n  version "1.0.0"\n  dependencies:\n    b "2"\n',
+        "sub/yarn.lock": b'__metadata:\n  a: 6\n\n"a@npm:1":\n  version: 1.0\n  resolution: "a@npm:1"\n',
     },
     "toml": {
         "poetry.lock": b'[[package]]\nname = "a"\nversion = "1.0"\n\n[metadata]\nlock-version = "2.0"\n',
@@ -26,7 +26,7 @@ _LOCKED: dict[str, dict[str, bytes]] = {
     },
     "lines": {
         "requirements.txt": b"-r base.txt\na[x]==1.0 ; os_name > '3' \\\n  --hash=sha256:aa\nb @ https://x/y\n",
-        "go.mod": b'module m\n\ngo 1.22\n\nrequire (\n\ta/b v1.0.0 // indirect\n)\nreplace a/b => "c" v1.1.0\n',
+        "go.mod": b'module m\ngo 1.22\nrequire (\n\ta/b v1.0.0 // indirect\n)\nreplace a/b => "c" v1.1.0\n',
         "Gemfile.lock": b"GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (~> 2)\n\nDEPENDENCIES\n  a!\n",
         "gradle.lockfile": b"# x\na.b:c:1.0=compileClasspath,runtimeClasspath\nempty=\n",
     },

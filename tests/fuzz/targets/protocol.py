@@ -22,8 +22,8 @@ REQUEST = (
 )
 ASSIGNMENT = {
     "task": {"task": "t", "batch": "b", "type": "scan-worker", "master": "m"}, "runner": "echo",
-    "worker": "w", "host": "h", "nonce": "n", "claim": "c", "epoch": 1, "attempt": 1, "path": "p", "repository": "r",
-    "dispatched": 1.0, "deadline_s": 2.0, "budget": 3, "options": {}, "earlier": {},
+    "worker": "w", "host": "h", "nonce": "n", "claim": "c", "epoch": 1, "attempt": 1, "path": "p",
+    "repository": "r", "dispatched": 1.0, "deadline_s": 2.0, "budget": 3, "options": {}, "earlier": {},
 }  # fmt: skip
 REPORT = {
     "nonce": "n", "status": "completed", "output": {"a": 1}, "error": None, "retry": False, "tokens_used": 1,

@@ -1,0 +1,21 @@
+"""What people and their scripts hand in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fuzz.mutating import MORE, inputs
+from fuzz.targets.submissions import TARGETS
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_valid_inputs_have_no_fault(name: str) -> None:
+    for seed in TARGETS[name].seeds:
+        TARGETS[name].check(seed)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@MORE
+@given(data=st.data())
+def test_any_input(name: str, data: st.DataObject) -> None:
+    TARGETS[name].check(data.draw(inputs(TARGETS[name].seeds)))
