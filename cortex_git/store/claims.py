@@ -7,7 +7,7 @@ task that has a result by then is dropped again. Must never rebase a claim nor r
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -159,19 +159,27 @@ class Claims:
         return [claim for claim in claims if found.get(self._ref(claim.task)) == claim.oid]
 
     def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
-        """Give claims back: as if never taken (None), or after a failed attempt, to be retried.
+        """Give claims back: as they were found (None), or after a failed attempt, to be retried.
 
-        A refusal means that somebody took the claim over: it is theirs to finish. Where no answer came,
-        the release is tried again with the next call.
+        Of a task that was never tried nothing is left; else its epoch and attempt stay known. A refusal
+        means that somebody took the claim over: it is theirs to finish. Where no answer came, the release
+        is tried again with the next call.
         """
         if not claims:
             return
         if retry_after_s is None:
-            updates = [Update(self._ref(claim.task), None, claim.oid) for claim in claims]
+            told = [claim for claim in claims if max(claim.record.epoch, claim.record.attempt) > 1]
+            records = [_given_back(claim.record) for claim in told]
         else:
-            oids = self._write([_released(claim.record, retry_after_s) for claim in claims])
-            updates = [Update(self._ref(c.task), o, c.oid) for c, o in zip(claims, oids, strict=True)]
-        self._release(updates)
+            told = list(claims)
+            records = [_released(claim.record, retry_after_s) for claim in told]
+        oids = self._write(records) if records else []
+        new = {claim.oid: oid for claim, oid in zip(told, oids, strict=True)}
+        self._let_go(claims, new)
+
+    def _let_go(self, claims: Sequence[Claim], new: Mapping[str, str]) -> None:
+        """Delete claims, or put the `new` object in the place of theirs, and free their locks."""
+        self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in claims])
         for claim in claims:
             self._locks.release(claim.task.task)
 
@@ -436,8 +444,15 @@ class Claims:
             return []
         pull(self._repository, not_before=monotonic())
         finished = index.with_result(self._repository, [claim.task.task for claim in won])
-        self.release([claim for claim in won if claim.task.task in finished])
+        if done := [claim for claim in won if claim.task.task in finished]:
+            self._let_go(done, {})
         return [claim for claim in won if claim.task.task not in finished]
+
+
+def _given_back(record: ClaimRecord) -> ClaimRecord:
+    """The record of a claim given back untried, of a task that was tried before: anybody's at once."""
+    changes = {"state": "released", "retry_after_s": 0.0, "nonce": uuid.uuid4().hex}
+    return record.model_copy(update=changes)
 
 
 def _released(record: ClaimRecord, retry_after_s: float) -> ClaimRecord:

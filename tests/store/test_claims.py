@@ -50,6 +50,21 @@ def test_a_released_claim_can_be_had_again_as_if_never_taken(coordination: Coord
     assert [claim.record.attempt for claim in again] == [1]
 
 
+def test_what_was_tried_before_keeps_its_attempts_when_it_is_given_back(coordination: Coordination) -> None:
+    """Else a task that kills its workers would never end, and one epoch and attempt could be run twice."""
+    add_tasks(coordination, 1)
+    coordination.claims.release(claim_all(coordination), retry_after_s=0)
+    (second,) = claim_all(coordination)
+    coordination.claims.release([second])
+    (again,) = claim_all(coordination)
+    assert (again.record.epoch, again.record.attempt) == (1, 2)
+    taken = coordination.claims.take_over(again)
+    assert taken is not None
+    coordination.claims.release([taken])
+    (last,) = claim_all(coordination)
+    assert (last.record.epoch, last.record.attempt) == (2, taken.record.attempt)
+
+
 def test_a_failed_attempt_waits_and_counts(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
