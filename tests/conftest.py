@@ -90,12 +90,10 @@ def bare(tmp_path: Path) -> Path:
 @pytest.fixture
 def clones(bare: Path, tmp_path: Path) -> Iterator[Callable[[int], list[Path]]]:
     """So many clones of one coordination remote, each a host of its own."""
-    from cortex_git.store.creation import create
+    from gitworld import new_coordination
 
     def make(count: int) -> list[Path]:
-        first = tmp_path / "host-0"
-        create(first, str(bare))
-        folders = [first]
+        folders = [new_coordination(tmp_path / "host-0", bare)]
         for number in range(1, count):
             folder = tmp_path / f"host-{number}"
             subprocess.run(["git", "clone", "-q", str(bare), str(folder)], check=True)
@@ -123,7 +121,6 @@ def commands(own_folders: Path) -> Callable[..., None]:
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Path:
     """A clone of a fresh coordination repository with a remote."""
-    from cortex_git.store.creation import create
+    from gitworld import new_coordination
 
-    create(tmp_path / "host", str(bare))
-    return tmp_path / "host"
+    return new_coordination(tmp_path / "host", bare)

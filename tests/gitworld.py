@@ -1,8 +1,10 @@
 """What tests of coordination share: git as a person runs it, batches of trial tasks, remotes that fail."""
 
+import atexit
 import json
 import os
 import shlex
+import shutil
 import signal
 import stat
 import subprocess
@@ -10,12 +12,14 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from cortex_git.models import Result, Task
 from cortex_git.state import now
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
 
@@ -52,6 +56,30 @@ def start_cortex(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+def new_coordination(folder: Path, bare: Path | None = None) -> Path:
+    """Make `folder` a coordination repository, with the empty repository `bare` as its remote when given.
+
+    What `create` makes, copied: it tries out its remote, which costs as much as many a test does.
+    """
+    template = _template(has_remote=bare is not None)
+    shutil.copytree(template / "host", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("cortex"))
+    if bare is not None:
+        shutil.copytree(template / "remote.git", bare, dirs_exist_ok=True)
+        git(folder, "remote", "set-url", "origin", str(bare))
+    return folder
+
+
+@cache
+def _template(*, has_remote: bool) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    remote = folder / "remote.git"
+    if has_remote:
+        git(folder, "init", "-q", "--bare", "-b", "main", str(remote))
+    create(folder / "host", str(remote) if has_remote else None)
+    return folder
 
 
 def add_tasks(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import COMMIT, Command, Done
-from gitworld import git
+from gitworld import git, new_coordination
 
 from cortex_git.cli.main import main
 
@@ -50,10 +50,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def coordinated(here: Path, bare: Path) -> Path:
     """The folder one is in: a fresh coordination repository with a remote."""
-    from cortex_git.store.creation import create
-
-    create(here, str(bare))
-    return here
+    return new_coordination(here, bare)
 
 
 @pytest.fixture

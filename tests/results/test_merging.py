@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from gitworld import add_tasks, git, result_for
+from gitworld import add_tasks, git, new_coordination, result_for
 from mergeworld import end, whole
 
 from cortex_git.models import MERGE_RUNNER, ClaimRecord, Result, Task
@@ -12,7 +12,6 @@ from cortex_git.services.reopening import retry_task
 from cortex_git.state import now
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.outbox import Entry
 from cortex_git.store.tasks import new_batch
@@ -20,7 +19,7 @@ from cortex_git.store.tasks import new_batch
 
 @pytest.fixture
 def host(tmp_path, bare):  # type: ignore[no-untyped-def]
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

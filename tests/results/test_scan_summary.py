@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from gitworld import git, result_for
+from gitworld import git, new_coordination, result_for
 
 from cortex_git.results.scan_summary import merge_scan, row_of, rows_of
 from cortex_git.scan.records import RepositoryScan
@@ -12,7 +12,6 @@ from cortex_git.scan.sources import parse_source
 from cortex_git.services.scans import ScanRequest, prepare_batch
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 FINDING = {
@@ -24,7 +23,7 @@ FINDING = {
 @pytest.fixture
 def scanned(tmp_path: Path, bare: Path) -> Coordination:
     """A batch of three: one scanned, one that failed, one whose worker published nothing readable."""
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     sources = [parse_source(f"https://h.example/{name}") for name in "abc"]
     prepare_batch(host, ScanRequest(sources=sources, batch="weekly"))

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from gitworld import new_coordination
 from mergeworld import end, trial
 
 from cortex_git.errors import BadInput
@@ -12,13 +13,12 @@ from cortex_git.services.graph import Edge, task_graph
 from cortex_git.services.looking import task_rows
 from cortex_git.services.reopening import retry_task
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Coordination:
-    create(tmp_path / "host", None)
+    new_coordination(tmp_path / "host")
     return Coordination.open(tmp_path / "host")
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, assert_sound, claim_all, git, result_commits, results_on
+from gitworld import add_tasks, assert_sound, claim_all, git, new_coordination, result_commits, results_on
 from mergeworld import end, whole
 from poolworld import until
 
@@ -16,7 +16,6 @@ from cortex_git.services.budgets import set_limits
 from cortex_git.services.joining import JoinReport, Order, Placement, Work, _Passing, give_back_left, join
 from cortex_git.services.watching import watch
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 
@@ -36,7 +35,7 @@ class Sent:
 
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

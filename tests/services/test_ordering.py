@@ -4,19 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
-from gitworld import claim_all, cortex, finish
+from gitworld import claim_all, cortex, finish, new_coordination
 
 from cortex_git.errors import BadInput
 from cortex_git.models import Task
 from cortex_git.services.ordering import check_order, waiting_note
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Coordination:
-    create(tmp_path / "alone", None)
+    new_coordination(tmp_path / "alone")
     return Coordination.open(tmp_path / "alone")
 
 

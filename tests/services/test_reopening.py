@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from gitworld import add_tasks, claim_all, cortex, lose_acknowledgements, python, result_for
+from gitworld import add_tasks, claim_all, cortex, lose_acknowledgements, new_coordination, python, result_for
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from cortex_git.services.reopening import cancel_task, retry_task, retry_tasks, 
 from cortex_git.state import now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.refs import RemoteUnreachable
 from cortex_git.store.tasks import listed, new_batch
@@ -23,7 +22,7 @@ from cortex_git.store.tasks import listed, new_batch
 
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gitworld import cortex
+from gitworld import cortex, new_coordination
 from mergeworld import end, trial, whole
 
 from cortex_git.errors import BadInput
@@ -11,13 +11,12 @@ from cortex_git.models import MERGE_RUNNER, Task
 from cortex_git.services.looking import task_detail, task_rows
 from cortex_git.services.reopening import cancel_tasks, retry_task, retry_tasks, to_cancel, to_retry
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Coordination:
-    create(tmp_path / "host", None)
+    new_coordination(tmp_path / "host")
     return Coordination.open(tmp_path / "host")
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, claim_all, finish
+from gitworld import add_tasks, claim_all, finish, new_coordination
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput, EnvironmentProblem
@@ -14,13 +14,12 @@ from cortex_git.services.looking import STATUSES, result_rows, task_detail, task
 from cortex_git.services.scans import ScanRequest, choose_database, options_for, prepare_batch
 from cortex_git.services.spawning import Overrides, check_scope, known_task, sized
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 
 
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

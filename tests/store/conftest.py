@@ -4,17 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from gitworld import new_coordination
 
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 
 
 @pytest.fixture(params=["remote", "local"])
 def coordination(request: pytest.FixtureRequest, tmp_path: Path, bare: Path) -> Coordination:
     """One host's coordination; every test of it runs on both kinds of ref store."""
-    folder = tmp_path / "host-0"
-    create(folder, str(bare) if request.param == "remote" else None)
-    return Coordination.open(folder)
+    return Coordination.open(
+        new_coordination(tmp_path / "host-0", bare if request.param == "remote" else None)
+    )
 
 
 @pytest.fixture

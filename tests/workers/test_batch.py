@@ -8,12 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, assert_sound, result_commits, results_on
+from gitworld import add_tasks, assert_sound, new_coordination, result_commits, results_on
 
 from cortex_git.models import Result
 from cortex_git.services.batches import open_pool
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport
 from cortex_git.workers.batch import BatchRun
@@ -47,14 +46,14 @@ class Seen:
 
 @pytest.fixture(params=["remote", "local"])
 def coordination(request: pytest.FixtureRequest, tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host-0", str(bare) if request.param == "remote" else None)
-    return Coordination.open(tmp_path / "host-0")
+    return Coordination.open(
+        new_coordination(tmp_path / "host-0", bare if request.param == "remote" else None)
+    )
 
 
 @pytest.fixture
 def one_host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host-0", str(bare))
-    return Coordination.open(tmp_path / "host-0")
+    return Coordination.open(new_coordination(tmp_path / "host-0", bare))
 
 
 def run(coordination: Coordination, pool: Pool, seen: Seen, batch: str = "b1") -> BatchReport:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from gitworld import result_for
+from gitworld import new_coordination, result_for
 from poolworld import until
 
 from cortex_git.models import Result, Task
@@ -14,7 +14,6 @@ from cortex_git.services.batches import open_pool
 from cortex_git.services.reopening import retry_task
 from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.results import read_results
 from cortex_git.workers.attempts import BatchReport
@@ -41,7 +40,7 @@ class Quiet:
 
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

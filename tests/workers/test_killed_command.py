@@ -6,11 +6,19 @@ import time
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, assert_sound, cortex, git, result_commits, results_on, start_cortex
+from gitworld import (
+    add_tasks,
+    assert_sound,
+    cortex,
+    git,
+    new_coordination,
+    result_commits,
+    results_on,
+    start_cortex,
+)
 from poolworld import until
 
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 
 pytestmark = pytest.mark.race
 
@@ -53,7 +61,7 @@ def _running(pid: int) -> bool:
 
 @pytest.mark.parametrize("after", [0.3, 0.6, 0.9, 1.3, 1.8])
 def test_spawn_workers_killed_and_run_again(tmp_path: Path, bare: Path, after: float) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     names = [
         task.task
         for task in add_tasks(
@@ -80,7 +88,7 @@ def test_spawn_workers_killed_and_run_again(tmp_path: Path, bare: Path, after: f
 def test_multi_repo_scan_killed_and_resumed(tmp_path: Path, after: float) -> None:
     """Also when it was killed before there was a batch: resuming with the repositories starts it."""
     folder = tmp_path / "host"
-    create(folder, None)
+    new_coordination(folder)
     command = ("multi-repo-scan", "--sample", "--workers", "4")
     first = start_cortex(*command, "--batch", "nightly", cwd=folder)
     time.sleep(after)
@@ -97,7 +105,7 @@ def test_multi_repo_scan_killed_and_resumed(tmp_path: Path, after: float) -> Non
 
 
 def test_the_first_signal_drains_and_the_exit_code_says_interrupted(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     add_tasks(host, 30, runner="sleep", context={"seconds": 0.5})
     child = start_cortex(

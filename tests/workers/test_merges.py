@@ -11,6 +11,7 @@ from gitworld import (
     cortex,
     git,
     lose_acknowledgements,
+    new_coordination,
     outputs_of,
     result_commits,
     results_on,
@@ -22,7 +23,6 @@ from poolworld import pool, until
 from cortex_git.models import Result
 from cortex_git.services.batches import open_pool
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.results import read_results
 from cortex_git.workers.batch import BatchRun
@@ -47,7 +47,7 @@ class Silent:
 
 @pytest.fixture(params=["remote", "local"])
 def coordination(request: pytest.FixtureRequest, tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare) if request.param == "remote" else None)
+    new_coordination(tmp_path / "host", bare if request.param == "remote" else None)
     return Coordination.open(tmp_path / "host")
 
 
@@ -101,7 +101,7 @@ def test_a_merge_task_needs_no_worker(coordination: Coordination) -> None:
 
 
 def test_a_pool_of_one_type_carries_it_out_and_can_be_asked_for_it(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     with pool(tmp_path / "host", "--type", "implementation-worker", "--min", "1", "--max", "1"):
         host.add_tasks(whole("u"))

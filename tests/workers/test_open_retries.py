@@ -5,7 +5,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from gitworld import cortex
+from gitworld import cortex, new_coordination
 from mergeworld import end, trial, whole
 
 from cortex_git.errors import BadInput
@@ -18,7 +18,6 @@ from cortex_git.state import connect
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope, View
 from cortex_git.store.results import read_results
 from cortex_git.workers.batch import BatchRun
@@ -39,7 +38,7 @@ class Quiet:
 
 @pytest.fixture
 def host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     return Coordination.open(tmp_path / "host")
 
 

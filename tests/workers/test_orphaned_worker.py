@@ -5,12 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, claim_all, result_commits
+from gitworld import add_tasks, claim_all, new_coordination, result_commits
 from poolworld import untold
 from test_batch import Seen, alive
 
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.workers.attempts import Attempts
 from cortex_git.workers.messages import receive, send
 from cortex_git.workers.spawning import ColdSpawner, Spawner, WarmSpawner
@@ -33,7 +32,7 @@ def finish_and_leave(host: Coordination, spawner: Spawner, context: dict[str, ob
 def test_a_result_that_its_pool_did_not_record_is_saved_by_the_worker(
     tmp_path: Path, bare: Path, kind: type[WarmSpawner] | type[ColdSpawner]
 ) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     spawner = kind(["echo"])
     pid = finish_and_leave(host, spawner, {})
@@ -52,7 +51,7 @@ def test_a_failed_attempt_that_its_pool_did_not_record_is_left_to_be_tried_again
     config = Path(os.environ["CORTEX_CONFIG_HOME"])
     config.mkdir(parents=True)
     (config / "config.toml").write_text('[commands.bad]\nargv = ["sh", "-c", "exit 4"]\n')
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     spawner = ColdSpawner(["command"])
     pid = finish_and_leave(host, spawner, {"command": "bad"})

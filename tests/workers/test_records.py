@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitworld import add_tasks, claim_all, cortex, finish, git, python, result_for
+from gitworld import add_tasks, claim_all, cortex, finish, git, new_coordination, python, result_for
 from poolworld import until
 
 from cortex_git import state
 from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.repository import Repository, open_repository
 from cortex_git.workers.records import PoolRecords
 from cortex_git.workers.roster import live_workers, write_document
@@ -68,7 +67,7 @@ def snapshot(*workers: WorkerView, **fields: Any) -> PoolSnapshot:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """A coordination repository whose pools sample at every look."""
-    create(tmp_path / "here", None)
+    new_coordination(tmp_path / "here")
     config = tmp_path / "here/coordination/config.toml"
     config.write_text(config.read_text() + "\n[pool]\nsample_s = 0.001\n")
     git(tmp_path / "here", "-c", "user.name=a", "-c", "user.email=a@b.invalid", "commit", "-qam", "sample")
@@ -242,7 +241,7 @@ def test_what_is_old_is_forgotten(repository: Repository) -> None:
 
 def test_nothing_new_costs_next_to_nothing(tmp_path: Path) -> None:
     """A small part of what a look costs that is written down: no disk, no git."""
-    create(tmp_path / "here", None)
+    new_coordination(tmp_path / "here")
     repository = open_repository(tmp_path / "here")
     records = PoolRecords(repository)
     seen = snapshot(*(worker(f"worker-pool-{n:03d}", pid=n) for n in range(64)))
@@ -273,7 +272,7 @@ def test_a_database_of_the_version_before_gets_the_tables(tmp_path: Path) -> Non
 
 
 def test_a_real_batch_leaves_its_records(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "here", str(bare))
+    new_coordination(tmp_path / "here", bare)
     coordination = Coordination.open(tmp_path / "here")
     add_tasks(coordination, 4, type="analysis-worker", runner="sleep", context={"seconds": 1.0})
     done = cortex("spawn-workers", "--type", "analysis-worker", "--count", "2", cwd=tmp_path / "here")

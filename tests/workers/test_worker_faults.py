@@ -13,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, cortex, finish, git, python, result_for, start_cortex
+from gitworld import add_tasks, cortex, finish, git, new_coordination, python, result_for, start_cortex
 from test_batch import Seen, alive
 
 from cortex_git.services.batches import open_pool
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
 from cortex_git.store.refs import Outcome, Update
 from cortex_git.workers.attempts import BatchReport
@@ -30,7 +29,7 @@ from cortex_git.workers.pool import Pool
 
 @pytest.fixture
 def one_host(tmp_path: Path, bare: Path) -> Coordination:
-    create(tmp_path / "host-0", str(bare))
+    new_coordination(tmp_path / "host-0", bare)
     return Coordination.open(tmp_path / "host-0")
 
 
@@ -185,7 +184,7 @@ def test_a_busy_database_does_not_end_the_claiming(
 
 
 def test_a_task_that_never_ran_is_not_failed_for_its_attempts(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     add_tasks(host, 4, runner="sleep", context={"seconds": 3})
     command = ("spawn-workers", "--batch", "b1", "--count", "1", "--runner")
@@ -216,7 +215,7 @@ def hang(host: Coordination, folder: Path) -> Path:
 
 
 def test_a_second_signal_ends_a_command_whose_remote_hangs(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     add_tasks(host, 4, runner="sleep", context={"seconds": 60})
     child = start_cortex(
@@ -239,7 +238,7 @@ def test_a_second_signal_ends_a_command_whose_remote_hangs(tmp_path: Path, bare:
 
 
 def test_kill_9_leaves_no_git_behind_that_hangs(tmp_path: Path, bare: Path) -> None:
-    create(tmp_path / "host", str(bare))
+    new_coordination(tmp_path / "host", bare)
     host = Coordination.open(tmp_path / "host")
     add_tasks(host, 1)
     pids = hang(host, tmp_path)
