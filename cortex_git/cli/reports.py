@@ -71,9 +71,12 @@ def show(
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
     from cortex_git.services.looking import task_detail
+    from cortex_git.services.upgrading import refuse_newer_result
 
-    result = task_detail(open_coordination(repository), task)["result"]
+    coordination = open_coordination(repository)
+    result = task_detail(coordination, task)["result"]
     if result is None:
+        refuse_newer_result(coordination, task)
         raise BadInput(f"task {task!r} has no result yet", f"see `cortex-git task show {task}`")
     if output is Format.JSON:
         print_json({"result": result})

@@ -181,11 +181,14 @@ def show(
     """Show one task: its description, its claim and its result."""
     import json
 
+    from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import print_json, print_lines
     from cortex_git.services import open_coordination
     from cortex_git.services.looking import task_detail
 
-    detail = task_detail(open_coordination(repository), task)
+    coordination = open_coordination(repository)
+    detail = task_detail(coordination, task)
+    note_newer(coordination)
     if output is Format.JSON:
         print_json(detail)
         return

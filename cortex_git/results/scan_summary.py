@@ -13,7 +13,7 @@ from cortex_git.models import Batch, Result
 from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.state import now
-from cortex_git.store import index, layout
+from cortex_git.store import index, layout, newer
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -21,18 +21,26 @@ from cortex_git.store.tasks import listed
 
 SUMMARIES = {"summary.json": "json", "summary.md": "markdown", "results.sarif": "sarif"}
 """The files that a batch's last task publishes, with the format of each."""
+_NEWER = "this task needs a newer cortex-git"
+_UNREADABLE = "its result cannot be read here: it is damaged, or a newer cortex-git wrote it"
 
 
 def rows_of(coordination: Coordination, batch: Batch, results: Sequence[Result]) -> list[RepositoryScan]:
-    """One row for each result, in the order of the tasks; a task that failed is a failed row."""
+    """One row for each result, in the order of the tasks; a task that failed is a failed row.
+
+    So is one whose document or result cannot be read here: what it found must not be taken for nothing.
+    """
     by_task = {result.task: result for result in results}
     tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
     rows: list[RepositoryScan] = []
     for task in sorted(tasks, key=lambda task: task.task):
-        result = by_task.get(task.task)
-        if result is None:
-            continue
-        rows.append(row_of(result, task.repo or task.title))
+        result, repo = by_task.get(task.task), task.repo or task.title
+        if result is not None:
+            rows.append(row_of(result, repo))
+        elif coordination.is_finished(task.task):
+            rows.append(RepositoryScan(repo, "failed", error=_UNREADABLE))
+    unread = newer.all_of(coordination.repository, Scope(batch=batch.batch))
+    rows += [RepositoryScan(one.path, "failed", error=_NEWER) for one in unread if one.kind == "tasks"]
     return rows
 
 

@@ -25,6 +25,7 @@ from cortex_git.services.batches import Ended, draining, finish, worker_name
 from cortex_git.services.metrics import serve_metrics
 from cortex_git.services.pool_requests import Requests
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
+from cortex_git.services.upgrading import newer_notes
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -113,6 +114,8 @@ def keep_pool(
     private = coordination.repository.private
     with _only_one(coordination):
         coordination.flush()  # what an earlier command left is not to be run again
+        for text in newer_notes(coordination, coordination.view()):
+            watcher.note(text)
         spawner = WarmSpawner([name for name in runner_names() if _can_work(name)])
         grace_s = coordination.repository.settings.pool.grace_s
         with running(Pool(spawner, 0, worker_name("pool"), grace_s, private / FOLDER)) as pool:

@@ -12,7 +12,7 @@ from cortex_git.errors import BadInput, CortexError
 from cortex_git.models import Result, Task
 from cortex_git.services.merging import finish_ready
 from cortex_git.state import PASSING, now
-from cortex_git.store import index
+from cortex_git.store import index, newer
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import Lineage, lineage_of
@@ -181,6 +181,7 @@ def _check_failed(coordination: Coordination, newest: Task, asked: str, *, conti
     if not coordination.is_finished(newest.task):
         raise BadInput(f"{which} is not finished", "to end it first, run `cortex-git task cancel`")
     results = read_results(coordination.repository, [newest.task])
+    newer.refuse(coordination.repository.state, "results", newest.task)
     if not results:
         raise BadInput(f"{which} has a result that cannot be read", "see `cortex-git results show`")
     if results[0].status == "completed":

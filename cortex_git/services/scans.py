@@ -16,7 +16,7 @@ from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, Sca
 from cortex_git.scan.sources import Source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
 from cortex_git.state import now
-from cortex_git.store import index
+from cortex_git.store import index, newer
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
@@ -90,6 +90,7 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
     if request.resume is not None:
         coordination.flush()
         coordination.pull()
+        newer.refuse(coordination.repository.state, "batches", request.resume)
         found = _resumed(coordination, request.resume)
         if found is not None:
             return found

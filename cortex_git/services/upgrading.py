@@ -9,6 +9,11 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import View
 
 
+def refuse_newer_result(coordination: Coordination, task: str) -> None:
+    """Raises NewerSchema where the task's result is one that only a newer version can read."""
+    newer.refuse(coordination.repository.state, "results", task)
+
+
 def newer_notes(coordination: Coordination, view: View | None = None) -> list[str]:
     """What a person should know of documents and claims that this version cannot read; none as a rule.
 

@@ -10,6 +10,7 @@ from gitworld import add_tasks, claim_all, cortex, finish, git, result_for
 from cortex_git import models
 from cortex_git.errors import BadInput, EnvironmentProblem, ExitCode, NewerSchema
 from cortex_git.models import Batch, ClaimRecord, Result, Task
+from cortex_git.results.scan_summary import rows_of
 from cortex_git.services.merging import plan_merge
 from cortex_git.services.upgrading import newer_notes
 from cortex_git.state import connect, now
@@ -308,3 +309,33 @@ def test_commands_say_what_they_leave_out(old: Coordination) -> None:
     assert done.returncode == ExitCode.ENVIRONMENT
     assert "later.json: task has schema 2" in done.stderr
     assert git(folder, "for-each-ref", "refs/cortex-remote/claims") == ""
+
+
+def test_a_scan_says_what_it_could_not_read(old: Coordination) -> None:
+    """Neither a task nor a result of a newer schema, nor a damaged result, may look like nothing found."""
+    names = [f"sc-{number}" for number in range(4)]
+    files = {f"coordination/tasks/sc/{n}.json": task(n, "sc", repo=f"repo-{n}").to_bytes() for n in names[:3]}
+    files["coordination/tasks/sc/sc-3.json"] = of_schema(task("sc-3", "sc"))
+    files["coordination/batches/sc.json"] = batch("sc", tasks=4, options={"kind": "scan"}).to_bytes()
+    files["coordination/results/sc/sc-0.json"] = of_schema(result("sc-0", "sc"))
+    files["coordination/results/sc/sc-1.json"] = b"{"
+    push(old.repository.folder, files)
+    old.pull()
+    rows = {row.repo: row for row in rows_of(old, batch("sc"), old.results(Scope(batch="sc")))}
+    assert {name: row.status for name, row in rows.items()} == dict.fromkeys(
+        ("repo-sc-0", "repo-sc-1", "coordination/tasks/sc/sc-3.json"), "failed"
+    )
+    assert "newer cortex-git" in (rows["coordination/tasks/sc/sc-3.json"].error or "")
+    assert "cannot be read here" in (rows["repo-sc-0"].error or "")
+
+
+def test_questions_about_a_newer_result_are_answered(old: Coordination) -> None:
+    folder = old.repository.folder
+    add_tasks(old, 1)
+    push(folder, {"coordination/results/b1/b1-t000.json": of_schema(result("b1-t000", status="failed"))})
+    for command in (["results", "show", "b1-t000"], ["task", "retry", "b1-t000"]):
+        done = cortex(*command, cwd=folder)
+        assert done.returncode == ExitCode.ENVIRONMENT, done.stderr
+        assert "b1-t000.json: result has schema 2" in done.stderr
+    done = cortex("task", "show", "b1-t000", cwd=folder)
+    assert (done.returncode, "1 result needs" in done.stderr) == (0, True), done.stderr

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from cortex_git.scan.reports.escape import terminal
+
 FAMILIES = ("documents", "lockfiles", "protocol", "scanning", "submissions", "words")
 """The modules that hold targets."""
 
@@ -32,5 +34,7 @@ def all_targets() -> dict[str, Target]:
 
 
 def assert_one_line(error: Exception) -> None:
-    """What a person is told of an error is not cut in two."""
+    """What a person is told of an error is one line, of a length that can be read."""
+    shown = terminal(str(error))
+    assert shown.isprintable(), shown
     assert len(str(error)) < 5000, "an error that is a page long"
