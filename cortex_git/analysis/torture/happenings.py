@@ -133,12 +133,13 @@ class Happenings:
             of_one[happening.fault](happening.seconds, self._hosts[happening.host])
 
     def _remote_down(self, seconds: float) -> None:
-        away = self._world.remote.with_name("remote-away")
-        if away.exists():
-            return
-        self._log("remote-down", f"for {seconds} s", None)
-        self._world.remote.rename(away)
-        self._lasting(seconds, lambda: _rename(away, self._world.remote))
+        """Take the way to the remote away; what is under way already comes to its end."""
+        address = self._world.address
+        away = address.with_name("origin-away")
+        with suppress(OSError):
+            address.rename(away)
+            self._log("remote-down", f"for {seconds} s", None)
+            self._lasting(seconds, lambda: _rename(away, address))
 
     def _refuse(self, seconds: float) -> None:
         hook = self._world.remote / "hooks" / "pre-receive"
@@ -148,13 +149,7 @@ class Happenings:
         with suppress(OSError):
             beside.rename(hook)
             self._log("refuse", f"for {seconds} s", None)
-            self._lasting(seconds, lambda: self._let_in(hook))
-
-    def _let_in(self, hook: Path) -> None:
-        if self._world.remote.exists():
-            hook.unlink(missing_ok=True)
-        else:  # it is away just now, the hook with it
-            self._lasting(0.1, lambda: self._let_in(hook))
+            self._lasting(seconds, lambda: hook.unlink(missing_ok=True))
 
     def _outsider(self, _seconds: float) -> None:
         with suppress(CortexError):

@@ -173,7 +173,7 @@ def _boxes(world: World, say: Say) -> dict[str, Box]:
         if not host.boxed:
             continue
         clone, source = world.clone(host.name), world.folder / f"{host.name}-source"
-        Git(world.folder).run("clone", "--quiet", str(world.remote), str(source))
+        Git(world.folder).run("clone", "--quiet", str(world.address), str(source))
         try:
             boxes[host.name] = Box(clone, {**os.environ, MARK_RUN: world.mark})
         except OSError as error:

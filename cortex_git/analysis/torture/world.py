@@ -66,7 +66,13 @@ class World:
 
     @property
     def remote(self) -> Path:
+        """The bare repository itself."""
         return self.folder / "remote.git"
+
+    @property
+    def address(self) -> Path:
+        """The way to it that hosts know, which may lead nowhere for a while."""
+        return self.folder / "origin.git"
 
     @property
     def runs(self) -> Path:
@@ -163,12 +169,13 @@ def build(folder: Path, plan: Plan, patch: Path | None = None) -> World:
     # A server has time enough to wait for a lock; and unreachable claims are kept for the checker.
     for setting in ("receive.autogc=false", "core.packedRefsTimeout=20000", "core.filesRefLockTimeout=5000"):
         remote.run("config", *setting.split("="))
-    first = new_host(world.clone(plan.hosts[0].name), world.remote)
+    world.address.symlink_to(world.remote)
+    first = new_host(world.clone(plan.hosts[0].name), world.address)
     _settle_leases(first, plan)
     _add_tasks(Coordination.open(world.clone(plan.hosts[0].name)), plan)
     for host in plan.hosts[1:]:
         if not host.boxed:
-            Git(folder).run("clone", "--quiet", str(world.remote), str(world.clone(host.name)))
+            Git(folder).run("clone", "--quiet", str(world.address), str(world.clone(host.name)))
     for host in plan.hosts:
         world.add_control(host)
     return world
