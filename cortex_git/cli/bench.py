@@ -1,4 +1,4 @@
-"""Measurements: `bench queue`, `overhead`, `spawn`, `scan`, `policies`, `limits` and `route`."""
+"""Measurements: `bench queue`, `latency`, `overhead`, `spawn`, `scan`, `policies`, `limits` and `route`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +55,46 @@ def queue(
             "workers": "Clones", "tasks_per_min": "Ours, tasks/min", "tasks": "Tasks", "start_s": "Start, s"
         }  # fmt: skip
         print_table([*headings.values()], [[row[key] for key in headings] for row in hosts], "no clones")
+
+
+@app.command()
+def latency(
+    delay_ms: Annotated[
+        int, typer.Option("--delay-ms", min=0, max=10_000, help="Added to each operation on the remote.")
+    ] = 300,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Workers, and clones.")] = 20,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, max=100_000, help="Tasks of ours.")] = 2_000,
+    window_s: Annotated[
+        float, typer.Option("--window-s", min=1, max=600, help="Seconds in which the loop begins tasks.")
+    ] = 20.0,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """No-op tasks behind a slow remote: ours against the shell loop, and what one worker waits for."""
+    from cortex_git.analysis.bench.latency import bench_latency
+    from cortex_git.cli.output import note, print_json, print_line, print_table
+
+    machine = _machine()
+    found = bench_latency(workers, delay_ms, tasks, note, window_s)
+    document = found.to_json()
+    if output is Format.JSON:
+        print_json({**document, "machine": machine})
+        return
+    headings = {
+        "workers": "Workers", "tasks": "Tasks", "tasks_per_min": "Tasks/min",
+        "operations_per_task": "Remote operations a task",
+    }  # fmt: skip
+    rows = [("ours", found.ours), *(("loop", run) for run in found.loops)]
+    cells = [[who, *(run.to_json()[key] for key in headings)] for who, run in rows]
+    print_table(["", *headings.values()], cells, "nothing was measured")
+    print_line(
+        f"Ratio: {document['ratio']}, to the loop's best ({document['best_loop_workers']} clones):"
+        f" {document['ratio_to_best_loop']}"
+    )
+    for single in found.singles:
+        print_line(
+            f"One by one ({single.how}): waited for {max(single.waits)} remote operations at most"
+            f" until a result was there"
+        )
 
 
 @app.command()

@@ -5,6 +5,7 @@ write it, with git's own settings; nothing in it is made slow.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,23 @@ class Looped:
     pushes: int
 
 
-def run_loop(folder: Path, clones: int, tasks: int | None, window_s: float) -> Looped:
+def run_loop(
+    folder: Path,
+    clones: int,
+    tasks: int | None,
+    window_s: float,
+    prepare: Callable[[Path], None] = lambda _clone: None,
+) -> Looped:
     """The loop in so many clones of one bare remote below `folder`.
 
     No task is begun after `window_s`; those begun are finished and counted. `tasks` is the most in all,
-    shared out evenly. Raises EnvironmentProblem when what is on the remote is not what was done.
+    shared out evenly. `prepare` is called with each clone's folder before it begins. Raises
+    EnvironmentProblem when what is on the remote is not what was done.
     """
     remote = _remote(folder)
     for number in range(clones):
         Git(folder).run("clone", "--quiet", str(remote), f"clone-{number}")
+        prepare(folder / f"clone-{number}")
     shares = [_share(tasks, clones, number) for number in range(clones)]
     environment = plain_environment()
     until = str(int(time.time() + window_s) + 1)

@@ -76,7 +76,7 @@ class QueueRow:
         }
 
 
-class _Quiet:
+class Quiet:
     """A watcher that only passes on what is wrong."""
 
     def __init__(self, say: Say) -> None:
@@ -130,7 +130,7 @@ def run_ours(folder: Path, workers: int, tasks: int, say: Say) -> Ours:
     coordination = new_host(folder / "host", remote)
     batch = add_no_ops(coordination, tasks)
     with ready_pool(WarmSpawner(["echo"]), workers) as pool:
-        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=_Quiet(say))
+        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=Quiet(say))
         started = time.monotonic()
         report = run.run()
         took = time.monotonic() - started
