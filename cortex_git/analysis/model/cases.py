@@ -6,6 +6,7 @@ Owns their sizes, small ones first: all of them take less than half a minute on 
 from cortex_git.analysis.model.world import Case
 
 CASES = (
+    Case("suspicion", "a living host is taken for dead", hosts=2, suspicions=1),
     Case("calm", "nothing goes wrong", hosts=3, tasks=2),
     Case(
         "readers", "the same, read in the midst of it, with a suspicion",

@@ -65,8 +65,10 @@ def _idle(case: Case, state: State, number: int, clone: Clone) -> Iterator[Next]
             yield from _add(case, state, number, clone, task)
             continue
         old = clone.claims[task]
+        if old is not None and old in state.processes[number].disowned and state.claims[task] == old:
+            yield Next(Step("give back late", number, task), _given_back(case, state, old))
         if clone.known[task] is not None:
-            if old is not None and state.claims[task] == old and _is_left(state, number, old, clone):
+            if old is not None and state.claims[task] == old and _is_left(state, old, clone):
                 claims = put(state.claims, task, None)
                 yield Next(Step("tidy", number, task), settled(state._replace(claims=claims)))
             continue
@@ -94,6 +96,8 @@ def _bids(case: Case, state: State, number: int, clone: Clone, task: int) -> Ite
     """Ways to claim a task that has no result as far as this clone knows."""
     old = clone.claims[task]
     life = state.processes[number].life
+    if (old is None or old.state != CANCELLED) and _is_locked(case, state, number, clone, task):
+        return
     if old is None:
         yield from _place(case, state, number, "claim", Token(task, number, life, RUNNING, 1, 1, 0), None)
         return
@@ -102,10 +106,9 @@ def _bids(case: Case, state: State, number: int, clone: Clone, task: int) -> Ite
         new = Token(task, number, life, RUNNING, old.epoch, old.attempt, 0, revived)
         yield from _place(case, state, number, "reclaim", new, old)
         return
-    held = (old.process, old.life) == (number, life) and not _disowned(state, number, old)
-    if held or old in clone.waiting:
+    if (old.process, old.life) == (number, life) or old in clone.waiting:
         return
-    free = _is_left(state, number, old, clone)
+    free = _is_left(state, old, clone)
     if not free:
         if alive(state, old) and old.process in case.of_clone[case.owners[number]]:
             return  # a living process of the same clone is never robbed
@@ -120,9 +123,17 @@ def _bids(case: Case, state: State, number: int, clone: Clone, task: int) -> Ite
     if "epoch" in case.without:
         new = old  # pushed again, the remote answers that it has it: taken for a win
     else:
-        unused = old in clone.unstarted or _disowned(state, number, old)
-        new = Token(task, number, life, RUNNING, old.epoch + 1, old.attempt + (not unused), 0, old.revived)
+        used = old not in clone.unstarted
+        new = Token(task, number, life, RUNNING, old.epoch + 1, old.attempt + used, 0, old.revived)
     yield from _place(case, state, number, "take over", new, old, not free)
+
+
+def _is_locked(case: Case, state: State, number: int, clone: Clone, task: int) -> bool:
+    """Whether a living process of this clone has the task's lock folder, until its result is settled."""
+    mates = (state.processes[p] for p in case.of_clone[case.owners[number]])
+    holds = (mate.token for mate in mates if mate.stage != DEAD)
+    ours = (token for token in clone.waiting if alive(state, token))
+    return any(token and token.task == task and token.state == RUNNING for token in (*holds, *ours))
 
 
 def _cancelling(number: int, task: int, old: Token | None, life: int = 0) -> Token:
@@ -130,15 +141,17 @@ def _cancelling(number: int, task: int, old: Token | None, life: int = 0) -> Tok
     return Token(task, number, life, CANCELLED, epoch, attempt, 0)
 
 
-def _disowned(state: State, number: int, old: Token) -> bool:
-    return old in state.processes[number].disowned
+def _is_left(state: State, old: Token, clone: Clone) -> bool:
+    """Whether the claim's owner is dead, and its result does not wait here."""
+    return old not in clone.waiting and not alive(state, old)
 
 
-def _is_left(state: State, number: int, old: Token, clone: Clone) -> bool:
-    """Whether the claim's owner is known to be gone, and its result does not wait here."""
-    if old in clone.waiting:
-        return False
-    return not alive(state, old) or _disowned(state, number, old)
+def _given_back(case: Case, state: State, token: Token) -> State:
+    """The claim is deleted, or released as it is where its numbers would be forgotten with it."""
+    back = None
+    if "given-back" not in case.without and (token.epoch, token.attempt) != (1, 1):
+        back = fresh(state, token._replace(state=RELEASED, nonce=0))
+    return settled(state._replace(claims=put(state.claims, token.task, back)))
 
 
 def _place(
@@ -218,11 +231,8 @@ def _ready(case: Case, state: State, number: int, process: Process) -> Iterator[
         left = state.left._replace(drains=state.left.drains - 1)
         then = moved(state._replace(left=left), number, process._replace(stage=IDLE, token=None))
         if state.claims[token.task] == token:
-            back = None
-            if "given-back" not in case.without and (token.epoch, token.attempt) != (1, 1):
-                back = fresh(then, token._replace(state=RELEASED, nonce=0))
-            then = then._replace(claims=put(state.claims, token.task, back))
-        yield Next(Step("give back", number, token.task), settled(then), True)
+            then = _given_back(case, then, token)
+        yield Next(Step("give back", number, token.task), then, True)
 
 
 def _finish(case: Case, state: State, number: int, process: Process) -> Next:

@@ -39,7 +39,10 @@ def fault_steps(case: Case, state: State) -> Iterator[Next]:
             yield Next(Step("arrives", -1, flight.token.task, "claim", flight.token), after, True)
     for number, process in enumerate(state.processes):
         if process.stage == DEAD:
-            alone = all(other.stage == DEAD for other in state.processes)
+            alone = not any(
+                other.stage != DEAD and state.clones[clone] is not None
+                for other, clone in zip(state.processes, case.owners, strict=True)
+            )
             back = put(state.processes, number, Process(IDLE, life=process.life + 1))
             yield Next(Step("restart", number), settled(state._replace(processes=back)), not alone)
         elif state.left.crashes and state.clones[case.owners[number]] is not None:

@@ -15,7 +15,7 @@ PARTS = {
     "tombstones": "a fold leaves out files of archived batches",
     "epoch": "a takeover puts an object of its own in the claim's place",
     "cancelled": "the task of a cancelled claim is never run",
-    "late-claims": "a claim that was not there when it was read back, and arrives later, is taken over",
+    "late-claims": "a claim that was not there when it was read back, and lands later, is given back",
     "given-back": "a claim given back keeps the numbers of its epoch and attempt, if they are not the first",
 }
 """Each part with what it does."""

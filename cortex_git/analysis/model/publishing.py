@@ -32,7 +32,9 @@ def publish_steps(case: Case, state: State, index: int) -> Iterator[Next]:
     if clone is None or not living:
         return
     if clone.publishing is not None:
-        if clone.publishing.stage == "stale":
+        if clone.publishing.stage == "ask":
+            yield _settle(state, index, clone, clone.publishing.process)
+        elif clone.publishing.stage == "stale":
             yield _look_late(state, index, clone, clone.publishing)
         elif clone.fetching is None:
             yield _search(case, state, index, clone.publishing)
@@ -62,7 +64,7 @@ def _push(case: Case, state: State, index: int, clone: Clone, number: int) -> It
         yield Next(step, _acknowledged(landed, index, intent, tokens), wrong=wrong)
         if state.left.lost:
             left = state.left._replace(lost=state.left.lost - 1)
-            unsure = _recorded(landed._replace(left=left), index, intent)
+            unsure = _unsure(landed._replace(left=left), index, intent, number)
             yield Next(step._replace(how="lost"), settled(unsure), True, wrong)
     else:
         stage, which = ("search", stale) if ours else ("stale", tokens)
@@ -73,13 +75,15 @@ def _push(case: Case, state: State, index: int, clone: Clone, number: int) -> It
     if state.left.lost:
         left = state.left._replace(lost=state.left.lost - 1)
         air = state.air | {Flight(None, None, intent)}
-        unsure = _recorded(state._replace(left=left, air=air), index, intent)
+        unsure = _unsure(state._replace(left=left, air=air), index, intent, number)
         yield Next(step._replace(how="air"), settled(unsure), True)
 
 
-def _recorded(state: State, index: int, intent: Intent) -> State:
+def _unsure(state: State, index: int, intent: Intent, number: int) -> State:
+    """The push was intended, and no answer came: it is asked for next, by this flush or another."""
     clone = state.clone(index)
-    return _with(state, index, open=(intent, *clone.open))
+    ask = Publishing(number, "ask", intent.tokens)
+    return _with(state, index, open=(intent, *clone.open), publishing=ask)
 
 
 def land(state: State, intent: Intent) -> tuple[State, Wrong | None]:
@@ -139,10 +143,15 @@ def _acknowledged(state: State, index: int, intent: Intent, tokens: tuple[Token,
 
 
 def _settle(state: State, index: int, clone: Clone, number: int) -> Next:
-    """The outcome of a push that nobody recorded: the ref stands where it would have put it, or not."""
+    """The outcome of a push without answer: the ref stands where it would have put it, or not.
+
+    The flush that made the push enters what landed in the index, too; a later one leaves that to a fetch.
+    """
     intent = clone.open[0]
+    tokens = clone.publishing.tokens if clone.publishing else ()
+    state = _with(state, index, publishing=None)
     if state.tips[intent.tip.host] == intent.tip:
-        then = _acknowledged(state, index, intent)
+        then = _acknowledged(state, index, intent, tokens)
         return Next(Step("settle", number, how="landed"), settled(then), wrong=_doubted(state, intent.tokens))
     then = _with(state, index, open=clone.open[1:], given_up=clone.given_up | {intent})
     return Next(Step("settle", number, how="absent"), settled(then))

@@ -45,6 +45,7 @@ def _line(case: Case, step: Step) -> str:
         "fail": f"{who} runs {task}{_numbers(step.token)}, and the attempt fails",
         "worker dies": f"{who}'s worker dies while it runs {task}{_numbers(step.token)}",
         "give back": f"{who} gives {task} back, not begun",
+        "give back late": f"{who} gives {task} back, as its claim landed after it had been let go",
         "drop": f"{who} deletes its claim of {task}, which is finished",
         "tidy": f"{who} deletes what was left of the claim of {task}, which is finished",
         "release": f"{who} releases {task} for another attempt{answer}",

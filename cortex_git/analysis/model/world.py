@@ -88,7 +88,8 @@ class Publishing(NamedTuple):
 
     process: int
     stage: str
-    """`stale`: our ref was not what we thought; `leave`: it is not ours; `search`: claims were stale."""
+    """`ask`: no answer came; `stale`: our ref was not what we thought; `leave`: it is not ours; `search`:
+    claims were stale."""
     tokens: tuple[Token, ...]
 
 
