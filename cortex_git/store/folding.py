@@ -18,6 +18,8 @@ from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
 
 _TRIES = 8
+_FOLDED = "folded"
+"""Key in table `own` of a branch commit, and the tips of result refs that are known to be in it."""
 
 
 def fold(repository: Repository, view: View | None = None) -> str | None:
@@ -45,6 +47,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
         commit = merge(repository.git, author, [base, *others], draft)
         outcome = repository.refs.move_trunk(commit, current.trunk[0])
         if outcome is Outcome.APPLIED:
+            _remember_folded(repository, commit, list(current.results.values()))
             return commit
         if outcome is Outcome.REFUSED:
             raise branch_refused(repository.settings.branch, repository.refs.refusal)
@@ -75,13 +78,33 @@ def contains(repository: Repository, descendant: str, ancestor: str) -> bool:
 
 
 def _not_in(repository: Repository, base: str, tips: Sequence[str]) -> list[str]:
-    """The tips that `base` does not contain."""
+    """The tips that `base` does not contain.
+
+    Those found to be in it are remembered: git would go back through the whole history for each ref of a
+    host that is long gone, at every fold.
+    """
     wanted = [tip for tip in dict.fromkeys(tips) if tip != base]
-    if not wanted:
+    inside = _folded(repository, base) & set(wanted)
+    unsure = [tip for tip in wanted if tip not in inside]
+    if not unsure:
         return []
-    revisions = "\n".join([*wanted, f"^{base}"])
+    revisions = "\n".join([*unsure, f"^{base}"])
     missing = set(repository.git.text("rev-list", "--stdin", stdin=revisions.encode()).split())
-    return [tip for tip in wanted if tip in missing]
+    found = [tip for tip in wanted if tip in missing]
+    _remember_folded(repository, base, [tip for tip in wanted if tip not in missing])
+    return found
+
+
+def _folded(repository: Repository, base: str) -> set[str]:
+    """Tips known to be in `base`, because an ancestor of it had them."""
+    row = repository.state.execute("SELECT value FROM own WHERE key = ?", (_FOLDED,)).fetchone()
+    before, *tips = row[0].split() if row else [""]
+    return set(tips) if before and (before == base or contains(repository, base, before)) else set()
+
+
+def _remember_folded(repository: Repository, base: str, tips: Sequence[str]) -> None:
+    value = " ".join([base, *tips])
+    repository.state.execute("INSERT OR REPLACE INTO own VALUES (?, ?)", (_FOLDED, value))
 
 
 def follow(repository: Repository) -> str | None:

@@ -18,6 +18,7 @@ from cortex_git.models import Result
 from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, chain, singles
+from cortex_git.store.folding import contains
 from cortex_git.store.index import add_document
 from cortex_git.store.outbox import Entry, Intent, Outbox
 from cortex_git.store.pulling import pull
@@ -46,6 +47,8 @@ class Publisher:
     def __init__(self, repository: Repository, outbox: Outbox) -> None:
         self._repository = repository
         self._outbox = outbox
+        self._ahead_of: dict[str, str] = {}
+        """Our own tip, and the branch's commit that is known to contain it."""
 
     def flush(self) -> Published:
         """Publish everything that waits; returns when it is acknowledged.
@@ -84,7 +87,7 @@ class Publisher:
         repository = self._repository
         base = self._outbox.own_tip(repository.host)
         drafts = [Draft(entry.message, entry.files) for entry in entries]
-        start = base or next(iter(repository.refs.trunk()), None)
+        start = self._start(base)
         tip = chain(repository.git, repository.identity.author, start, drafts, _HOLD)
         intent = Intent(tip, repository.host, tuple(entry.nonce for entry in entries))
         self._outbox.intend(intent)
@@ -96,7 +99,7 @@ class Publisher:
         applied = all(outcome is Outcome.APPLIED for outcome in outcomes)
         unsure = any(outcome in (Outcome.UNKNOWN, Outcome.UNCHANGED) for outcome in outcomes)
         if applied or (unsure and self._landed(intent)):
-            self._acknowledged(intent, entries, base, report)
+            self._acknowledged(intent, entries, base, start, report)
             return True
         self._outbox.give_up(intent)
         if outcomes[0] is Outcome.STALE:
@@ -105,6 +108,28 @@ class Publisher:
             return True
         stale = [e for e, o in zip(claims, outcomes[1:], strict=True) if o is Outcome.STALE]
         return self._sort_out(stale, report)
+
+    def _start(self, base: str | None) -> str | None:
+        """The commit to build on: the branch as last seen where it contains our own tip, else that tip.
+
+        Moved forward like this, and never back, our ref stays near the branch however long it has been: what
+        readers compare with it, and the trees that git writes for it, stay small.
+        """
+        if base is None:
+            return next(iter(self._repository.refs.trunk()), None)
+        branch = self._branch()
+        if branch is None or branch == base or branch == self._ahead_of.get(base):
+            return branch or base
+        if not contains(self._repository, branch, base):
+            return base
+        self._ahead_of = {base: branch}
+        return branch
+
+    def _branch(self) -> str | None:
+        """The branch's newest commit whose documents are in the index."""
+        query = "SELECT tip FROM indexed WHERE ref = 'trunk/0'"
+        row = self._repository.state.execute(query).fetchone()
+        return row[0] if row else None
 
     def _landed(self, intent: Intent) -> bool:
         """Whether a push without acknowledgement took place: the ref stands where it would have put it."""
@@ -120,7 +145,12 @@ class Publisher:
         report.done += intent.nonces
 
     def _acknowledged(
-        self, intent: Intent, entries: Sequence[Entry], base: str | None, report: Published
+        self,
+        intent: Intent,
+        entries: Sequence[Entry],
+        base: str | None,
+        start: str | None,
+        report: Published,
     ) -> None:
         self._settled(intent, report)
         state = self._repository.state
@@ -134,10 +164,11 @@ class Publisher:
                 elif place is not None:
                     add_document(state, path, content, blob_id(content, intent.tip))
             # The index may jump to the new tip only if it had all that lies below it.
-            state.execute(
-                "UPDATE indexed SET tip = ? WHERE ref = ? AND tip = ?",
-                (intent.tip, self._repository.own_results, base),
-            )
+            if start == base or start == self._branch():
+                state.execute(
+                    "UPDATE indexed SET tip = ? WHERE ref = ? AND tip = ?",
+                    (intent.tip, self._repository.own_results, base),
+                )
 
     def _settle_intents(self, report: Published) -> None:
         """Decide pushes that a dead leader left undecided."""
