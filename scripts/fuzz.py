@@ -32,7 +32,7 @@ def main() -> int:
     sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests")]
     if given.child:
         _fuzz(given.child, given.rest)
-    if find_spec("atheris") is None:
+    if find_spec("pydantic" if given.list or given.repeat else "atheris") is None:
         _set_up()
     from fuzz.targets import all_targets
 

@@ -9,7 +9,7 @@ from gitworld import add_tasks, claim_all, cortex, finish, git, result_for
 
 from cortex_git import models
 from cortex_git.errors import BadInput, EnvironmentProblem, ExitCode, NewerSchema
-from cortex_git.models import Batch, ClaimRecord, Result, Task
+from cortex_git.models import Batch, ClaimRecord, Result, Task, Tombstone
 from cortex_git.results.scan_summary import rows_of
 from cortex_git.services.merging import plan_merge
 from cortex_git.services.upgrading import newer_notes
@@ -339,3 +339,17 @@ def test_questions_about_a_newer_result_are_answered(old: Coordination) -> None:
         assert "b1-t000.json: result has schema 2" in done.stderr
     done = cortex("task", "show", "b1-t000", cwd=folder)
     assert (done.returncode, "1 result needs" in done.stderr) == (0, True), done.stderr
+
+
+def test_a_newer_archive_ends_every_command(old: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the list of what has ended, finished tasks would look open and be run again."""
+    add_tasks(old, 1)
+    oid = old.repository.git.text("rev-parse", "HEAD")
+    stone = Tombstone(batch="gone", commit=oid, tasks={"gone-1": (oid, oid)})
+    push(old.repository.folder, {"coordination/archive/gone.json": of_schema(stone)})
+    for _ in range(2):
+        with pytest.raises(NewerSchema, match=r"gone\.json: archive has schema 2"):
+            claim_all(old)
+    monkeypatch.setattr(models, "SCHEMA", 2)
+    assert len(claim_all(old)) == 1
+    assert old.is_finished("gone-1")
