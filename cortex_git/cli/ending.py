@@ -15,7 +15,7 @@ def end_batch(ended: Ended, *, failed: bool) -> None:
     if report.fenced:
         note(
             f"{report.fenced} results came after another host's, or after a cancel,"
-            " and are kept under refs/cortex/fenced/"
+            " and are kept aside: see `cortex-git results list --fenced`"
         )
     if report.waiting:
         note(f"{report.waiting} results wait to be published: {report.problem or 'run `cortex-git sync`'}")

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at results, and make one of many.", no_args_is_help=True)
 
+FencedOption = Annotated[
+    bool,
+    typer.Option("--fenced", help="Those that came too late instead: after another result, or a cancel."),
+]
+
 
 class Strategy(StrEnum):
     """How many results are made one."""
@@ -38,6 +43,7 @@ def register(root: typer.Typer) -> None:
 def list_results(
     batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
     tasks: Annotated[str, typer.Option("--tasks", metavar="GLOB", help="Only ids that match.")] = "*",
+    fenced: FencedOption = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -49,6 +55,13 @@ def list_results(
     from cortex_git.store.index import Scope
 
     coordination = open_coordination(repository)
+    if fenced:
+        from cortex_git.cli.fenced import print_rows
+        from cortex_git.services.fenced import fenced_rows
+
+        late = fenced_rows(coordination, Scope(batch=batch, glob=tasks))
+        print_json({"fenced": late}) if output is Format.JSON else print_rows(late)
+        return
     rows = result_rows(coordination, Scope(batch=batch, glob=tasks))
     note_newer(coordination)
     if output is Format.JSON:
@@ -61,6 +74,7 @@ def list_results(
 @app.command()
 def show(
     task: Annotated[str, typer.Argument(help="Task id.")],
+    fenced: FencedOption = False,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -74,6 +88,13 @@ def show(
     from cortex_git.services.upgrading import refuse_newer_result
 
     coordination = open_coordination(repository)
+    if fenced:
+        from cortex_git.cli.fenced import print_whole
+        from cortex_git.services.fenced import fenced_of
+
+        late = fenced_of(coordination, task)
+        print_json({"fenced": late}) if output is Format.JSON else print_whole(late)
+        return
     result = task_detail(coordination, task)["result"]
     if result is None:
         refuse_newer_result(coordination, task)

@@ -149,7 +149,7 @@ def _end_warm(answer: dict[str, Any]) -> None:
 
     state = answer["reason"]
     if state == "fenced":
-        note("the result came after another host's and is kept under refs/cortex/fenced/")
+        note("the result came after another's and is kept aside: see `cortex-git results list --fenced`")
     elif state.startswith("waiting"):
         note(f"the result waits to be published by the pool: {state.removeprefix('waiting: ')}")
         raise typer.Exit(ExitCode.ENVIRONMENT)

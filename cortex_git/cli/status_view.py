@@ -143,7 +143,8 @@ def _results(found: Overview) -> str:
     if not counts and not found.waiting:
         return "none"
     parts = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in counts.most_common())
-    waiting = f"; {found.waiting:,} wait to be published" if found.waiting else ""
+    late = f", {found.fencing:,} of them came too late" if found.fencing else ""
+    waiting = f"; {found.waiting:,} wait to be published{late}" if found.waiting else ""
     return f"{counts.total():,}: {parts}{waiting}" if counts else waiting.removeprefix("; ")
 
 

@@ -22,6 +22,7 @@ from cortex_git.store import index
 from cortex_git.store.budget_ref import BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.daily import PublishedToday
+from cortex_git.store.fenced import count_waiting
 from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.hosts import Host, hosts
 from cortex_git.store.index import View
@@ -102,6 +103,8 @@ class Overview:
     """Documents in the outbox, which the remote has not acknowledged."""
     pool: dict[str, Any] | None
     """The running pool's own view of itself; None where none runs."""
+    fencing: int = 0
+    """Those of the waiting that came too late, and could not be kept aside at the remote yet."""
 
     @property
     def alert(self) -> str | None:
@@ -126,6 +129,7 @@ class Overview:
                 "total": self.outcomes.by_status.total(),
                 "by_status": dict(self.outcomes.by_status),
                 "waiting": self.waiting,
+                "fencing": self.fencing,
                 "last": [asdict(outcome) for outcome in self.outcomes.last],
             },
             "hosts": [asdict(host) for host in self.hosts],
@@ -156,6 +160,7 @@ def overview(coordination: Coordination) -> Overview:
         utilization=last_day(repository),
         waiting=coordination.outbox.count(),
         pool=_pool(repository),
+        fencing=count_waiting(repository),
     )
 
 
