@@ -91,13 +91,14 @@ class Claims:
         return self._place(locked)
 
     def _give_back_late(self, view: View) -> None:
-        """Delete our claims that landed after we had let them go: nobody else may, for we live."""
+        """Give back our claims that landed after we had let them go: nobody else may, for we live."""
         with self._guard:
             landed = [c for oid, c in self._astray.items() if view.claims.get(c.task.task) == oid]
             for claim in landed:
                 del self._astray[claim.oid]
         if landed:
-            self._release([Update(self._ref(claim.task), None, claim.oid) for claim in landed])
+            new = self._successors(landed, None)
+            self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in landed])
 
     def started(self, claim: Claim) -> None:
         """An attempt under this claim begins: whoever takes it over counts that attempt."""
@@ -165,8 +166,11 @@ class Claims:
         means that somebody took the claim over: it is theirs to finish. Where no answer came, the release
         is tried again with the next call.
         """
-        if not claims:
-            return
+        if claims:
+            self._let_go(claims, self._successors(claims, retry_after_s))
+
+    def _successors(self, claims: Sequence[Claim], retry_after_s: float | None) -> dict[str, str]:
+        """By object id the object that takes a given-back claim's place; not of those simply deleted."""
         if retry_after_s is None:
             told = [claim for claim in claims if max(claim.record.epoch, claim.record.attempt) > 1]
             records = [_given_back(claim.record) for claim in told]
@@ -174,8 +178,7 @@ class Claims:
             told = list(claims)
             records = [_released(claim.record, retry_after_s) for claim in told]
         oids = self._write(records) if records else []
-        new = {claim.oid: oid for claim, oid in zip(told, oids, strict=True)}
-        self._let_go(claims, new)
+        return {claim.oid: oid for claim, oid in zip(told, oids, strict=True)}
 
     def _let_go(self, claims: Sequence[Claim], new: Mapping[str, str]) -> None:
         """Delete claims, or put the `new` object in the place of theirs, and free their locks."""

@@ -276,3 +276,24 @@ def test_a_claim_that_lands_after_we_let_it_go_is_given_back(
     assert set(real(late[0], atomic=False)) == {Outcome.APPLIED}
     assert claim_all(coordination) == []
     assert [claim.record.epoch for claim in claim_all(coordination)] == [1]
+
+
+def test_a_claim_that_lands_late_is_given_back_with_its_numbers(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the attempts that failed before it would be forgotten, and the first be run a second time."""
+    add_tasks(coordination, 1)
+    coordination.claims.release(claim_all(coordination), retry_after_s=0.0)
+    refs = coordination.repository.refs
+    real, late = refs.transaction, []
+
+    def silent(updates: list[Update], *, atomic: bool) -> list[Outcome]:
+        late.append(updates)
+        return [Outcome.UNKNOWN] * len(updates)
+
+    monkeypatch.setattr(refs, "transaction", silent)
+    assert claim_all(coordination) == []
+    monkeypatch.setattr(refs, "transaction", real)
+    assert set(real(late[0], atomic=False)) == {Outcome.APPLIED}
+    assert claim_all(coordination) == []
+    assert [(claim.record.epoch, claim.record.attempt) for claim in claim_all(coordination)] == [(1, 2)]
