@@ -49,12 +49,13 @@ def list_results(
 ) -> None:
     """List results in the order they were completed."""
     from cortex_git.cli.newer import note_newer
-    from cortex_git.cli.output import print_json, print_table
+    from cortex_git.cli.output import note, print_json, print_table
     from cortex_git.services import open_coordination
-    from cortex_git.services.looking import result_rows
+    from cortex_git.services.looking import left_out, result_rows
     from cortex_git.store.index import Scope
 
     coordination = open_coordination(repository)
+    scope = Scope(batch=batch, glob=tasks)
     if fenced:
         from cortex_git.cli.fenced import print_rows
         from cortex_git.services.fenced import fenced_rows
@@ -62,8 +63,10 @@ def list_results(
         late = fenced_rows(coordination, Scope(batch=batch, glob=tasks))
         print_json({"fenced": late}) if output is Format.JSON else print_rows(late)
         return
-    rows = result_rows(coordination, Scope(batch=batch, glob=tasks))
+    rows = result_rows(coordination, scope)
     note_newer(coordination)
+    if (text := left_out(coordination, scope)) is not None:
+        note(text)
     if output is Format.JSON:
         print_json({"results": rows})
         return

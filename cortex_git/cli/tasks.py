@@ -153,17 +153,20 @@ def list_tasks(
 ) -> None:
     """List tasks with their status, worker, host and attempt."""
     from cortex_git.cli.newer import note_newer
-    from cortex_git.cli.output import print_json, print_table
+    from cortex_git.cli.output import note, print_json, print_table
     from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
-    from cortex_git.services.looking import STATUSES, task_rows
+    from cortex_git.services.looking import STATUSES, left_out, task_rows
     from cortex_git.store.index import Scope
 
     if status is not None and status not in STATUSES:
         raise BadInput(f"no status {status!r}", f"use one of {', '.join(STATUSES)}")
     coordination = open_coordination(repository)
-    rows = task_rows(coordination, Scope(batch=batch, glob=tasks))
+    scope = Scope(batch=batch, glob=tasks)
+    rows = task_rows(coordination, scope)
     note_newer(coordination)
+    if (text := left_out(coordination, scope)) is not None:
+        note(text)
     rows = [row for row in rows if status is None or row["status"] == status]
     if output is Format.JSON:
         print_json({"tasks": rows})

@@ -74,7 +74,7 @@ def aggregate_of(repository: Repository, task: Task) -> Aggregate:
         if reason is not None or result is None:
             missing[name] = reason or ""
         else:
-            sources.append(_source(result, index.find_task(repository.state, result.task)))
+            sources.append(_source(result, index.known_task(repository, result.task)))
     return aggregate(sources, task.strategy or STRATEGY, missing)
 
 

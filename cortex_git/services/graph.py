@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from cortex_git.models import Task
 from cortex_git.services.looking import rows_of
-from cortex_git.store import index
+from cortex_git.store import index, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed
@@ -75,6 +75,10 @@ def task_graph(coordination: Coordination, task: str | None = None, batch: str |
     """All tasks, or those that hang together with one task or with those of one batch. Raises BadInput."""
     coordination.pull()
     tasks = {one.task: one for one in listed(coordination.repository, Scope())}
+    near_batch = batch if task is None else index.task_of(coordination.repository, task).batch
+    if near_batch is not None:
+        archived = tombstones.members(coordination.repository, Scope(batch=near_batch))
+        tasks = {**{one.task: one for one in archived}, **tasks}
     edges = [edge for one in tasks.values() for edge in _edges(one, tasks)]
     if task is not None or batch is not None:
         if task is not None:

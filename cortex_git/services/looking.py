@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
 from cortex_git.models import ClaimRecord, ClaimState, Result, ResultStatus, Task
-from cortex_git.store import index, unmet
+from cortex_git.store import index, tombstones, unmet
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
 from cortex_git.store.lineage import waits_for
@@ -91,6 +91,15 @@ def _open_row(task: Task, record: ClaimRecord | None, *, waiting: bool) -> dict[
         "tokens_used": 0,
         "error": None,
     }
+
+
+def left_out(coordination: Coordination, scope: Scope) -> str | None:
+    """What a person should know of archived tasks that a list has not; None where it has all."""
+    if scope.batch is not None:
+        return None
+    count = tombstones.count_like(coordination.repository.state, scope.glob)
+    many = "1 archived task is" if count == 1 else f"{count} archived tasks are"
+    return f"{many} not listed: --batch lists all of a batch" if count else None
 
 
 def task_detail(coordination: Coordination, task: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cortex_git.models import MERGE_RUNNER, MOST_AFTER, MergeStrategy, Result, T
 from cortex_git.results.aggregation import Aggregate
 from cortex_git.results.merging import SOURCES, aggregate_of, counting, merge_results, nothing_in
 from cortex_git.services.batches import finish
-from cortex_git.store import index, newer
+from cortex_git.store import index, newer, tombstones
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -87,19 +87,23 @@ def plan_merge(
 def _members(coordination: Coordination, name: str) -> tuple[str, list[str]]:
     """The batch that `name` is or is in, and the tasks whose results count, not those that do one again."""
     repository = coordination.repository
-    task = index.find_task(repository.state, name)
+    task = index.known_task(repository, name)
     if task is not None:
         if task.is_merge:
             raise BadInput(f"{name!r} sums up a batch", f"merge that: `results merge {task.batch}`")
+        if not task.is_aggregate and tombstones.path_of(repository.state, name) is not None:
+            raise BadInput(f"task {name!r} is archived", f"merge its batch: `results merge {task.batch}`")
         names = list(task.after) if task.is_aggregate else [name, *descendants(repository, name)]
-        known = [one for one in (index.find_task(repository.state, each) for each in names) if one]
+        known = [one for one in (index.known_task(repository, each) for each in names) if one]
         if task.is_aggregate:
             return task.batch, [one.task for one in known]
         members = _themselves(known)
         if members == [name] and not _done_again(coordination, name):
             raise BadInput(f"task {name!r} has no parts", f"see `cortex-git results show {name}`")
         return task.batch, members
-    if index.find_batch(repository.state, name) is None:
+    if index.find_batch(repository.state, name) is None and not tombstones.is_archived(
+        repository.state, name
+    ):
         raise BadInput(f"no task or batch {name!r}", "see `cortex-git task list`")
     members = _themselves(listed(repository, Scope(batch=name, merges=False)))
     if not members:
@@ -158,7 +162,7 @@ def _merge_task(
         strategy=strategy,
         context=more,
         sensitive=any(
-            task.sensitive for task in (index.find_task(repository.state, one) for one in sources) if task
+            task.sensitive for task in (index.known_task(repository, one) for one in sources) if task
         ),
         created_at=_newest(coordination, sources),
     )

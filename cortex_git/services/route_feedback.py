@@ -175,7 +175,7 @@ def _is_work(task: Task, result: Result) -> bool:
 
 def _found(coordination: Coordination, task: str) -> Task:
     index.refresh(coordination.repository)
-    found = index.find_task(coordination.repository.state, task)
+    found = index.known_task(coordination.repository, task)
     if found is None:
         coordination.pull()
         found = index.task_of(coordination.repository, task)
@@ -184,7 +184,7 @@ def _found(coordination: Coordination, task: str) -> Task:
 
 def _whole(coordination: Coordination, task: Task) -> Task:
     """The task that was routed, where this is an expert's part of it."""
-    parent = index.find_task(coordination.repository.state, task.parent) if task.parent else None
+    parent = index.known_task(coordination.repository, task.parent) if task.parent else None
     return parent if parent is not None and task.task in parent.after else task
 
 

@@ -16,7 +16,7 @@ from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, Sca
 from cortex_git.scan.sources import Source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
 from cortex_git.state import now
-from cortex_git.store import index, newer
+from cortex_git.store import index, newer, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
@@ -122,7 +122,9 @@ def _resumed(coordination: Coordination, name: str) -> Batch | None:
     known = index.batches(coordination.repository)
     scans = [batch for batch in known if batch.options.get("kind") == "scan"]
     if name != LAST:
-        return next((batch for batch in scans if batch.batch == name), None)
+        archived = tombstones.batch(coordination.repository, name)
+        found = [*scans, *([archived] if archived and archived.options.get("kind") == "scan" else [])]
+        return next((batch for batch in found if batch.batch == name), None)
     open_ones = [b for b in scans if coordination.open_count(Scope(batch=b.batch, merges=False))]
     return open_ones[-1] if open_ones else None
 

@@ -93,6 +93,27 @@ def spawn_one(
     return claim, ended.report.results.get(claim.task.task), ended
 
 
+def look(coordination: Coordination) -> None:
+    """See what others did, unless this clone saw it moments ago: behind a slow remote each look is a wait."""
+    coordination.pull(not_before=monotonic() - RECENT_S)
+
+
+def _claimed(coordination: Coordination, task: str, name: str) -> Claim:
+    """Claim the task by what was seen last; by a new look where that was too old."""
+    try:
+        return coordination.claim_task(task, name, coordination.view())
+    except RemoteUnreachable:
+        raise
+    except EnvironmentProblem:
+        return coordination.claim_task(task, name)
+
+
+def _next_claimed(coordination: Coordination, worker_type: str, name: str) -> list[Claim]:
+    scope = Scope(type=worker_type, merges=False)
+    claims = coordination.claim(scope, 1, lambda _: name, coordination.view())
+    return claims or coordination.claim(scope, 1, lambda _: name)
+
+
 def checked_runners(
     coordination: Coordination, new: Task | None, task: str | None, worker_type: str, overrides: Overrides
 ) -> list[str]:
@@ -272,4 +293,4 @@ def described_task(request: dict[str, Any]) -> Task:
 
 def known_task(coordination: Coordination, task: str) -> bool:
     """Whether this clone knows a task of that id."""
-    return bool(listed(coordination.repository, Scope(glob=task)))
+    return index.known_task(coordination.repository, task) is not None

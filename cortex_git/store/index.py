@@ -301,8 +301,11 @@ def find_batch(state: sqlite3.Connection, batch: str) -> Batch | None:
 
 
 def is_taken(state: sqlite3.Connection, task: str) -> bool:
-    """Whether there is a task of that id, be it one that only a newer version can read."""
-    query = "SELECT 1 FROM tasks WHERE task = ?1 UNION SELECT 1 FROM newer WHERE kind = 'tasks' AND name = ?1"
+    """Whether there is a task of that id, be it archived or one that only a newer version can read."""
+    query = (
+        "SELECT 1 FROM tasks WHERE task = ?1 UNION SELECT 1 FROM newer WHERE kind = 'tasks' AND name = ?1"
+        " UNION SELECT 1 FROM archived WHERE task = ?1"
+    )
     return state.execute(query, (task,)).fetchone() is not None
 
 

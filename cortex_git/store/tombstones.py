@@ -93,6 +93,11 @@ def counts(state: sqlite3.Connection) -> tuple[int, int]:
     return int(archives), int(tasks)
 
 
+def count_like(state: sqlite3.Connection, glob: str) -> int:
+    """How many archived tasks have an id that matches."""
+    return int(state.execute("SELECT count(*) FROM archived WHERE task GLOB ?", (glob,)).fetchone()[0])
+
+
 def path_of(state: sqlite3.Connection, task: str) -> str | None:
     """Where the task's document lies in its archive; None where it is not archived."""
     query = "SELECT v.batch, v.sharded FROM archived a JOIN archives v ON v.name = a.name WHERE a.task = ?"

@@ -22,7 +22,7 @@ def earlier_output(repository: Repository, task: Task) -> dict[str, Any]:
         results = read_results(repository, [task.retry_of])
         if results and results[0].output:
             return dict(results[0].output)
-        before = index.find_task(repository.state, task.retry_of)
+        before = index.known_task(repository, task.retry_of)
         if before is None:
             break
         task = before

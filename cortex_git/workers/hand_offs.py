@@ -89,7 +89,7 @@ def _without_taken(repository: Repository, found: FollowUps, batch: Batch) -> Fo
         return FollowUps((), (*found.refused, *(Refusal(one.title[:80], reason) for one in found.tasks)))
     tasks, refused = [], list(found.refused)
     for task in found.tasks:
-        known = index.find_task(repository.state, task.task)
+        known = index.known_task(repository, task.task)
         if known == task or not index.is_taken(repository.state, task.task):
             tasks.append(task)
         else:
