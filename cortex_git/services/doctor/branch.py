@@ -23,7 +23,12 @@ def repository(patient: Patient) -> Iterator[Finding]:
     """Whether git takes the folder for a repository, with a commit, and one remote to coordinate through."""
     where = str(patient.folder)
     if not patient.folder.is_dir():
-        yield problem("there is no such folder", where, do="give an existing one with --repository")
+        yield problem(
+            "there is no such folder",
+            where,
+            why="there is nothing to look at",
+            do="give an existing one with --repository",
+        )
         return
     try:
         done = patient.git.run("rev-parse", "--git-dir", check=False)

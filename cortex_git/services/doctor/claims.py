@@ -45,7 +45,9 @@ def orphaned(patient: Patient) -> Iterator[Finding]:
         )
     if len(tasks) > _MOST:
         yield warning(
-            f"{len(tasks) - _MOST} more claims of owners that are gone", do="cortex-git spawn-workers"
+            f"{len(tasks) - _MOST} more claims of owners that are gone",
+            why="nobody works on those either",
+            do="cortex-git spawn-workers",
         )
     if not tasks:
         yield ok(f"{many(len(claims), 'claim')}, none of an owner known to be gone")

@@ -113,7 +113,11 @@ def clashes(patient: Patient) -> Iterator[Finding]:
     for kind, name, paths in found[:_MOST]:
         yield _clash(kind, name, paths)
     if len(found) > _MOST:
-        yield warning(f"{len(found) - _MOST} more ids have two documents", "coordination/")
+        yield warning(
+            f"{len(found) - _MOST} more ids have two documents",
+            "coordination/",
+            why="the same holds for them",
+        )
     if not found:
         yield ok("no id has two documents")
 
@@ -226,7 +230,7 @@ def sealed(patient: Patient) -> Iterator[Finding]:
 
 
 def results(patient: Patient) -> Iterator[Finding]:
-    """Results of tasks that there are not."""
+    """Results of tasks that nobody has added."""
     _ = patient.view
     query = (
         "SELECT r.path FROM results r WHERE NOT EXISTS (SELECT 1 FROM tasks t WHERE t.task = r.task)"

@@ -24,7 +24,7 @@ _HELPERS = ("setpriv", "timeout")
 
 
 def git_version(_patient: Patient) -> Iterator[Finding]:
-    """git is there, and new enough."""
+    """Whether git is there, and new enough."""
     install = "install git 2.30 or newer"
     try:
         said = Git(Path("/")).text("version")
@@ -35,7 +35,10 @@ def git_version(_patient: Patient) -> Iterator[Finding]:
     where = shutil.which("git") or ""
     if found is None:
         yield warning(
-            f"git does not say its version: {said[:80]}", where, do="check which git comes first in PATH"
+            f"git does not say its version: {said[:80]}",
+            where,
+            why="it may be too old, or another program of that name",
+            do="check which git comes first in PATH",
         )
     elif (int(found[1]), int(found[2])) < OLDEST_GIT:
         why = "older ones lack what claims and atomic publishing rest on"
@@ -45,7 +48,7 @@ def git_version(_patient: Patient) -> Iterator[Finding]:
 
 
 def helpers(_patient: Patient) -> Iterator[Finding]:
-    """The programs that end git together with us."""
+    """setpriv and timeout, by which a git that talks to a remote ends together with us."""
     missing = [name for name in _HELPERS if shutil.which(name) is None]
     if not missing:
         yield ok("setpriv and timeout are there")
@@ -58,16 +61,18 @@ def helpers(_patient: Patient) -> Iterator[Finding]:
 
 
 def python(_patient: Patient) -> Iterator[Finding]:
-    """Python and its SQLite."""
+    """The versions of Python and of its SQLite."""
     text = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     if tuple(map(int, platform.python_version_tuple()[:2])) < OLDEST_PYTHON:
-        yield problem(f"{text} is too old", do="install Python 3.11 or newer")
+        yield problem(
+            f"{text} is too old", why="nothing of ours runs on it", do="install Python 3.11 or newer"
+        )
     else:
         yield ok(text)
 
 
 def clocks(_patient: Patient) -> Iterator[Finding]:
-    """The clock and the marks by which leases and dead processes are told."""
+    """The monotonic clock, boot id and machine id, by which leases, dead processes and copies are told."""
     try:
         boot, _ = boot_id(), monotonic()
     except (OSError, AttributeError) as error:
@@ -91,7 +96,7 @@ def clocks(_patient: Patient) -> Iterator[Finding]:
 
 
 def agents(_patient: Patient) -> Iterator[Finding]:
-    """The namespaces that confine what a model's tools start."""
+    """User namespaces, which confine what a model's tools start."""
     from cortex_git.runners.agent.commands import isolated
 
     try:
@@ -110,7 +115,7 @@ def agents(_patient: Patient) -> Iterator[Finding]:
 
 
 def advisories(_patient: Patient) -> Iterator[Finding]:
-    """The advisory database."""
+    """The advisory database: whether there is one, and how old it is."""
     from datetime import UTC, datetime
 
     from cortex_git.scan.advisories.status import status

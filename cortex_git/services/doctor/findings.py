@@ -70,16 +70,12 @@ def note(summary: str, where: str = "", *, why: str = "", do: str = "", mend: Me
     return Finding(Severity.NOTE, summary, where, why, do, mend)
 
 
-def warning(
-    summary: str, where: str = "", *, why: str = "", do: str = "", mend: Mend | None = None
-) -> Finding:
+def warning(summary: str, where: str = "", *, why: str, do: str = "", mend: Mend | None = None) -> Finding:
     """Something is not as it should be, and work goes on in spite of it."""
     return Finding(Severity.WARNING, summary, where, why, do, mend)
 
 
-def problem(
-    summary: str, where: str = "", *, why: str = "", do: str = "", mend: Mend | None = None
-) -> Finding:
+def problem(summary: str, where: str = "", *, why: str, do: str = "", mend: Mend | None = None) -> Finding:
     """Something that keeps commands from working, or work from ending."""
     return Finding(Severity.PROBLEM, summary, where, why, do, mend)
 

@@ -134,7 +134,7 @@ def branches(patient: Patient) -> Iterator[Finding]:
 
 
 def objects(patient: Patient) -> Iterator[Finding]:
-    """The size of the object store."""
+    """The size of the object store: loose objects and packs."""
     pairs = (line.partition(": ") for line in patient.git.text("count-objects", "-v").splitlines())
     counts = {key: int(value) for key, _, value in pairs if value.isdigit()}
     loose, packs = counts.get("count", 0), counts.get("packs", 0)

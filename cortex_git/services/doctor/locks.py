@@ -52,7 +52,7 @@ def git_locks(patient: Patient) -> Iterator[Finding]:
 
 
 def remote_locks(patient: Patient) -> Iterator[Finding]:
-    """The same in the remote, where that is a folder of this machine."""
+    """Lock files that a git which was killed left in the remote, where that is a folder of this machine."""
     if patient.remote is None:
         raise NotLooked("there is no remote")
     path = local_path(patient.git.text("remote", "get-url", patient.remote))

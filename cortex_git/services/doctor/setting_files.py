@@ -21,10 +21,11 @@ from cortex_git.services.doctor.patient import Patient
 from cortex_git.services.doctor.toml_lines import line_of
 
 _MANUAL = "docs/configuration.md"
+_WHY = "commands do not start with it"
 
 
 def shared(patient: Patient) -> Iterator[Finding]:
-    """coordination/config.toml."""
+    """The shared settings, coordination/config.toml: each broken one, with its line."""
     path = patient.config
     if not path.is_file():
         yield problem(
@@ -44,7 +45,7 @@ def shared(patient: Patient) -> Iterator[Finding]:
 
 
 def own(_patient: Patient) -> Iterator[Finding]:
-    """This host's own settings, and who else can read or write them and its keys."""
+    """This host's settings, each broken one with its line, and who else can write them or read its keys."""
     path = config_folder() / "config.toml"
     found = [*_faults(HostSettings, path), *_writable(path), *_keys(path)]
     yield from found
@@ -94,21 +95,20 @@ def _faults(model: type[BaseModel], path: Path) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     except OSError as error:
-        yield problem(f"it cannot be read: {error.strerror}", str(path), do=f"chmod u+r {path}")
+        yield problem(f"it cannot be read: {error.strerror}", str(path), why=_WHY, do=f"chmod u+r {path}")
         return
     except ValueError:
-        yield problem("it is not UTF-8 text", str(path), do="correct the file")
+        yield problem("it is not UTF-8 text", str(path), why=_WHY, do="correct the file")
         return
-    why = "commands do not start with it"
     try:
         model.model_validate(tomllib.loads(text))
     except ValidationError as error:
         for one in error.errors():
             line = line_of(text, one["loc"])
             where = f"{path}:{line}" if line else str(path)
-            yield problem(_said(model, one), where, why=why, do=f"correct that line (see {_MANUAL})")
+            yield problem(_said(model, one), where, why=_WHY, do=f"correct that line (see {_MANUAL})")
     except tomllib.TOMLDecodeError as error:
-        yield problem(f"it is not valid TOML: {error}", str(path), why=why, do="correct the file")
+        yield problem(f"it is not valid TOML: {error}", str(path), why=_WHY, do="correct the file")
 
 
 def _said(model: type[BaseModel], error: ErrorDetails) -> str:

@@ -50,7 +50,7 @@ def _ground(patient: Patient) -> Path:
 
 
 def file_system(patient: Patient) -> Iterator[Finding]:
-    """SQLite's log and file locks between two processes, tried out."""
+    """The file system: SQLite's log and file locks, tried out between two processes; a network's is told."""
     ground = _ground(patient)
     kind = kind_of(ground)
     failed = _tried(ground)
@@ -110,7 +110,7 @@ def kind_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
 
 
 def room(patient: Patient) -> Iterator[Finding]:
-    """Free space and inodes."""
+    """Free space and inodes of the disk."""
     ground = _ground(patient)
     found = os.statvfs(ground)
     free = found.f_bavail * found.f_frsize
