@@ -81,14 +81,15 @@ def _spawn_cold(repository: Path | None, request: dict[str, Any], output: Format
     from cortex_git.cli.ending import end_batch
     from cortex_git.cli.output import announce
     from cortex_git.services import open_coordination
-    from cortex_git.services.spawning import Overrides, described_task, known_task, spawn_one
+    from cortex_git.services.spawning import Overrides, described_task, known_task, look, spawn_one
 
     coordination = open_coordination(repository)
-    coordination.pull()
+    look(coordination)
     task, kind = request["task_id"], request["type"]
     new = None
     if task is not None and not known_task(coordination, task):
-        new = described_task(request)
+        coordination.pull()
+        new = None if known_task(coordination, task) else described_task(request)
     if dry_run:
         addition = " and add that task" if new else ""
         what = f"start a {kind} for {task or 'the next open task'}{addition}"

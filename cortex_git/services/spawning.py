@@ -15,11 +15,13 @@ from cortex_git.runners import HARMLESS, ready, runner_name, split_name
 from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
 from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
+from cortex_git.state import monotonic
 from cortex_git.store import index, newer
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import waits_for
+from cortex_git.store.refs import RemoteUnreachable
 from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.activation import Policy, Target, checked_policy, target
 from cortex_git.workers.attempts import Watcher
@@ -27,6 +29,8 @@ from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.lanes import LanePlan
 from cortex_git.workers.merges import Merger
 
+RECENT_S = 30.0
+"""A look this young will do to choose a task by: what decides is the claim, and the look after it."""
 _NAMED = 5
 """Tasks that an error names."""
 
@@ -75,9 +79,9 @@ def spawn_one(
         if new is not None:
             claim = coordination.claim_new(new, name)
         elif task is not None:
-            claim = coordination.claim_task(task, name)
+            claim = _claimed(coordination, task, name)
         else:
-            claims = coordination.claim(Scope(type=worker_type, merges=False), 1, lambda _: name)
+            claims = _next_claimed(coordination, worker_type, name)
             if not claims:
                 raise EnvironmentProblem(
                     f"no open task for a {worker_type}",

@@ -20,13 +20,15 @@ from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.index import View
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
-from cortex_git.store.refs import ABSENT, Outcome, Update
+from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only, unreachable
 from cortex_git.store.repository import Repository
 
 MOST_AT_ONCE = 256
 """Claims in one push: enough to cover a slow remote, few enough for one command line."""
 Standing = Literal["held", "left", "released", "cancelled", "left cancelled", "unreadable"]
 """`left`: its owner is dead, or silent for its whole lease."""
+_MOST_COLLISIONS = 5
+"""So many rounds in a row in which other pushes held all the refs are no chance: a lock was left there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Claims:
         self._astray: dict[str, Claim] = {}
         """Claims that were not acknowledged, and not there when looked for: they may land late."""
         self._unreleased: list[Update] = []
+        self._collisions = 0
 
     def claim(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[Claim]:
         """Try to claim each of the tasks as `view` shows them; those that are ours now.
@@ -88,7 +91,7 @@ class Claims:
         self._give_back_late(view)
         bids = self._bids(tasks, view, worker)
         locked = [bid for bid in bids if self._locks.acquire(bid.task.task, nonce=bid.record.nonce)]
-        return self._place(locked)
+        return self._place(locked, loud=True)
 
     def _give_back_late(self, view: View) -> None:
         """Give back our claims that landed after we had let them go: nobody else may, for we live."""
@@ -109,7 +112,7 @@ class Claims:
         bids = self._bids([task], view, lambda _: worker)
         if not bids:
             self._locks.release(task.task)
-        return next(iter(self._placed(bids)), None)
+        return next(iter(self._placed(bids, loud=True)), None)
 
     def take_over(self, claim: Claim) -> Claim | None:
         """Replace our own claim, whose worker died, with the next epoch and attempt; None if it is lost.
@@ -121,7 +124,10 @@ class Claims:
         if taken:
             return taken[0]
         if self.still_ours([claim]):
-            raise EnvironmentProblem(f"task {claim.task.task} could not be taken over", "it is tried again")
+            why = f": {refusal}" if (refusal := self._repository.refs.refusal) else ""
+            raise EnvironmentProblem(
+                f"task {claim.task.task} could not be taken over{why}", "it is tried again"
+            )
         return None
 
     def cancel(self, tasks: Sequence[Task], view: View, worker: str) -> list[Claim]:
@@ -177,7 +183,8 @@ class Claims:
         else:
             told = list(claims)
             records = [_released(claim.record, retry_after_s) for claim in told]
-        oids = self._write(records) if records else []
+        replaced = [claim.oid for claim in told]
+        oids = self._write(list(zip(records, replaced, strict=True))) if records else []
         return {claim.oid: oid for claim, oid in zip(told, oids, strict=True)}
 
     def _let_go(self, claims: Sequence[Claim], new: Mapping[str, str]) -> None:
@@ -196,7 +203,7 @@ class Claims:
         with self._guard:
             pending, self._unreleased = [*self._unreleased, *updates], []
         outcomes = self._repository.refs.transaction(pending, atomic=False)
-        unsure = (Outcome.UNKNOWN, Outcome.REFUSED)
+        unsure = (Outcome.UNKNOWN, Outcome.REFUSED, Outcome.BUSY)
         left = [update for update, outcome in zip(pending, outcomes, strict=True) if outcome in unsure]
         with self._guard:
             self._unreleased += left
@@ -366,26 +373,31 @@ class Claims:
     def _ref(self, task: Task) -> str:
         return self._repository.claim_ref(task.task)
 
-    def _write(self, records: Sequence[ClaimRecord]) -> list[str]:
+    def _write(self, records: Sequence[tuple[ClaimRecord, str | None]]) -> list[str]:
+        """A commit for each record; with what it replaces, which is its parent where refs are branches."""
+        chained = takes_branches_only(self._repository.refs.namespace)
         drafts = [
             Draft(
                 f"claim {record.task}: {record.state}, epoch {record.epoch}, attempt {record.attempt}",
                 {layout.CLAIM_FILE: record.to_bytes()},
+                replaced if chained else None,
             )
-            for record in records
+            for record, replaced in records
         ]
         return singles(self._repository.git, self._repository.identity.author, drafts)
 
-    def _placed(self, bids: Sequence[_Bid]) -> list[Claim]:
+    def _placed(self, bids: Sequence[_Bid], *, loud: bool = False) -> list[Claim]:
         """Like `_place`, these bids' claims alone; others that were proven with them wait for `claim`."""
         nonces = {bid.record.nonce for bid in bids}
-        placed = self._place(bids)
+        placed = self._place(bids, loud=loud)
         with self._guard:
             self._unproven += [claim for claim in placed if claim.record.nonce not in nonces]
         return [claim for claim in placed if claim.record.nonce in nonces]
 
-    def _place(self, bids: Sequence[_Bid]) -> list[Claim]:
+    def _place(self, bids: Sequence[_Bid], *, loud: bool = False) -> list[Claim]:
         """One push for all bids, then the re-check; locks of those lost are freed.
+
+        `loud`: raises where none could be had because the remote would not, or gave no answer.
 
         When the remote falls silent in between, the claims wait in `_unproven` with their locks held,
         and the next call proves or drops them; a cancelled one is left behind for `left_cancelled`.
@@ -395,7 +407,7 @@ class Claims:
         if not bids and not self._unproven:
             return []
         try:
-            oids = self._write([bid.record for bid in bids]) if bids else []
+            oids = self._write([(bid.record, bid.replaces) for bid in bids]) if bids else []
         except BaseException:
             for bid in bids:
                 self._locks.release(bid.task.task)
@@ -418,11 +430,28 @@ class Claims:
         # A push that was sent twice on its way is answered as refused, or as unchanged, though it landed.
         unproven += [claim for claim, outcome in by_outcome if outcome not in (Outcome.APPLIED, *lost)]
         try:
-            return self._drop_finished([*won, *self._prove(unproven)])
+            placed = self._drop_finished([*won, *self._prove(unproven)])
         except BaseException:
             with self._guard:
                 self._unproven += [c for c in [*won, *unproven] if c.record.state != "cancelled"]
             raise
+        if loud and not placed:
+            self._complain(outcomes)
+        return placed
+
+    def _complain(self, outcomes: Sequence[Outcome]) -> None:
+        """Say so where the remote will have no claim of ours: they would be tried in silence for ever."""
+        refs = self._repository.refs
+        self._collisions = self._collisions + 1 if Outcome.BUSY in outcomes else 0
+        if not refs.refusal:
+            return
+        if Outcome.REFUSED in outcomes or self._collisions >= _MOST_COLLISIONS:
+            raise EnvironmentProblem(
+                f"the remote refuses claims: {refs.refusal}",
+                "`cortex-git init` tells what it must allow; nothing is lost meanwhile",
+            )
+        if Outcome.UNKNOWN in outcomes:
+            raise unreachable(self._repository.remote or "", refs.refusal)
 
     def _prove(self, unproven: Sequence[Claim]) -> list[Claim]:
         """Those of the unproven claims that the remote holds.
