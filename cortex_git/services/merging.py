@@ -9,6 +9,7 @@ the same results, so asking twice, or two people asking at once, makes one aggre
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, EnvironmentProblem
@@ -19,6 +20,7 @@ from cortex_git.services.batches import finish
 from cortex_git.store import index, newer, tombstones
 from cortex_git.store.claims import MOST_AT_ONCE, Claim
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import descendants, done_again_by
 from cortex_git.store.results import read_results
@@ -195,7 +197,9 @@ def carry_out(coordination: Coordination, merge: Merge) -> Merged:
         if (found := next(iter(read_results(coordination.repository, [task.task])), None)) is not None:
             return Merged(found, fresh=False)
         claim = _claimed(coordination, task)
-        if claim is not None and (done := _merge(coordination, claim)) is not None:
+        with _beating(coordination):
+            done = _merge(coordination, claim) if claim is not None else None
+        if done is not None:
             return Merged(done, fresh=True, notes=tuple(finish(coordination)))
         coordination.pull()
     raise EnvironmentProblem(
@@ -233,18 +237,36 @@ def finish_ready(coordination: Coordination, ended: Sequence[str] | None = None)
     """
     made: list[Result] = []
     while claims := claim_joins(coordination, ended, None, _WORKER):
-        left = list(claims)
-        merged: list[Result] = []
-        try:
-            while left:
-                result = _merge(coordination, left.pop(0))
-                merged += [result] if result is not None else []
-        finally:
-            coordination.claims.release(left)
+        merged = _merge_all(coordination, claims)
         made += merged
         if len(claims) < MOST_AT_ONCE:  # else there may be more of the same
             ended = [result.task for result in merged]
     return made
+
+
+def _merge_all(coordination: Coordination, claims: Sequence[Claim]) -> list[Result]:
+    """The results of those that were not taken over meanwhile; what is not come to is given back."""
+    left = list(claims)
+    merged: list[Result] = []
+    try:
+        with _beating(coordination):
+            while left:
+                result = _merge(coordination, left.pop(0))
+                merged += [result] if result is not None else []
+    finally:
+        coordination.claims.release(left)
+    return merged
+
+
+@contextmanager
+def _beating(coordination: Coordination) -> Iterator[None]:
+    """Within the block the host gives signs of life: the claims in hand may outlast their lease."""
+    heart = Heart(coordination.repository, lambda: 0)
+    heart.start()
+    try:
+        yield
+    finally:
+        heart.stop()
 
 
 def told(made: Sequence[Result]) -> list[str]:

@@ -17,6 +17,12 @@ from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only
 from cortex_git.store.repository import Repository
 
 
+def interval_s(repository: Repository) -> float:
+    """Seconds between two beats: three fit into a lease, whatever the settings say of the two."""
+    leases = repository.settings.leases
+    return min(leases.heartbeat_s, leases.lease_s / 3)
+
+
 def beat(repository: Repository, workers: int) -> bool:
     """Push a heartbeat, unless another process of this clone just did. False where it did not arrive.
 
@@ -33,7 +39,7 @@ def _beat(repository: Repository, host: str, workers: int) -> bool:
     value found is the one to replace next time.
     """
     with file_lock(repository.private / "heartbeat.lock"):
-        every = repository.settings.leases.heartbeat_s
+        every = interval_s(repository)
         key = f"heartbeat {host}"
         row = repository.state.execute("SELECT value FROM own WHERE key = ?", (key,)).fetchone()
         oid, at, boot = row[0].split(" ") if row else ("", "0", "")
@@ -98,7 +104,7 @@ class Heart:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._repository.settings.leases.heartbeat_s):
+        while not self._stopped.wait(interval_s(self._repository)):
             try:
                 beat(self._repository, self._workers())
             except PASSING:
