@@ -104,11 +104,17 @@ def task_name(number: int) -> str:
     return f"t{number:04d}"
 
 
-def make_plan(seed: int, clones: int, tasks: int, faults: Sequence[str]) -> Plan:
-    """The plan of a seed for so many hosts and tasks, with these faults."""
+def make_plan(
+    seed: int, clones: int, tasks: int, faults: Sequence[str], lease_s: float | None = None
+) -> Plan:
+    """The plan of a seed for so many hosts and tasks, with these faults.
+
+    `lease_s` is how long a claim survives its host's silence, by default as short as so many hosts allow.
+    """
     suspicious = bool(SUSPICIOUS & set(faults))
-    # Without faults that need one, no takeover may happen however slow the machine is.
-    lease_s = 4.0 + 0.2 * clones if suspicious or "corrupt-claim" in faults else 60.0
+    if lease_s is None:
+        # Without faults that need one, no takeover may happen however slow the machine is.
+        lease_s = 4.0 + 0.2 * clones if suspicious or "corrupt-claim" in faults else 60.0
     names = [host_name(number) for number in range(clones)]
     points: dict[str, dict[str, dict[str, list[Fault]]]] = {name: {} for name in names}
     for fault in faults:
