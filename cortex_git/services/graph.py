@@ -72,7 +72,10 @@ class Graph:
 
 
 def task_graph(coordination: Coordination, task: str | None = None, batch: str | None = None) -> Graph:
-    """All tasks, or those that hang together with one task or with those of one batch. Raises BadInput."""
+    """All tasks, or those that hang together with one task or with those of one batch. Raises BadInput.
+
+    Archived ones are among them where they are of that batch, or of that task's.
+    """
     coordination.pull()
     tasks = {one.task: one for one in listed(coordination.repository, Scope())}
     near_batch = batch if task is None else index.task_of(coordination.repository, task).batch
