@@ -4,6 +4,7 @@ Owns the claim protocol: lock folder, one push, then a pull begun after its ackn
 task that has a result by then is dropped again. Must never rebase a claim nor retry one blindly.
 """
 
+import re
 import secrets
 import threading
 import uuid
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cortex_git.errors import BadInput, EnvironmentProblem, NewerSchema
-from cortex_git.models import ClaimRecord, Result, ResultStatus, Task
+from cortex_git.models import TASK_PATTERN, ClaimRecord, Result, ResultStatus, Task
 from cortex_git.state import boot_id, monotonic, now, own_process, process_alive, process_gone
 from cortex_git.store import index, layout, newer
 from cortex_git.store.commits import Draft, singles
@@ -225,12 +226,14 @@ class Claims:
     def drop_left(self, view: View) -> None:
         """Delete what dead owners hold of finished tasks: a remote killed in the midst of a publish keeps it.
 
-        (As a remote folder's `git receive-pack` is together with the command that it serves.)
+        (As a remote folder's `git receive-pack` is together with the command that it serves.) Also what
+        nobody can own, as no task can have its name, and which may stand in the way of a task's own claim.
         """
+        odd = [name for name in view.claims if not re.fullmatch(TASK_PATTERN, name)]
         finished = index.with_result(self._repository, list(view.claims))
         self._load(view.claims[task] for task in finished)
         updates: list[Update] = []
-        for task in sorted(finished):
+        for task in sorted({*finished, *odd}):
             record, oid = self._record_of(task, view.claims[task]), view.claims[task]
             if self._is_left(task, oid, record, view) if record else self._is_nobodys(task, oid):
                 updates.append(Update(self._repository.claim_ref(task), None, view.claims[task]))

@@ -3,12 +3,14 @@
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, assert_sound, claim_all, finish, git, result_commits, start_cortex
 
 from cortex_git import state
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.models import Result
 from cortex_git.store import claims, heartbeat
 from cortex_git.store.coordination import Coordination
@@ -97,6 +99,21 @@ def test_one_of_a_newer_version_has_an_owner(
     for ahead in (0, 10):
         later(monkeypatch, ahead * lease_s(coordination))
         assert claim_all(coordination) == []
+
+
+def test_a_ref_below_a_task_s_claim_is_in_its_way_for_a_lease(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No ref can lie beside a folder of its name, so the task could not be claimed as long as it is there."""
+    add_tasks(coordination, 1)
+    junk(arbiter(coordination), "b1-t000/x", "no record")
+    for ahead_s in (0, lease_s(coordination) - 5):
+        later(monkeypatch, ahead_s)
+        with suppress(EnvironmentProblem):  # git says what is in the way
+            assert claim_all(coordination) == []
+    later(monkeypatch, lease_s(coordination) + 5)
+    (claim,) = claim_all(coordination)
+    assert coordination.pull().claims == {"b1-t000": claim.oid}
 
 
 def test_of_a_finished_task_it_is_deleted(
