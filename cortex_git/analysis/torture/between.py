@@ -206,8 +206,8 @@ def ask(host: str, tasks: list[str], fault: Mapping[str, Any]) -> None:
         time.sleep(0.02)
 
 
-def _until_finished(call: Call, seconds: float) -> None:
-    """Wait until another host has claimed one of these tasks and its claim is gone again, or so long."""
+def _until(call: Call, what: str, seconds: float) -> None:
+    """Wait until another host has `claimed`, or claimed and `finished`, one of these tasks, or so long."""
     claims = os.environ["CORTEX_TORTURE_REMOTE"] + "/refs/cortex/claims"
     deadline, seen = time.monotonic() + seconds, set()
     while time.monotonic() < deadline:
@@ -215,7 +215,7 @@ def _until_finished(call: Call, seconds: float) -> None:
             there = os.path.exists(f"{claims}/{task}")  # noqa: PTH110
             if there:
                 seen.add(task)
-            elif task in seen:
+            if task in seen and there == (what == "until-claimed"):
                 return
         time.sleep(0.02)
 
@@ -244,16 +244,16 @@ def _outsider(call: Call) -> None:
 def _before(call: Call, faults: list[Fault]) -> None:
     for fault in faults:
         name, how = fault["fault"], fault.get("how", "before")
-        if name == "delay" and how in ("before", "until-finished"):
+        if name == "delay" and how != "late":
             call.injected(fault)
             if how == "before":
                 time.sleep(fault["s"])
             else:
-                _until_finished(call, fault["s"])
+                _until(call, how, fault["s"])
         elif name == "outsider":
             call.injected(fault)
             _outsider(call)
-        elif how == "before" and name in ("freeze", "copy", "restart-host"):
+        elif how in ("before", "until-finished") and name in ("freeze", "copy", "restart-host"):
             ask(call.host, call.tasks, fault)
         elif how == "before" and name in ("kill-command", "kill-publisher"):
             call.injected(fault)

@@ -17,12 +17,13 @@ from pathlib import Path
 from cortex_git.analysis.torture import between, reach
 from cortex_git.analysis.torture.boxes import Box
 from cortex_git.analysis.torture.hosts import Host
-from cortex_git.analysis.torture.plan import Happening, HostPlan
+from cortex_git.analysis.torture.plan import Fault, Happening, HostPlan
 from cortex_git.analysis.torture.world import MARK_HOST, World
 from cortex_git.errors import CortexError
 from cortex_git.gitio import Git
 
 _HOOK = "#!/bin/sh\necho refused for a while >&2\nexit 1\n"
+_LOOK_S = 0.2
 _RUBBISH = b'{"schema": 1, "task": '
 
 
@@ -82,29 +83,40 @@ class Happenings:
         fault, tasks = asked["fault"], asked["tasks"]
         self._log(fault, asked["how"], host.name, tasks)
         if fault == "freeze":
-            self._freeze(host, asked["s"], tasks)
+            self._freeze(host, asked["s"], tasks, early=asked["how"] == "until-finished")
         elif fault == "copy":
             self._copy(host)
         elif fault == "restart-host":
             host.kill()
         path.unlink(missing_ok=True)
 
-    def _freeze(self, host: Host, seconds: float, tasks: list[str]) -> None:
+    def _freeze(self, host: Host, seconds: float, tasks: list[str], *, early: bool) -> None:
+        """Stop a host for so long; `early`: at most so long, until others have finished one of its tasks."""
         mark = self._world.host_mark(host.name)
         reach.send(MARK_HOST, mark, signal.SIGSTOP)
+        until = time.monotonic() + seconds
+        claims = self._world.remote / "refs" / "cortex" / "claims"
 
         def thaw() -> None:
-            between.append(
-                str(self._world.events),
-                {"t": time.monotonic(), "host": host.name, "event": "continued", "tasks": tasks},
-            )
+            over = time.monotonic() >= until or self._world.quiet.exists()
+            if not over and all((claims / task).exists() for task in tasks):
+                self._lasting(_LOOK_S, thaw)
+                return
+            entry = {"t": time.monotonic(), "host": host.name, "event": "continued", "tasks": tasks}
+            between.append(str(self._world.events), entry)
             reach.send(MARK_HOST, mark, signal.SIGCONT)
 
-        self._lasting(seconds, thaw)
+        self._lasting(_LOOK_S if early else seconds, thaw)
 
     def _copy(self, host: Host) -> None:
-        """Copy the clone as it is, in the midst of its work, and have the copy work as well."""
-        plan = HostPlan(f"{host.name}-copy", (("spawn-workers", "--count", "1"),), {}, host.plan.clock_s)
+        """Copy the clone as it is, in the midst of its work, and have the copy work as well.
+
+        Its first look at the remote comes late: by then the original has gone on.
+        """
+        late: dict[str, dict[str, list[Fault]]] = {
+            "ls-remote": {"1": [{"fault": "delay", "how": "before", "s": 2.0}]}
+        }
+        plan = HostPlan(f"{host.name}-copy", (("spawn-workers", "--count", "1"),), late, host.plan.clock_s)
         if plan.name in self._hosts or host.plan.boxed:
             return
         shutil.copytree(
