@@ -14,7 +14,7 @@ from gitworld import add_tasks, claim_all, finish, git, result_for
 from cortex_git.cli.doctor_view import render
 from cortex_git.services.doctor.checks import CHECKS, Check
 from cortex_git.services.doctor.examining import Entry, Examination
-from cortex_git.services.doctor.findings import Severity
+from cortex_git.services.doctor.findings import Finding, Severity
 from cortex_git.store.coordination import Coordination
 
 Conforms = Callable[[Any, str], None]

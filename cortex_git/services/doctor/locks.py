@@ -34,7 +34,7 @@ def task_locks(patient: Patient) -> Iterator[Finding]:
         return
 
     def clear() -> str:
-        cleared = [task for task in stale if locks.clear_dead(task)]
+        cleared = [task for task in stale if locks.path(task).exists() and locks.clear_dead(task)]
         return f"removed {many(len(cleared), 'lock')} of dead owners"
 
     verb = "is" if len(stale) == 1 else "are"

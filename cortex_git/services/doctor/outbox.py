@@ -89,8 +89,11 @@ def _publish(patient: Patient, intent: str) -> Mend | None:
 
     def run() -> str:
         report = Coordination.open(patient.folder).flush()
-        fenced = f", {len(report.fenced):,} of them superseded" if report.fenced else ""
-        return f"published {many(len(report.done) + len(report.fenced), 'document')}{fenced}"
+        count = len(report.done) + len(report.fenced)
+        if not count:
+            return "nothing was left to publish: another command was faster"
+        late = f", {len(report.fenced):,} of them superseded" if report.fenced else ""
+        return f"published {many(count, 'document')}{late}"
 
     return Mend(intent, run)
 

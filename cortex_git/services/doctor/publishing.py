@@ -75,7 +75,7 @@ def fenced(patient: Patient) -> Iterator[Finding]:
         f"{many(len(found), 'superseded result')} kept{newest}",
         named([space + task for task in sorted(set(tasks))]),
         why="work that came too late, as somebody else had ended the task: it is for people to look at",
-        do="cortex-git results list --fenced; `cortex-git gc --fenced-after DAYS` deletes old ones",
+        do="cortex-git results list --fenced",
     )
 
 
