@@ -8,13 +8,15 @@ import pytest
 from gitworld import add_tasks, assert_sound, claim_all, finish, git, result_for, results_on
 
 from cortex_git.errors import BadInput, NewerSchema
-from cortex_git.models import Task
+from cortex_git.models import Batch, ClaimRecord, Task
 from cortex_git.state import now
 from cortex_git.store import index, tombstones
 from cortex_git.store.archiving import archive, missing_refs, planned, restore_refs
+from cortex_git.store.commits import Draft, singles
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import lineage_of
+from cortex_git.store.outbox import Entry
 from cortex_git.store.tasks import listed
 
 Hosts = Callable[[int], list[Coordination]]
@@ -140,6 +142,29 @@ def test_a_task_s_id_stays_taken_and_the_same_task_is_known(hosts: Hosts) -> Non
         add_tasks(late, 1, "b1")
 
 
+def test_a_document_that_comes_late_does_not_open_an_archived_task_again(hosts: Hosts) -> None:
+    """As from the outbox of a host that added the same batch and was offline since."""
+    (one,) = hosts(1)
+    (task,) = ended(one, 1)
+    archive(one.repository, 0.0)
+    other = task.model_copy(update={"title": "of another content"})
+    entry = Entry(
+        "late", "b1", None, "late",
+        {
+            "coordination/tasks/b1/b1-t000.json": other.to_bytes(),
+            "coordination/batches/b1.json": Batch(batch="b1", created_at=now(), created_by="x").to_bytes(),
+        },
+    )  # fmt: skip
+    one.outbox.add([entry])
+    one.flush()
+    one.fold()
+    one.pull()
+    assert one.known_count(Scope()) == 0
+    assert index.find_batch(one.repository.state, "b1") is None
+    assert index.task_of(one.repository, "b1-t000").title == "trial 0"
+    assert [path for path in files_on(one) if "b1" in path] == ["coordination/archive/b1.json"]
+
+
 def test_results_and_tasks_of_an_archived_batch_are_read_on_demand(hosts: Hosts) -> None:
     one, late = hosts(2)
     ended(one, 3)
@@ -199,7 +224,10 @@ def test_what_somebody_still_needs_is_kept(coordination: Coordination, why: str)
     tasks = add_tasks(coordination, 2)
     finish(coordination, claim_all(coordination, 1 if why == "open" else 2))
     if why == "claimed":  # a remote killed in the midst of a publish leaves such a claim
-        held = coordination.claims._write([coordination.claims._fresh(tasks[0], "w")])
+        record = ClaimRecord(task="b1-t000", host="elsewhere", nonce="n" * 32)
+        repository = coordination.repository
+        draft = Draft("claim", {"claim.json": record.to_bytes()})
+        held = singles(repository.git, repository.identity.author, [draft])
         git(coordination.repository.folder, "update-ref", "refs/cortex/claims/b1-t000", held[0])
         if coordination.repository.remote:
             ref = "refs/cortex/claims/b1-t000"

@@ -110,7 +110,9 @@ def test_a_dead_owner_s_claim_of_a_finished_task_goes_and_a_living_one_s_stays(
     tasks = add_tasks(coordination, 3)
     claims = claim_all(coordination)
     dead = claims[0].record.model_copy(update={"pid": 2**22 - 1, "nonce": "f" * 32})
-    oids = coordination.claims._write([dead])
+    repository = coordination.repository
+    draft = Draft("claim", {"claim.json": dead.to_bytes()})
+    oids = singles(repository.git, repository.identity.author, [draft])
     finish(coordination, claims[:2])
     put(coordination, f"refs/cortex/claims/{claims[0].task.task}", oids[0])
     put(coordination, f"refs/cortex/claims/{claims[1].task.task}", claims[1].oid)
