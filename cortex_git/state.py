@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     created_at TEXT NOT NULL, path TEXT NOT NULL, body BLOB NOT NULL, oid TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tasks_batch ON tasks (batch);
+CREATE INDEX IF NOT EXISTS tasks_created ON tasks (created_at, task);
 CREATE TABLE IF NOT EXISTS waits (task TEXT NOT NULL, needs TEXT NOT NULL, PRIMARY KEY (task, needs));
 CREATE INDEX IF NOT EXISTS waits_needs ON waits (needs);
 CREATE TABLE IF NOT EXISTS retries (task TEXT PRIMARY KEY, retry_of TEXT NOT NULL);

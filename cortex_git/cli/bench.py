@@ -1,4 +1,4 @@
-"""Measurements: `bench queue`, `latency`, `overhead`, `spawn`, `scan`, `policies`, `limits` and `route`."""
+"""Measurements of what coordination costs, of starts, scans, policies, limits and routing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -199,6 +199,64 @@ def scan(
 
 
 @app.command()
+def growth(
+    sizes: Annotated[
+        str, typer.Option("--sizes", metavar="N,…", help="Numbers of results, one row for each.")
+    ] = "100,1000,10000,100000",
+    claims: Annotated[
+        int, typer.Option("--claims", min=0, max=100_000, help="Claims alive all the while.")
+    ] = 1_000,
+    open_tasks: Annotated[
+        int, typer.Option("--open", min=100, max=1_000_000, help="Tasks that nobody has yet.")
+    ] = 2_000,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=1_000, help="Times that each size is visited.")
+    ] = 7,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw the costs too (svg, png or pdf).")
+    ] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """What pulling, claiming, publishing, folding and looking cost as the history grows."""
+    from cortex_git.analysis.bench.growth import BOUND, bench_growth
+    from cortex_git.analysis.bench.growth_history import Past
+    from cortex_git.cli.output import note, print_json, print_line, print_table
+
+    numbers = _numbers(sizes)
+    if plot is not None:
+        from cortex_git.analysis.bench.growth_plot import check_plot
+
+        check_plot(plot)
+    machine = _machine()
+    found = bench_growth([Past(number, claims, open_tasks) for number in numbers], rounds, note)
+    rows = [row.to_json(found[0]) for row in found]
+    if plot is not None:
+        from cortex_git.analysis.bench.growth_plot import draw
+
+        draw(found, plot)
+    if output is Format.JSON:
+        print_json({"rounds": rounds, "bound": BOUND, "rows": rows, "machine": machine})
+        return
+    headings = ["Results", *(name.replace("_", " ") for name in found[0].cost_ms), "Joining, s", "Clone, MiB"]
+    cells = [
+        [
+            f"{row.past.results:,}",
+            *(f"{row.cost_ms[name]:.0f} ({ratio})" for name, ratio in shown["ratio"].items()),
+            shown["join_s"],
+            shown["clone_mib"],
+        ]
+        for row, shown in zip(found, rows, strict=True)
+    ]
+    print_table(headings, cells, "nothing was measured")
+    print_line("Milliseconds, and times what it took at the first size.")
+    for row in rows[1:]:
+        print_line(
+            f"{row['results']:,} results: at most {row['worst_ratio']} times as long,"
+            f" {row['worst_cpu_ratio']} times the processors' work (bound {BOUND:g})"
+        )
+
+
+@app.command()
 def policies(
     seed: Annotated[int, typer.Option("--seed", help="What the traces are made from.")] = 1,
     trace: Annotated[
@@ -313,6 +371,15 @@ def _counts(text: str) -> list[int]:
     if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
         raise BadInput(f"--workers {text!r} is not a list of 1 to 64", "write 1,5,10,20,40")
     return [int(part) for part in parts]
+
+
+def _numbers(text: str) -> list[int]:
+    from cortex_git.errors import BadInput
+
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and 1 <= int(part) <= 1_000_000 for part in parts):
+        raise BadInput(f"--sizes {text!r} is not a list of 1 to 1000000", "write 100,1000,10000")
+    return sorted({int(part) for part in parts})
 
 
 def _machine() -> dict[str, str | int | float]:

@@ -37,4 +37,8 @@ LogFormatOption = Annotated[
     ),
 ]
 """A command only has to name it: parsing it makes the choice, for errors in what follows too."""
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Only the N newest (default: all).", show_default=False),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]

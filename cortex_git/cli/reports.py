@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import DryRunOption, Format, FormatOption, LimitOption, RepositoryOption
 
 if TYPE_CHECKING:
     from cortex_git.services.merging import Merge, Merged
@@ -44,6 +44,7 @@ def list_results(
     batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
     tasks: Annotated[str, typer.Option("--tasks", metavar="GLOB", help="Only ids that match.")] = "*",
     fenced: FencedOption = False,
+    limit: LimitOption = None,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -63,7 +64,7 @@ def list_results(
         late = fenced_rows(coordination, Scope(batch=batch, glob=tasks))
         print_json({"fenced": late}) if output is Format.JSON else print_rows(late)
         return
-    rows = result_rows(coordination, scope)
+    rows = result_rows(coordination, scope, limit)
     note_newer(coordination)
     if (text := left_out(coordination, scope)) is not None:
         note(text)

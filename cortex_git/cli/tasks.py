@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_git.cli import task_graph
-from cortex_git.cli.options import DryRunOption, Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import DryRunOption, Format, FormatOption, LimitOption, RepositoryOption
 
 if TYPE_CHECKING:
     from cortex_git.models import Task
@@ -148,6 +148,7 @@ def list_tasks(
     batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
     tasks: Annotated[str, typer.Option("--tasks", metavar="GLOB", help="Only ids that match.")] = "*",
     status: Annotated[str | None, typer.Option("--status", help="Only this status.")] = None,
+    limit: LimitOption = None,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -163,11 +164,12 @@ def list_tasks(
         raise BadInput(f"no status {status!r}", f"use one of {', '.join(STATUSES)}")
     coordination = open_coordination(repository)
     scope = Scope(batch=batch, glob=tasks)
-    rows = task_rows(coordination, scope)
+    rows = task_rows(coordination, scope, limit if status is None else None)
     note_newer(coordination)
     if (text := left_out(coordination, scope)) is not None:
         note(text)
-    rows = [row for row in rows if status is None or row["status"] == status]
+    if status is not None:
+        rows = [row for row in rows if row["status"] == status][-(limit or 0) :]
     if output is Format.JSON:
         print_json({"tasks": rows})
         return

@@ -11,6 +11,7 @@ from cortex_git.store import index, tombstones, unmet
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
 from cortex_git.store.lineage import waits_for
+from cortex_git.store.outcomes import latest
 from cortex_git.store.results import read_results
 from cortex_git.store.tasks import listed
 
@@ -20,15 +21,19 @@ STATUSES: tuple[str, ...] = tuple(
 """What a task's row can say: open, or waiting for others; its claim's state; its result's status."""
 
 
-def task_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
-    """One row for each task in scope, oldest first.
+def task_rows(coordination: Coordination, scope: Scope, newest: int | None = None) -> list[dict[str, Any]]:
+    """One row for each task in scope, or for the `newest` of them, oldest first.
 
     The keys are those of `results list`; `status` is one of `STATUSES`.
     """
     view = coordination.pull()
-    tasks = listed(coordination.repository, scope)
+    tasks = listed(coordination.repository, scope, newest)
     waiting = unmet.unmet(coordination.repository, scope)
-    return _rows(coordination, view, tasks, coordination.results(scope), waiting)
+    if newest is None:
+        results = coordination.results(scope)
+    else:
+        results = read_results(coordination.repository, [task.task for task in tasks])
+    return _rows(coordination, view, tasks, results, waiting)
 
 
 def rows_of(coordination: Coordination, tasks: Sequence[Task]) -> list[dict[str, Any]]:
@@ -56,10 +61,13 @@ def _rows(
     return rows
 
 
-def result_rows(coordination: Coordination, scope: Scope) -> list[dict[str, Any]]:
-    """One row for each result in scope, in the order they were completed."""
+def result_rows(coordination: Coordination, scope: Scope, newest: int | None = None) -> list[dict[str, Any]]:
+    """One row for each result in scope, or for the `newest` of them, in the order they were completed."""
     coordination.pull()
-    results = coordination.results(scope)
+    if newest is None:
+        results = coordination.results(scope)
+    else:
+        results = read_results(coordination.repository, latest(coordination.repository, scope, newest))
     return [_result_row(result) for result in sorted(results, key=lambda r: (r.completed_at, r.task))]
 
 

@@ -13,6 +13,7 @@ from cortex_git.llm import Usage
 from cortex_git.models import Result
 from cortex_git.state import transaction
 from cortex_git.store import newer, tombstones
+from cortex_git.store.index import Scope
 from cortex_git.store.repository import Repository
 
 _AT_ONCE = 1000
@@ -78,6 +79,18 @@ def outcomes(repository: Repository, last: int) -> Outcomes:
         tokens_used=sum(tokens for _, _, tokens in totals),
         last=tuple(Outcome(*row) for row in newest),
     )
+
+
+def latest(repository: Repository, scope: Scope, limit: int) -> list[str]:
+    """The tasks in scope whose results were completed last, up to the last pull; in the order they were."""
+    _catch_up(repository)
+    condition, values = scope.where
+    rows = repository.state.execute(
+        "SELECT o.task FROM outcomes o JOIN tasks t ON t.task = o.task"  # noqa: S608
+        f" WHERE {condition} ORDER BY o.completed_at DESC, o.task DESC LIMIT ?",
+        (*values, limit),
+    )
+    return [task for (task,) in rows][::-1]
 
 
 def spent_lately(repository: Repository, types: Collection[str]) -> list[Spent]:

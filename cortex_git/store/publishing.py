@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.flocks import file_lock
-from cortex_git.gitio import blob_id
+from cortex_git.gitio import GitFailed, blob_id
 from cortex_git.models import Result
 from cortex_git.state import transaction
 from cortex_git.store import layout
@@ -88,7 +88,13 @@ class Publisher:
         base = self._outbox.own_tip(repository.host)
         drafts = [Draft(entry.message, entry.files) for entry in entries]
         start = self._start(base)
-        tip = chain(repository.git, repository.identity.author, start, drafts, _HOLD)
+        try:
+            tip = chain(repository.git, repository.identity.author, start, drafts, _HOLD)
+        except GitFailed as error:
+            if "cannot lock ref" not in error.message:
+                raise
+            repository.refs.refusal = error.message  # the git of a leader that was killed is still at it
+            return False
         intent = Intent(tip, repository.host, tuple(entry.nonce for entry in entries))
         self._outbox.intend(intent)
         updates = [Update(repository.own_results, tip, base or ABSENT)]

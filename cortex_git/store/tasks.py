@@ -100,13 +100,18 @@ def _same_exists(repository: Repository, task: Task) -> bool:
     return True
 
 
-def listed(repository: Repository, scope: index.Scope) -> list[Task]:
-    """All tasks in scope, oldest first; archived ones only where the scope is their batch."""
+def listed(repository: Repository, scope: index.Scope, newest: int | None = None) -> list[Task]:
+    """All tasks in scope, or the `newest` of them, oldest first.
+
+    Archived ones only where the scope is their batch.
+    """
     condition, values = scope.where
-    query = f"SELECT t.body FROM tasks t WHERE {condition} ORDER BY t.created_at, t.task"  # noqa: S608
-    found = [Task.parse(body, "index") for (body,) in repository.state.execute(query, values)]
-    archived = tombstones.members(repository, scope)
-    return sorted([*found, *archived], key=lambda one: (one.created_at, one.task)) if archived else found
+    query = f"SELECT t.body FROM tasks t WHERE {condition} ORDER BY t.created_at DESC, t.task DESC"  # noqa: S608
+    rows = repository.state.execute(f"{query} LIMIT ?", (*values, -1 if newest is None else newest))
+    found = [Task.parse(body, "index") for (body,) in rows][::-1]
+    if archived := tombstones.members(repository, scope):
+        found = sorted([*found, *archived], key=lambda one: (one.created_at, one.task))
+    return found if newest is None else found[max(len(found) - newest, 0) :]
 
 
 def unfinished(repository: Repository, tasks: Sequence[Task]) -> list[Task]:
