@@ -98,6 +98,10 @@ def serve_ssh(folder: Path) -> Iterator[SshServer]:
 async def _closed(listener: Any) -> None:
     listener.close()
     await listener.wait_closed()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.wait(others, timeout=2) if others else None
 
 
 async def _serve(asyncssh: Any, server: SshServer, process: Any) -> None:

@@ -200,11 +200,25 @@ def takes_branches_only(namespace: str) -> bool:
 
 
 def unreachable(remote: str, stderr: str) -> RemoteUnreachable:
-    """The error for a remote that did not answer, with git's own reason."""
-    return RemoteUnreachable(
-        f"remote {redact(remote)}: {telling_line(stderr)}",
-        "check the address and your access, then try again",
-    )
+    """The error for a remote that did not answer, with git's own reason and what to do about it."""
+    reason = telling_line(stderr)
+    hint = next((hint for words, hint in _HINTS.items() if words in reason), _ANY_HINT)
+    return RemoteUnreachable(f"remote {redact(remote)}: {reason}", hint)
+
+
+_CREDENTIALS = "give git the right user name and token in a credential helper; see docs/remotes.md"
+_ANY_HINT = "check the address and your access, then try again"
+_HINTS = {
+    "Authentication failed": _CREDENTIALS,
+    "could not read Username": _CREDENTIALS,
+    "could not read Password": _CREDENTIALS,
+    "error: 403": _CREDENTIALS,
+    "error: 429": "the server asks for fewer requests; try again later",
+    "Permission denied": "give ssh a key that the server knows (ssh-add, or core.sshCommand)",
+    "Host key verification failed": "connect once by hand with ssh, and accept the server's key",
+    "mismatched algorithms": "this folder and the remote use different hashes: use another folder",
+}
+"""By words of git's or ssh's reason: what to do."""
 
 
 def _outcome(line: PushedRef | None, status: int) -> Outcome:
