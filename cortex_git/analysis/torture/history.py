@@ -63,19 +63,22 @@ def of_task(task: str, found: list[Event]) -> list[str]:
     own = [event for event in found if _names(event, task)]
     hosts = {event["host"] for event in own} | {"all"}
     calls = {_call(event) for event in own}
-    picked = [
-        event
+    its = {
+        id(event)
         for event in found
-        if _names(event, task)
-        or (event["event"] in ("answer", "late") and _call(event) in calls)
-        or (event["event"] in _OF_HOSTS and event["host"] in hosts)
-    ]
+        if _names(event, task) or (event["event"] in ("answer", "late") and _call(event) in calls)
+    }
+    around = [event for event in found if event["event"] in _OF_HOSTS and event["host"] in hosts]
+    # Of too many, those of its hosts are left out that are farthest from what happened to it.
+    times = [float(event["t"]) for event in own]
+    around.sort(key=lambda event: min((abs(float(event["t"]) - t) for t in times), default=0.0))
+    room = max(_MOST_LINES - len(its), _MOST_LINES // 4)
+    near = {id(event) for event in [event for event in around if id(event) not in its][:room]}
+    picked = [event for event in found if id(event) in its or id(event) in near]
     began = float(found[0]["t"]) if found else 0.0
+    left_out = len({id(event) for event in around} - its - near)
     lines = [_told(event, task, began) for event in picked]
-    if len(lines) > _MOST_LINES:
-        half = _MOST_LINES // 2
-        lines = [*lines[:half], f"… {len(lines) - _MOST_LINES} lines more", *lines[-half:]]
-    return lines
+    return [*lines, f"({left_out} more events of these hosts, farther away)"] if left_out else lines
 
 
 def _names(event: Event, task: str) -> bool:

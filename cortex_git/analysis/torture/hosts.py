@@ -151,7 +151,7 @@ class Host:
         self.log("ended", pid=process.pid, code=code, arguments=list(arguments), said=last)
         if code == ExitCode.INTERNAL:
             self.internal_errors.append(f"{self.name}: {' '.join(arguments)}: {last}")
-        if code == ExitCode.ENVIRONMENT and "state.db" in last:
+        if code == ExitCode.ENVIRONMENT and "state.db" in last and self._is_rubbish():
             self._recover()
         return code
 
@@ -161,6 +161,12 @@ class Host:
             lines = said.read_text(errors="replace").strip().splitlines()
             return lines[-1][:400] if lines else ""
         return ""
+
+    def _is_rubbish(self) -> bool:
+        """Whether it is the file that is damaged, and not the disk that is full or read-only."""
+        with suppress(OSError), (self.clone / ".git" / "cortex" / "state.db").open("rb") as state:
+            return not state.read(16).startswith(b"SQLite format 3")
+        return False
 
     def _recover(self) -> None:
         """What docs/coordination.md says for a damaged state.db: out of the way, and on with it."""

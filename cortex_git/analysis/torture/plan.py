@@ -128,7 +128,7 @@ def make_plan(
     hosts = tuple(
         HostPlan(
             name,
-            _commands(draw),
+            _commands(draw, tasks if suspicious else 0),
             points[name],
             round(draw.uniform(-3600, 3600), 1) if "clock" in faults and draw.random() < 0.7 else 0.0,
             number >= clones - boxed,
@@ -203,8 +203,11 @@ def spots_of(fault: str, lease_s: float) -> list[Point]:
     return spots.get(fault, [])
 
 
-def _commands(draw: random.Random) -> tuple[tuple[str, ...], ...]:
-    """What a host runs in turn: whole batches, parts of it that end early, single tasks, a pool."""
+def _commands(draw: random.Random, cancelled_of: int) -> tuple[tuple[str, ...], ...]:
+    """What a host runs in turn: parts of the batch that end early, single tasks, a pool, all of the batch.
+
+    Some cancel two of `cancelled_of` tasks; none where every task is to run.
+    """
     turns: list[tuple[str, ...]] = []
     for _ in range(draw.randint(0, 2)):
         part = f"t*{draw.randrange(10)}"
@@ -218,6 +221,9 @@ def _commands(draw: random.Random) -> tuple[tuple[str, ...], ...]:
                 ]
             )
         )
+    if cancelled_of and draw.random() < 0.2:
+        names = {task_name(draw.randrange(cancelled_of)) for _ in range(2)}
+        turns.append(("task", "cancel", *sorted(names)))
     if draw.random() < 0.15:
         turns.append(("pool",))
     turns.append(("spawn-workers", "--count", str(draw.randint(1, 3))))
