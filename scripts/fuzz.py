@@ -130,7 +130,7 @@ def _fuzz(name: str, options: list[str]) -> None:
     import atheris
 
     # The modules are instrumented as they are imported, those too that the first inputs have loaded.
-    with atheris.instrument_imports(include=["cortex_git", "tomllib"]):
+    with atheris.instrument_imports(include=["cortex_git", "cvss", "packaging", "tomllib", "yaml"]):
         from fuzz.targets import FAMILIES, targets_of
 
         target = next(found[name] for family in FAMILIES if name in (found := targets_of(family)))

@@ -248,8 +248,8 @@ def add_document(state: sqlite3.Connection, path: str, body: bytes, oid: str) ->
                 if _put(state, "tasks", "task", row):
                     _put_waits(state, task)
     except NewerSchema as error:
-        if place is not None:
-            newer.enter(state, place, path, oid, error)
+        if place is not None and newer.enter(state, place, path, oid, error) and place.kind == "tasks":
+            _put_retry(state, place.task, newer.retry_of(body))
     except BadInput:
         return
 
@@ -275,17 +275,22 @@ def _put_waits(state: sqlite3.Connection, task: Task) -> None:
     name = task.task
     state.execute("DELETE FROM waits WHERE task = ?", (name,))
     state.execute("DELETE FROM retries WHERE task = ?", (name,))
-    if task.retry_of is not None:
-        state.execute("INSERT INTO retries VALUES (?, ?)", (name, task.retry_of))
-        state.execute(
-            f"{_AGAIN} INSERT OR IGNORE INTO waits SELECT w.task, a.task FROM waits w, again a"  # noqa: S608
-            " WHERE w.needs = ? AND w.task != a.task",
-            (json.dumps([name]), task.retry_of),
-        )
+    _put_retry(state, name, task.retry_of)
     state.executemany("INSERT OR IGNORE INTO waits VALUES (?, ?)", [(name, one) for one in task.after])
     if task.after:
         insert = f"{_AGAIN} INSERT OR IGNORE INTO waits SELECT ?, task FROM again WHERE task != ?"  # noqa: S608
         state.execute(insert, (json.dumps(task.after), name, name))
+
+
+def _put_retry(state: sqlite3.Connection, name: str, retry_of: str | None) -> None:
+    """Have what comes after a task wait for its retry `name` as well."""
+    if retry_of is not None:
+        state.execute("INSERT INTO retries VALUES (?, ?)", (name, retry_of))
+        state.execute(
+            f"{_AGAIN} INSERT OR IGNORE INTO waits SELECT w.task, a.task FROM waits w, again a"  # noqa: S608
+            " WHERE w.needs = ? AND w.task != a.task",
+            (json.dumps([name]), retry_of),
+        )
 
 
 def find_task(state: sqlite3.Connection, task: str) -> Task | None:

@@ -3,12 +3,14 @@
 Owns the table `newer`. A result in it is a result: its task has ended, though nobody here can read how.
 """
 
+import json
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import BadInput, CortexError, NewerSchema
-from cortex_git.models import SCHEMA, Result, Task
+from cortex_git.models import SCHEMA, TASK_PATTERN, Result, Task
 from cortex_git.store.repository import Repository
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _KINDS = {
 BARRED = """(
     EXISTS (SELECT 1 FROM newer n WHERE n.kind = 'batches' AND n.name = t.batch)
     OR EXISTS (SELECT 1 FROM newer n JOIN waits w ON w.needs = n.name
-               WHERE n.kind = 'results' AND w.task = t.task)
+               WHERE n.kind IN ('tasks', 'results') AND w.task = t.task)
     OR t.task LIKE '%.merge' AND EXISTS (
         SELECT 1 FROM newer n WHERE n.kind IN ('tasks', 'results') AND n.batch = t.batch))"""
 """The condition on table `tasks` as `t`: what it rests on is of a newer version, so nobody runs it here."""
@@ -40,20 +42,31 @@ class Newer(NamedTuple):
     schema: int
 
 
-def enter(state: sqlite3.Connection, place: "Place", path: str, oid: str, error: NewerSchema) -> None:
-    """Keep one in mind, unless another document under its id counts: the one with the smaller blob id."""
+def enter(state: sqlite3.Connection, place: "Place", path: str, oid: str, error: NewerSchema) -> bool:
+    """Keep one in mind; whether it counts: not where another under its id has the smaller blob id."""
     name = place.task or place.batch
     if place.kind != "results":
         table, key = ("tasks", "task") if place.kind == "tasks" else ("batches", "batch")
         row = state.execute(f"SELECT oid FROM {table} WHERE {key} = ?", (name,)).fetchone()  # noqa: S608
         if row is not None and row[0] <= oid:
-            return
+            return False
         for one in (table, "waits", "retries") if place.kind == "tasks" else (table,):
             state.execute(f"DELETE FROM {one} WHERE {key} = ?", (name,))  # noqa: S608
     found = _oid(state, place.kind, name)
-    if found is None or oid < found:
-        row = (place.kind, name, place.batch, path, oid, min(error.schema, _MOST_SCHEMA))
-        state.execute("INSERT OR REPLACE INTO newer VALUES (?, ?, ?, ?, ?, ?)", row)
+    if found is not None and found <= oid:
+        return False
+    row = (place.kind, name, place.batch, path, oid, min(error.schema, _MOST_SCHEMA))
+    state.execute("INSERT OR REPLACE INTO newer VALUES (?, ?, ?, ?, ?, ?)", row)
+    return True
+
+
+def retry_of(body: bytes) -> str | None:
+    """The task that a newer task says it does again: what comes after that one must not be given up here."""
+    try:
+        named = json.loads(body).get("retry_of")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return named if isinstance(named, str) and re.fullmatch(TASK_PATTERN, named) else None
 
 
 def gives_way(state: sqlite3.Connection, kind: str, name: str, oid: str) -> bool:
@@ -106,9 +119,13 @@ def note_result(state: sqlite3.Connection, task: str, oid: str, error: NewerSche
     state.execute(f"{query} WHERE task = ? AND oid = ?", (schema, task, oid))
 
 
-def is_result(state: sqlite3.Connection, task: str) -> bool:
-    """Whether the task has ended with such a result, as far as anybody here has read it."""
-    return _oid(state, "results", task) is not None
+def needed_by(state: sqlite3.Connection, task: Task) -> tuple[str, ...]:
+    """Those that the task comes after, and retries of them, of which the document or the result is one."""
+    query = (
+        "SELECT DISTINCT n.name FROM newer n WHERE n.kind IN ('tasks', 'results') AND (n.name IN"
+        " (SELECT needs FROM waits WHERE task = ?) OR n.name IN (SELECT value FROM json_each(?))) ORDER BY 1"
+    )
+    return tuple(name for (name,) in state.execute(query, (task.task, json.dumps(task.after))))
 
 
 def look(repository: Repository, tasks: Iterable[str]) -> None:

@@ -40,9 +40,11 @@ def verdict(coordination: Coordination, task: Task) -> Verdict:
     if task.is_merge or not task.after:
         return Verdict()
     failed, waits = "", []
-    for counts, result in counting(coordination, task):
-        unread = result is None and newer.is_result(coordination.repository.state, counts)
-        if unread or (result is None and not coordination.is_finished(counts)):
+    found = counting(coordination, task)
+    if unread := newer.needed_by(coordination.repository.state, task):
+        return Verdict(waits=unread)
+    for counts, result in found:
+        if result is None and not coordination.is_finished(counts):
             waits.append(counts)
         elif result is None or result.status != "completed":
             how = result.status if result is not None else "something that cannot be read"

@@ -353,3 +353,24 @@ def test_a_newer_archive_ends_every_command(old: Coordination, monkeypatch: pyte
     monkeypatch.setattr(models, "SCHEMA", 2)
     assert len(claim_all(old)) == 1
     assert old.is_finished("gone-1")
+
+
+def test_what_comes_after_a_failure_waits_for_its_newer_retry(old: Coordination) -> None:
+    """An older host that does not see the retry would end it for good: what it comes after has failed."""
+    (first,) = add_tasks(old, 1)
+    old.add_tasks([task("next", "tasks", after=[first.task])])
+    (claim,) = claim_all(old)
+    old.record([(claim, result_for(old, claim, status="failed"), {})])
+    old.flush()
+    assert old.ready_count(Scope(batch="tasks")) == 1
+    again = task("b1-t000-r1", "tasks", retry_of=first.task)
+    push(old.repository.folder, {"coordination/tasks/tasks/b1-t000-r1.json": of_schema(again)})
+    assert claim_all(old, batch="tasks") == []
+    assert old.ready_count(Scope(batch="tasks")) == 0
+    push(
+        old.repository.folder,
+        {"coordination/results/tasks/b1-t000-r1.json": result(again.task, "tasks").to_bytes()},
+    )
+    assert claim_all(old, batch="tasks") == []
+    found = verdict(old, index.task_of(old.repository, "next"))
+    assert (found.failed, found.waits) == ("", (again.task,))
