@@ -12,6 +12,7 @@ from cortex_git.gitio import telling_line
 from cortex_git.services.doctor.findings import Finding, NotLooked, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store.creation import IGNORED
+from cortex_git.store.protection import check_no_checkout
 from cortex_git.store.refs import TRACKING
 from cortex_git.store.repository import remote_of
 
@@ -29,6 +30,9 @@ def repository(patient: Patient) -> Iterator[Finding]:
             why="there is nothing to look at",
             do="give an existing one with --repository",
         )
+        return
+    if not (patient.folder / ".git").exists():
+        yield _no_repository(patient, "it has no .git")
         return
     try:
         done = patient.git.run("rev-parse", "--git-dir", check=False)
@@ -105,6 +109,10 @@ def branch(patient: Patient) -> Iterator[Finding]:
     if not patient.offline and patient.answer.problem is None and ref not in patient.answer.refs:
         yield _absent(patient, name, f"remote {patient.remote}", local)
         return
+    try:
+        check_no_checkout(patient.git, patient.remote, name)
+    except CortexError as error:
+        yield problem(error.message, patient.remote, why="no fold can be pushed there", do=error.hint)
     with suppress(NotLooked):
         _ = patient.view
     trunk = patient.git.refs(_TRUNK).get(_TRUNK)

@@ -72,6 +72,7 @@ CHECKS: tuple[Check, ...] = (
     Check("reachable", REMOTE, remote.reachable),
     Check("remote-locks", REMOTE, locks.remote_locks, "removes those on refs of ours"),
     Check("capabilities", REMOTE, remote.capabilities),
+    Check("pulling", HOST, host_files.pulling),
     Check("outbox", HOST, outbox.waiting, "publishes them"),
     Check("superseded", HOST, outbox.superseded, "keeps them at the remote"),
     Check("pushes", HOST, outbox.pushes, "finds out, and publishes what did not arrive"),

@@ -7,7 +7,17 @@ import json
 from collections.abc import Iterator
 
 from cortex_git.flocks import file_lock
-from cortex_git.services.doctor.findings import Finding, Mend, NotLooked, many, named, note, ok, warning
+from cortex_git.services.doctor.findings import (
+    Finding,
+    Mend,
+    NotLooked,
+    many,
+    named,
+    note,
+    ok,
+    problem,
+    warning,
+)
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.identity import FILE, is_of, kept_identity, load_identity
@@ -54,6 +64,23 @@ def _former(patient: Patient, host: str) -> list[str]:
     except NotLooked:
         return []
     return [key.removeprefix("tip ") for (key,) in rows if key != f"tip {host}"]
+
+
+def pulling(patient: Patient) -> Iterator[Finding]:
+    """Whether what hosts share can be fetched, and entered into this clone's index."""
+    try:
+        view = patient.view
+    except NotLooked:
+        if patient.hindrance is None:
+            raise
+        yield problem(
+            f"pulling fails: {patient.hindrance}",
+            str(patient.git_dir),
+            why="every command that claims or publishes begins with it",
+            do=f"git -C {patient.folder} fsck --connectivity-only; else clone the remote anew",
+        )
+        return
+    yield ok(f"{many(len(view.claims), 'claim')} and {many(len(view.results), 'result ref')} seen")
 
 
 def tracking(patient: Patient) -> Iterator[Finding]:

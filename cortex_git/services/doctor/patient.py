@@ -45,6 +45,8 @@ class Patient:
         self.deep = deep
         self.tried: Capabilities | None = None
         """What trying the remote out found, once that was done."""
+        self.hindrance: str | None = None
+        """Why what hosts share could not be pulled, once that was tried."""
         self.say = say
         """Told before something that may take a while."""
 
@@ -124,7 +126,9 @@ class Patient:
             return None
         try:
             with closing(read_only(path)) as connection:
-                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
+                thorough = self.deep or path.stat().st_size < _QUICKLY_CHECKED
+                pragma = "integrity_check" if thorough else "quick_check"
+                found = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}(5)")]
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
             return str(error)
@@ -156,8 +160,9 @@ class Patient:
         made = Repository(self.folder, git, self.git_dir, settings, remote, self.identity, refs)
         try:
             _ = made.state
-        except (CortexError, OSError):
-            raise NotLooked("state.db cannot be written") from None
+        except (CortexError, OSError) as error:
+            self.hindrance = str(error)
+            raise NotLooked("what hosts share cannot be pulled") from None
         return made
 
     @cached_property
@@ -192,7 +197,8 @@ class Patient:
                 return index.refresh(repository)
             return pull(repository)
         except (CortexError, OSError, sqlite3.Error) as error:
-            raise NotLooked(f"pulling failed ({error})") from None
+            self.hindrance = str(error)
+            raise NotLooked("what hosts share cannot be pulled") from None
 
     @cached_property
     def papers(self) -> Papers:
@@ -212,6 +218,8 @@ class Patient:
         return self.view
 
 
+_QUICKLY_CHECKED = 64 * 1024 * 1024
+"""Bytes from which on the file is checked without comparing its indexes, which takes seconds."""
 NEWER = "a newer cortex-git wrote it"
 
 

@@ -41,15 +41,25 @@ def door(patient: Patient) -> Iterator[Finding]:
             why="commands that ask for a pool look at it first, and go on without one",
             mend=Mend("remove the socket", lambda: _close(private)),
         )
-    elif not _answers(private):
+    elif not _answers_soon(private):
         yield warning(
             f"a pool runs (process {holder}) that cannot be asked for anything: nobody answers at its socket",
             str(path),
-            why="it is only just starting, or the socket was deleted; `pool stop` does not reach it",
+            why="its socket was deleted, or it hangs: `pool stop` does not reach it",
             do=f"kill -TERM {holder}" if holder else "end it in its own container",
         )
     else:
         yield ok(f"a pool runs (process {holder}) and can be asked")
+
+
+def _answers_soon(private: Path) -> bool:
+    """A pool that is only just starting gets a moment."""
+    deadline = time.monotonic() + _LEAVE_S
+    while not _answers(private):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _answers(private: Path) -> bool:

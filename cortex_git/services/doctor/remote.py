@@ -55,9 +55,10 @@ def capabilities(patient: Patient) -> Iterator[Finding]:
     if remote is None:
         raise NotLooked("there is no remote")
     namespace = patient.settings.namespace
-    patient.say("trying out what the remote can do …")
-    found = patient.tried or probing.report(patient.git, remote, patient.settings.branch, [namespace])
-    patient.tried = found
+    if patient.tried is None:
+        patient.say("trying out what the remote can do …")
+        patient.tried = probing.report(patient.git, remote, patient.settings.branch, [namespace])
+    found = patient.tried
     for one in found.missing:
         reason = f" ({one.reason})" if one.reason else ""
         yield problem(

@@ -208,6 +208,29 @@ def test_refs_that_lead_nowhere(host: Path, coordination: Coordination) -> None:
     assert set(coordination.pull().claims) == {claims[0].task.task}
 
 
+def test_what_cannot_be_pulled_is_a_problem(host: Path, bare: Path, coordination: Coordination) -> None:
+    """The remote answers, and what it has is damaged."""
+    assert_well(host, "pulling")
+    tip = git(bare, "rev-parse", coordination.repository.own_results)
+    (claim,) = claim_all(coordination)
+    oid = git(bare, "rev-parse", coordination.repository.claim_ref(claim.task.task))
+    assert tip
+    for objects in (bare / "objects", host / ".git" / "objects"):
+        for loose in objects.glob(f"{oid[:2]}/{oid[2:]}"):
+            loose.unlink()
+        for pack in (objects / "pack").glob("*"):
+            shutil.rmtree(pack) if pack.is_dir() else pack.unlink()
+    found = one(host, "pulling", Severity.PROBLEM)
+    assert "pulling fails" in found.finding.summary
+    assert [entry.looked for entry in bad(host, "waits")] == [False]
+
+
+def test_a_state_file_that_cannot_be_written_is_a_problem(host: Path) -> None:
+    shutil.rmtree(host / ".git" / "cortex", ignore_errors=True)
+    (host / ".git" / "cortex").write_text("a file")
+    assert "pulling fails" in one(host, "pulling", Severity.PROBLEM).finding.summary
+
+
 def test_a_pool_that_was_killed_and_one_without_a_socket(host: Path) -> None:
     socket = host / ".git" / "cortex" / "pool.sock"
     with pool(host, "--workers", "1") as process:

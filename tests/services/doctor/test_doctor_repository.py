@@ -124,6 +124,13 @@ def test_a_branch_with_commits_that_were_not_pushed(host: Path) -> None:
     assert one(host, "branch", Severity.NOTE).finding.summary.startswith("1 commits of branch main")
 
 
+def test_a_remote_that_has_the_branch_checked_out(host: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(host), "checked-out")
+    git(host, "remote", "set-url", "origin", str(tmp_path / "checked-out"))
+    found = [entry for entry in bad(host, "branch") if entry.severity is Severity.PROBLEM]
+    assert "has branch main checked out" in found[0].finding.summary
+
+
 def test_branches_that_have_parted(host: Path) -> None:
     git(host, *COMMIT, "theirs", "--allow-empty")
     git(host, "push", "-q", "origin", "main")
