@@ -91,6 +91,7 @@ CREATE TABLE outcomes (
     output INTEGER NOT NULL, cache_write INTEGER NOT NULL, cache_read INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS outcomes_completed ON outcomes (completed_at);
+CREATE INDEX IF NOT EXISTS outcomes_host ON outcomes (host, completed_at, status);
 CREATE TABLE IF NOT EXISTS grants (
     host TEXT NOT NULL, account TEXT NOT NULL,
     tokens INTEGER CHECK (tokens >= 0),

@@ -81,6 +81,13 @@ def outcomes(repository: Repository, last: int) -> Outcomes:
     )
 
 
+def since(repository: Repository, host: str, at: str) -> Counter[str]:
+    """How many results of that host were completed at `at` (ISO 8601, UTC) or later, by status."""
+    _catch_up(repository)
+    query = "SELECT status, count(*) FROM outcomes WHERE host = ? AND completed_at >= ? GROUP BY status"
+    return Counter(dict(repository.state.execute(query, (host, at)).fetchall()))
+
+
 def latest(repository: Repository, scope: Scope, limit: int) -> list[str]:
     """The tasks in scope whose results were completed last, up to the last pull; in the order they were."""
     _catch_up(repository)
