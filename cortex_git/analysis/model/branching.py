@@ -19,6 +19,7 @@ def branch_steps(case: Case, state: State, number: int) -> Iterator[Next]:
         return
     if any(tip and tip.place > clone.branch.contains[tip.host] for tip in clone.tips):
         yield _fold(case, state, number, index, clone)
+        return
     if not case.archives:
         return
     for item in clone.branch.tree:

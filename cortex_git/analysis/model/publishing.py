@@ -41,41 +41,54 @@ def publish_steps(case: Case, state: State, index: int) -> Iterator[Next]:
     elif clone.open:
         yield _settle(state, index, clone, living[0])
     elif clone.waiting:
-        yield from _push(case, state, index, clone, living[0])
+        yield from _pushes(case, state, index, clone, living[0])
 
 
-def _push(case: Case, state: State, index: int, clone: Clone, number: int) -> Iterator[Next]:
-    """One push of everything that waits, one result for each task, its intent recorded first."""
+def _pushes(case: Case, state: State, index: int, clone: Clone, number: int) -> Iterator[Next]:
+    """One push of everything that waits, one result for each task, its intent recorded first.
+
+    Made again within a second of one that was given up, it is the same commit.
+    """
     tokens = tuple({(token.task, token.state == ADDED): token for token in clone.waiting}.values())
     base = clone.tip
     below = clone.branch.tree
     if base is not None and clone.branch.contains[clone.host] < base.place:
         below = base.tree  # the branch as last seen does not contain it yet
     place = base.place + 1 if base else 1
-    tip = _fresh_tip(state, Tip(clone.host, place, index, 0, below | set(tokens)))
-    intent = Intent(base, tip, tokens)
-    ours = "own-lease" in case.without or state.tips[clone.host] == base
+    tip = Tip(clone.host, place, index, 0, below | set(tokens))
+    intent = Intent(base, _fresh_tip(state, tip), tokens)
+    yield from _push(case, state, index, intent, Step("publish", number, tokens[0].task))
+    for old in clone.given_up:
+        if (old.base, old.tokens, old.tip._replace(serial=0)) == (base, tokens, tip):
+            yield from _push(case, state, index, old, Step("publish again", number, tokens[0].task))
+
+
+def _push(case: Case, state: State, index: int, intent: Intent, step: Step) -> Iterator[Next]:
+    clone, tokens = state.clone(index), intent.tokens
+    if state.tips[clone.host] == intent.tip:
+        # It has landed by now: the remote has this very commit already, which is no answer.
+        yield Next(step._replace(how="unchanged"), settled(_unsure(state, index, intent, step.who)))
+        return
+    ours = "own-lease" in case.without or state.tips[clone.host] == intent.base
     stale = tuple(token for token in tokens if not holds(state, token))
     if "claim-lease" in case.without:
         stale = ()
-    step = Step("publish", number, tokens[0].task)
     if ours and not stale:
         landed, wrong = land(state, intent)
         yield Next(step, _acknowledged(landed, index, intent, tokens), wrong=wrong)
         if state.left.lost:
             left = state.left._replace(lost=state.left.lost - 1)
-            unsure = _unsure(landed._replace(left=left), index, intent, number)
+            unsure = _unsure(landed._replace(left=left), index, intent, step.who)
             yield Next(step._replace(how="lost"), settled(unsure), True, wrong)
     else:
         stage, which = ("search", stale) if ours else ("stale", tokens)
-        then = _with(
-            state, index, given_up=clone.given_up | {intent}, publishing=Publishing(number, stage, which)
-        )
+        publishing = Publishing(step.who, stage, which)
+        then = _with(state, index, given_up=clone.given_up | {intent}, publishing=publishing)
         yield Next(step._replace(how="refused"), settled(then))
     if state.left.lost:
         left = state.left._replace(lost=state.left.lost - 1)
         air = state.air | {Flight(None, None, intent)}
-        unsure = _unsure(state._replace(left=left, air=air), index, intent, number)
+        unsure = _unsure(state._replace(left=left, air=air), index, intent, step.who)
         yield Next(step._replace(how="air"), settled(unsure), True)
 
 
@@ -83,7 +96,8 @@ def _unsure(state: State, index: int, intent: Intent, number: int) -> State:
     """The push was intended, and no answer came: it is asked for next, by this flush or another."""
     clone = state.clone(index)
     ask = Publishing(number, "ask", intent.tokens)
-    return _with(state, index, open=(intent, *clone.open), publishing=ask)
+    given_up = clone.given_up - {intent}
+    return _with(state, index, open=(intent, *clone.open), given_up=given_up, publishing=ask)
 
 
 def land(state: State, intent: Intent) -> tuple[State, Wrong | None]:

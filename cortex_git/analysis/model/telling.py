@@ -12,6 +12,7 @@ _ANSWERS = {
     "lost": "; the answer is lost, though it landed",
     "air": "; no answer comes, and it may land later",
     "refused": "; refused",
+    "unchanged": "; the remote has it already",
 }
 _BIDS = {
     "claim": "claims",
@@ -51,6 +52,7 @@ def _line(case: Case, step: Step) -> str:
         "release": f"{who} releases {task} for another attempt{answer}",
         "retry": f"{who} adds {task}, to do T1 again",
         "publish": f"{who} publishes what waits ({task}){answer}",
+        "publish again": f"{who} publishes the same commit again ({task}){answer}",
         "settle": f"{who} looks what became of its last push: "
         + ("it landed" if step.how == "landed" else "nothing"),
         "look late": f"{who} finds its result ref moved, by a push that was "
