@@ -75,6 +75,9 @@ def parse_source(text: str, base: Path | None = None) -> Source:
     if matched:
         return _from_url(matched["scheme"].lower(), matched["rest"])
     base = base or Path.cwd()
+    if "://" in text and not _exists(_path(text, base)):
+        # Not quoted: what looks like a part of a path may be a password.
+        raise BadInput("an address with something before its scheme", "write https://host/path, or a path")
     scp = _SCP_LIKE.fullmatch(text)
     if scp and not _exists(_path(text, base)):
         return _from_scp(scp)

@@ -1,6 +1,7 @@
 """What people and their scripts hand in: files of tasks, files of repositories, values of flags."""
 
 import os
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ LINES = (
     b'{"type": "scan-worker", "repo": "https://example.invalid/r@v1", "priority": "high", "budget": 5}\n'
     b'{"title": "two", "type": "test-worker", "deadline": 1.5, "labels": ["x"], "sensitive": true}\n'
 )
+HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")
+"""What git takes for the name of a program that reaches the repository."""
 REPOSITORIES = (
     b"# ours\nhttps://example.invalid/a@main\ngit@example.invalid:b.git # two\n../c\nfile:///srv/d\n"
 )
@@ -55,7 +58,7 @@ def _repositories(data: bytes) -> None:
 
 
 def _check(repo: str, url: str, ref: str | None) -> None:
-    assert not url.startswith("-") and "::" not in url.split("/", 1)[0] and url.isprintable(), url
+    assert not url.startswith("-") and not HELPER.match(url) and url.isprintable(), url
     assert ref is None or not ref.startswith("-")
     if "://" in url:
         authority = url.partition("://")[2].partition("/")[0]

@@ -36,9 +36,9 @@ def _redacted(data: bytes) -> None:
         return
     user, password, before, after = parts
     password = "".join(char for char in password if not char.isspace() and char not in "/?#")
-    if len(password) < 4 or password in f"{user}{before}{after}://:@":
-        return
     user = "".join(char for char in user if not char.isspace() and char not in "/?#")
+    if not password or password in f"{before}https://example.invalid{after}":
+        return
     text = f"{before}https://{user}:{password}@example.invalid{after}"
     for shown in (redact(text), telling_line(redact(text)), redact(redact(text))):
         assert password not in shown, f"{password!r} in {shown!r}"
