@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.store import layout
-from cortex_git.store.refs import unreachable
+from cortex_git.store.refs import FIRST_FETCH_S, unreachable
 from cortex_git.store.repository import Repository
 
 _OWN_BRANCH = "cortex-join"
@@ -67,7 +67,8 @@ def joining_clone(folder: Path, address: str, branch: str) -> None:
         _make(folder, address)
     git = Git(folder)
     specs = f"+refs/heads/{branch}:{_JOINED}"
-    done = git.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", specs, check=False)
+    arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", specs)
+    done = git.run(*arguments, timeout=FIRST_FETCH_S, check=False)
     if done.status:
         raise unreachable(address, done.stderr)
     try:

@@ -5,15 +5,18 @@ Owns nothing itself; it keeps the parts together that must share a repository, i
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Result, Task
+from cortex_git.state import PASSING
 from cortex_git.store import folding, index, layout, newer, results, tasks, tombstones
 from cortex_git.store.cancelling import Canceller, Ends
 from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
 from cortex_git.store.index import Scope, View
 from cortex_git.store.locks import Locks
+from cortex_git.store.maintenance import maintain
 from cortex_git.store.open_tasks import count_ready, open_tasks
 from cortex_git.store.outbox import Entry, Outbox
 from cortex_git.store.publishing import Published, Publisher, result_entry
@@ -208,7 +211,16 @@ class Coordination:
         return ended
 
     def fold(self) -> str | None:
-        return folding.fold(self.repository)
+        commit = folding.fold(self.repository)
+        self._maintain()
+        return commit
 
     def follow(self) -> str | None:
+        self._maintain()
         return folding.follow(self.repository)
+
+    def _maintain(self) -> None:
+        """What keeps the clone quick, where it is due; a full disk is no reason to stop anything for it."""
+        if self._seen is not None:
+            with suppress(*PASSING):
+                maintain(self.repository, self._seen)

@@ -15,7 +15,7 @@ from cortex_git.store import layout
 from cortex_git.store.greeting import greet
 from cortex_git.store.probing import Capabilities, probe
 from cortex_git.store.protection import branch_refused, check_no_checkout
-from cortex_git.store.refs import Outcome, RemoteRefs
+from cortex_git.store.refs import FIRST_FETCH_S, Outcome, RemoteRefs
 
 README = """\
 # coordination
@@ -136,8 +136,8 @@ def _adopt(git: Git, remote: str, branch: str) -> None:
         return
     tip = RemoteRefs(git, remote, "refs/cortex", branch).read_back([f"refs/heads/{branch}"])
     if tip:
-        git.run("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}")
-        git.run("reset", "--hard", "--quiet", "FETCH_HEAD")
+        git.run("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}", timeout=FIRST_FETCH_S)
+        git.run("reset", "--hard", "--quiet", "FETCH_HEAD", timeout=FIRST_FETCH_S)
 
 
 def _first_commit(git: Git, folder: Path, config: str) -> None:

@@ -12,11 +12,22 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.gitio import Git, GitFailed, PushedRef, parse_push, redact, remote_words, telling_line
+from cortex_git.gitio import (
+    DEFAULT_TIMEOUT_S,
+    Git,
+    GitFailed,
+    PushedRef,
+    parse_push,
+    redact,
+    remote_words,
+    telling_line,
+)
 
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
 _TRUNK = f"{TRACKING}trunk"
+FIRST_FETCH_S = 3600.0
+"""A clone that has nothing yet gets the whole history: no time after which a remote can be said to hang."""
 _FETCHES = 4
 _NOT_ATOMIC = "does not support --atomic"
 _REF_GONE = "not our ref"
@@ -111,6 +122,7 @@ class RemoteRefs:
         self.namespace = namespace
         self.branch = f"refs/heads/{branch}"
         self.refusal = ""
+        self._has_fetched = False
 
     def transaction(self, updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
         if not updates:
@@ -153,9 +165,11 @@ class RemoteRefs:
             "--no-recurse-submodules",
             "--refmap=",  # leave the person's own tracking refs alone; a push of ours may be moving them
         ]
+        timeout = DEFAULT_TIMEOUT_S if self._has_fetched or self.trunk() else FIRST_FETCH_S
         for _ in range(_FETCHES):
-            done = self.git.run(*arguments, self.remote, *specs, check=False)
+            done = self.git.run(*arguments, self.remote, *specs, timeout=timeout, check=False)
             if not done.status:
+                self._has_fetched = True
                 return
             if not self._clear_dead_locks(done.stderr) and _REF_GONE not in done.stderr:
                 break
