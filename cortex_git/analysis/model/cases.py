@@ -1,6 +1,6 @@
 """The cases that are explored: small worlds, each with other faults, that together have every step.
 
-Owns their sizes, small ones first: all of them take less than half a minute on a plain machine.
+Owns their sizes, small ones first: all of them take about 15 s of one core.
 """
 
 from cortex_git.analysis.model.world import Case
