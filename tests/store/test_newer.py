@@ -374,3 +374,17 @@ def test_what_comes_after_a_failure_waits_for_its_newer_retry(old: Coordination)
     assert claim_all(old, batch="tasks") == []
     found = verdict(old, index.task_of(old.repository, "next"))
     assert (found.failed, found.waits) == ("", (again.task,))
+
+
+def test_a_run_does_what_it_can_and_says_what_it_left(old: Coordination) -> None:
+    folder = old.repository.folder
+    old.add_tasks([task("ours", "tasks")])
+    files = {"coordination/tasks/n/n-1.json": task("n-1", "n").to_bytes()}
+    files["coordination/batches/n.json"] = of_schema(batch("n", sealed=False))
+    push(folder, files)
+    done = cortex("spawn-workers", "--count", "1", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "1 batch needs a newer cortex-git" in done.stderr
+    old.pull()
+    assert old.is_finished("ours")
+    assert not old.is_finished("n-1")
