@@ -179,7 +179,8 @@ def _boxes(world: World, say: Say) -> dict[str, Box]:
         except OSError as error:
             say(f"{host.name} has no file system of its own here ({error}): read-only is skipped,")
             say("and a limit of file sizes stands in for disk-full")
-            clone.rmdir()
+            with suppress(FileNotFoundError):
+                clone.rmdir()
             source.rename(clone)
         else:
             boxes[host.name].take(source)

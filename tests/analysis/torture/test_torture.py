@@ -6,11 +6,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from gitworld import cortex, start_cortex
 
+from cortex_git.analysis.torture import torturing
 from cortex_git.analysis.torture.checking import Findings
 from cortex_git.analysis.torture.faults import FAULTS, chosen
 from cortex_git.analysis.torture.plan import make_plan
@@ -32,6 +34,25 @@ def test_nothing_is_lost_nor_done_twice_under_several_faults() -> None:
     assert told["runs_per_task"]["least"] == 1
     assert sum(count > 0 for count in report.faults.values()) > len(report.faults) // 2
     assert not folder.exists()
+
+
+@pytest.mark.race
+@pytest.mark.timeout(300)
+def test_where_there_are_no_namespaces_a_limit_of_file_sizes_fills_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_here(*_arguments: object) -> None:
+        raise OSError("no mount namespaces")
+
+    monkeypatch.setattr(torturing, "Box", none_here)
+    plan = make_plan(2, 2, 10, ("disk-full", "read-only"), lease_s=2.0)
+    early = tuple(replace(happening, at=0.0) for happening in plan.happenings)
+    said: list[str] = []
+    with ground(None) as folder:
+        report = torture(replace(plan, happenings=early), folder, said.append, repeat="", limit_s=200)
+    assert report.problems == {}, report.to_json()
+    assert report.faults == {"disk-full": 1, "read-only": 0}
+    assert any("no file system of its own here (no mount namespaces)" in line for line in said)
 
 
 @pytest.mark.race
