@@ -127,6 +127,22 @@ def _activity() -> Activity | None:
     return getattr(_HERE, "activity", None)
 
 
+@dataclass(eq=False)
+class Sent:
+    """A push without answer that has not landed."""
+
+    kind: str
+    actor: Actor
+    refs: RemoteRefs
+    updates: list[Update]
+
+    @property
+    def tasks(self) -> set[int]:
+        """Those whose claims it is about."""
+        names = (update.ref.rpartition("/") for update in self.updates)
+        return {number_of(name) for space, _, name in names if space.endswith("/claims")}
+
+
 @dataclass
 class World:
     """A remote and its clones, moved along a walk of the model."""
@@ -140,7 +156,7 @@ class World:
     """By clone."""
     clock: int = 1_700_000_000
     """Of commits, in seconds: two pushes of the same results in one second are the same commit."""
-    air: list[tuple[str, RemoteRefs, list[Update], bool]] = field(default_factory=list)
+    air: list["Sent"] = field(default_factory=list)
 
     _results: dict[str, set[tuple[object, ...]]] = field(default_factory=dict)
     _observers: dict[int, Coordination] = field(default_factory=dict)
@@ -233,7 +249,7 @@ class World:
                 return real_push(refs, updates, atomic=atomic)
             answer = activity.stand("push")
             if answer == "air":
-                self.air.append((activity.kind, refs, list(updates), atomic))
+                self.air.append(Sent(activity.kind, activity.actor, refs, list(updates)))
                 return [Outcome.UNKNOWN] * len(updates)
             outcomes = real_push(refs, updates, atomic=atomic)
             return [Outcome.UNKNOWN] * len(updates) if answer == "lost" else outcomes
@@ -324,16 +340,23 @@ class World:
         del self.actors[actor.number]
 
     def _arrive(self, step: Step, before: State, after: State) -> None:
-        """The push that the walk says lands; it must be one that the remote takes."""
-        gone = before.air - after.air
-        for place, (kind, refs, updates, atomic) in enumerate(self.air):
-            if (kind == "flush") != (step.how == "push"):
-                continue
-            outcomes = refs.transaction(updates, atomic=atomic)
-            if set(outcomes) == {Outcome.APPLIED}:
-                del self.air[place]
+        """The push that the walk says lands; the remote must take it."""
+        if step.token is not None:
+            who, tasks = step.token.process, {step.token.task}
+            mine = [one for one in self.air if (one.actor.number, one.tasks) == (who, tasks)]
+        else:
+            (tip,) = set(after.tips) - set(before.tips)
+            assert tip is not None
+            tasks = {
+                token.task for token in after.landed - before.landed if token.state in (RUNNING, CANCELLED)
+            }
+            mine = [one for one in self.air if (one.actor.clone, one.tasks) == (tip.clone, tasks)]
+            mine = [one for one in mine if one.kind == "flush"]
+        for one in mine:
+            if set(one.refs.transaction(one.updates, atomic=one.kind == "flush")) == {Outcome.APPLIED}:
+                self.air.remove(one)
                 return
-        raise AssertionError(f"none of the pushes on their way lands, of {gone}")
+        raise AssertionError(f"none of {len(mine)} pushes on their way lands")
 
     def _copy(self, step: Step) -> None:
         target = self.clone(step.who)
