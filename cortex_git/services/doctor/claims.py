@@ -94,7 +94,7 @@ def _tidy(patient: Patient) -> str:
 
 
 def unreadable(patient: Patient) -> Iterator[Finding]:
-    """Claims that cannot be read: nobody can take such a task over."""
+    """Claims that cannot be read: they hold their tasks up until somebody has seen them for a lease."""
     tasks = _standing(patient, "unreadable")
     repository = patient.repository
     lease_s = repository.settings.leases.lease_s
@@ -120,7 +120,7 @@ def unreadable(patient: Patient) -> Iterator[Finding]:
         yield problem(
             f"the claim of {task} cannot be read",
             ref,
-            why=f"nobody can claim the task or take it over{wait}",
+            why=f"it is nobody's, and holds the task up until whoever wants it has seen it for a lease{wait}",
             do="" if seen > lease_s else f"run this again in {lease_s - seen:.0f} s, with --fix",
             mend=_drop(patient, task, ref, oid) if seen > lease_s else None,
         )
