@@ -7,6 +7,7 @@ a Python file to run first, or empty: tests take parts of the product out with i
 import contextlib
 import datetime
 import os
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -34,11 +35,9 @@ def main() -> None:
     if float(clock_s):
         shift_clock(float(clock_s))
     sys.argv = ["cortex-git", *arguments]
-    from cortex_git.cli.main import main as start
-
     if patch:
         exec(compile(Path(patch).read_text(), patch, "exec"), {"__name__": "patch"})  # noqa: S102
-    start()
+    runpy.run_module("cortex_git", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def make_plan(
             name,
             _commands(draw, tasks if suspicious else 0),
             points[name],
-            round(draw.uniform(-3600, 3600), 1) if "clock" in faults and draw.random() < 0.7 else 0.0,
+            _clock(draw, surely=number == 0) if "clock" in faults else 0.0,
             number >= clones - boxed,
         )
         for number, name in enumerate(names)
@@ -149,6 +149,12 @@ def make_plan(
         seconds,
         fails,
     )
+
+
+def _clock(draw: random.Random, *, surely: bool) -> float:
+    """Seconds by which a host's clock is wrong; 0 for some."""
+    wrong = round(draw.uniform(-3600, 3600), 1)
+    return wrong if draw.random() < 0.7 or surely else 0.0
 
 
 def _strike(points: dict[str, dict[str, list[Fault]]], fault: str, spot: Point, draw: random.Random) -> None:
