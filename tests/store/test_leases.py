@@ -138,6 +138,21 @@ def test_a_task_whose_hosts_fall_silent_one_after_another_is_not_run_once_more(
     assert result.error == "its worker died in each of 3 attempts"
 
 
+def test_each_host_counts_the_pause_before_the_next_attempt_from_when_it_saw_it(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    one.claims.release(claim_all(one), retry_after_s=30)
+    later(monkeypatch, 1000)  # nobody has looked until now
+    for host in (one, two):
+        assert claim_all(host) == []
+    later(monkeypatch, 1029)
+    assert claim_all(two) == []
+    later(monkeypatch, 1031)
+    assert [(claim.record.attempt, claim.record.epoch) for claim in claim_all(two)] == [(2, 1)]
+
+
 @pytest.mark.parametrize("way", ["sync", "on request"])
 def test_whoever_merges_for_long_is_heard_meanwhile(
     hosts: Hosts, bare: Path, monkeypatch: pytest.MonkeyPatch, way: str
