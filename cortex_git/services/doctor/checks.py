@@ -98,7 +98,7 @@ CHECKS: tuple[Check, ...] = (
     Check("claims", REMOTE, claims.orphaned),
     Check("finished-claims", REMOTE, claims.finished, "deletes them by their exact object"),
     Check("cancelled-claims", REMOTE, claims.cancelled, "publishes that the task was cancelled"),
-    Check("unreadable-claims", REMOTE, claims.unreadable, "deletes them once they were seen for a lease"),
+    Check("unreadable-claims", REMOTE, claims.unreadable),
     Check("silent-hosts", REMOTE, claims.silent),
     Check("fold", REMOTE, publishing.folded, "folds"),
     Check("fenced", REMOTE, publishing.fenced),

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cortex_git.errors import EnvironmentProblem, NewerSchema
-from cortex_git.models import ClaimRecord
 from cortex_git.services.doctor.findings import Finding, Mend, many, named, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store import index, layout
@@ -16,7 +14,6 @@ from cortex_git.store.claims import Standing
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.hosts import hosts
-from cortex_git.store.refs import Outcome, Update
 
 _MOST = 5
 
@@ -94,63 +91,31 @@ def _tidy(patient: Patient) -> str:
 
 
 def unreadable(patient: Patient) -> Iterator[Finding]:
-    """Claims that cannot be read: they hold their tasks up until somebody has seen them for a lease."""
+    """Claims that cannot be read, or that only a newer version can."""
     tasks = _standing(patient, "unreadable")
-    repository = patient.repository
+    repository, view = patient.repository, patient.view
+    newer = patient.coordination.claims.newer(view)
     lease_s = repository.settings.leases.lease_s
-    claims = patient.view.claims
     for task in tasks[:_MOST]:
-        oid, ref = claims[task], repository.claim_ref(task)
-        name = f"{oid}:{layout.CLAIM_FILE}"
-        newer = _is_newer(repository.git.blobs([name]).get(name, b""), ref)
-        seen = seen_for(repository, "claim", task, oid)
-        if newer:
+        ref = repository.claim_ref(task)
+        if task in newer:
             yield problem(
-                f"the claim of {task} is of a newer schema",
+                f"the claim of {task} is of a newer schema ({newer[task].schema})",
                 ref,
                 why="a newer cortex-git works on it; this one cannot tell whether it still does",
                 do="pip install --upgrade cortex-git",
             )
             continue
-        wait = (
-            ""
-            if seen > lease_s
-            else f"; it is left alone until it was seen for {lease_s:.0f} s ({seen:.0f} now)"
-        )
-        yield problem(
-            f"the claim of {task} cannot be read",
+        seen = seen_for(repository, "claim", task, view.claims[task])
+        yield warning(
+            f"the claim of {task} cannot be read: no host made it",
             ref,
-            why=f"it is nobody's, and holds the task up until whoever wants it has seen it for a lease{wait}",
-            do="" if seen > lease_s else f"run this again in {lease_s - seen:.0f} s, with --fix",
-            mend=_drop(patient, task, ref, oid) if seen > lease_s else None,
+            why=f"nobody works on the task; after {lease_s:.0f} s by this clone's own clock ({seen:.0f} now)"
+            " whoever wants it replaces that claim",
+            do=f"cortex-git spawn-workers --tasks {task}, after that time",
         )
     if not tasks:
         yield ok("every claim can be read")
-
-
-def _is_newer(body: bytes, ref: str) -> bool:
-    try:
-        ClaimRecord.parse(body, ref)
-    except NewerSchema:
-        return True
-    except Exception:  # whatever is wrong with it, it is not that
-        return False
-    return False
-
-
-def _drop(patient: Patient, task: str, ref: str, oid: str) -> Mend:
-    def run() -> str:
-        refs = Coordination.open(patient.folder).repository.refs
-        outcome = refs.transaction([Update(ref, None, oid)], atomic=False)[0]
-        if outcome is Outcome.STALE:
-            return f"the claim of {task} has changed hands meanwhile"
-        if outcome is not Outcome.APPLIED:
-            raise EnvironmentProblem(
-                f"{ref} could not be deleted: {refs.refusal}", "is there a rule against it?"
-            )
-        return f"deleted the claim of {task}, which nobody could read: the task is open again"
-
-    return Mend(f"delete {ref}, as it is now", run)
 
 
 def silent(patient: Patient) -> Iterator[Finding]:

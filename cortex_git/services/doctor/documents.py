@@ -23,7 +23,8 @@ _MOST = 5
 def readable(patient: Patient) -> Iterator[Finding]:
     """Documents that do not parse, are not where their name says, or are of a newer version."""
     listing = patient.papers
-    suspects = [(path, oid) for path, oid in listing.all if (path, oid) not in _known(patient)]
+    known = _known(patient)
+    suspects = [entry for entry in listing.all if entry not in known]
     bodies = patient.git.blobs(oid for _, oid in suspects)
     count = 0
     newer: list[tuple[str, int]] = []
