@@ -64,11 +64,12 @@ def _rows(
 def result_rows(coordination: Coordination, scope: Scope, newest: int | None = None) -> list[dict[str, Any]]:
     """One row for each result in scope, or for the `newest` of them, in the order they were completed."""
     coordination.pull()
-    if newest is None:
+    if newest is None or tombstones.has_any(coordination.repository.state, scope.batch):
         results = coordination.results(scope)
     else:
         results = read_results(coordination.repository, latest(coordination.repository, scope, newest))
-    return [_result_row(result) for result in sorted(results, key=lambda r: (r.completed_at, r.task))]
+    rows = [_result_row(result) for result in sorted(results, key=lambda r: (r.completed_at, r.task))]
+    return rows if newest is None else rows[max(len(rows) - newest, 0) :]
 
 
 def _result_row(result: Result) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Owns the conditions. Looks at the branch as last fetched and at the index; changes nothing.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def look(
     for name in wanted:
         try:
             one = _Batch(repository, view, base, name, by_batch.get(name, {}), named)
-            found = one.due(0.0 if batches else older_s)
+            found = one.due(math.inf if batches else time.time() - older_s)
             if found is not None:
                 due.append(found)
         except _Stays as why:
@@ -111,21 +112,16 @@ class _Batch:
         self._files = files
         self._named = named
 
-    def due(self, older_s: float) -> Due | None:
-        """Its archive; None where it is simply too young. Raises _Stays."""
+    def due(self, before: float) -> Due | None:
+        """Its archive; None where what ended did so after `before`, in seconds since 1970. Raises _Stays."""
         batch = self._document()
         ended, others = self._tasks()
-        before = time.time() - older_s
         if not batch.sealed:
-            old = [one for one in ended if one.at is not None and one.at <= before]
-            if not old and (ended or others):
-                return None
+            old = [one for one in ended if before == math.inf or (one.at is not None and one.at <= before)]
             return self._archive(batch, old, self._next_part()) if old else None
         self._check_whole(batch, ended, others)
-        at = self._ended_at(batch, ended)
-        if at > before:
-            return None
-        return self._archive(batch, ended, 0)
+        too_young = before < math.inf and self._ended_at(batch, ended) > before
+        return None if too_young else self._archive(batch, ended, 0)
 
     def _document(self) -> Batch:
         state = self._repository.state

@@ -51,6 +51,7 @@ def archive(repository: Repository, older_s: float, batches: Sequence[str] = ())
     goes on.
     """
     report = Archived()
+    foreign: list[Kept] = []
     moved = 0
     while moved < _TRIES:
         fold(repository)
@@ -62,13 +63,17 @@ def archive(repository: Repository, older_s: float, batches: Sequence[str] = ())
         left = [name for name in batches if name not in {due.stone.batch for due in report.done}]
         if batches and not left:
             break
-        due, report.kept = look(repository, view, base, older_s, left)
+        due, kept = look(repository, view, base, older_s, left)
+        report.kept = [*kept, *foreign]
         _refuse(report.kept, left)
+        passed = {one.batch for one in foreign}
+        due = [one for one in due if one.stone.name not in passed]
         if not due:
             break
-        held = _hold(repository, base, due[:_AT_ONCE])
+        held, others_own = _hold(repository, base, due[:_AT_ONCE])
+        foreign += others_own
         if not held:
-            moved += 1
+            moved += not others_own
         elif _move(repository, view, base, held):
             report.done += held
         else:
@@ -89,14 +94,16 @@ def _refuse(kept: Iterable[Kept], batches: Sequence[str]) -> None:
             )
 
 
-def _hold(repository: Repository, base: str, due: Sequence[Due]) -> list[Due]:
-    """Put a ref on a commit that holds each archive's files, for those where that can be; those are returned.
+def _hold(repository: Repository, base: str, due: Sequence[Due]) -> tuple[list[Due], list[Kept]]:
+    """Put a ref on a commit that holds each archive's files: those where it is now, and those that stay.
 
     Where a ref is there already, made by a command that was killed or runs elsewhere, its commit is used.
+    One of neither: somebody else moved that ref meanwhile, and it is worth another look.
     """
     refs = {f"{repository.refs.namespace}/archive/{one.stone.name}": one for one in due}
     there = repository.refs.read_back(list(refs))
     held: list[Due] = []
+    foreign: list[Kept] = []
     updates: list[Update] = []
     for ref, one in refs.items():
         commit = there.get(ref)
@@ -107,9 +114,7 @@ def _hold(repository: Repository, base: str, due: Sequence[Due]) -> list[Due]:
         elif contains(repository, base, commit):
             updates.append(Update(ref, base, commit))
         else:
-            raise EnvironmentProblem(
-                f"{ref} holds something else than the files of {one.stone.name}", "move that ref away"
-            )
+            foreign.append(Kept(one.stone.name, f"{ref} holds something else: move that ref away"))
     outcomes = repository.refs.transaction(updates, atomic=False)
     if Outcome.REFUSED in outcomes:
         raise EnvironmentProblem(
@@ -119,7 +124,7 @@ def _hold(repository: Repository, base: str, due: Sequence[Due]) -> list[Due]:
     unsure = [u.ref for u, o in zip(updates, outcomes, strict=True) if o not in _LANDED]
     now = repository.refs.read_back(unsure) if unsure else {}
     held += [refs[u.ref] for u in updates if u.ref not in unsure or now.get(u.ref) == base]
-    return held
+    return held, foreign
 
 
 def _holds(repository: Repository, ref: str, commit: str, due: Due) -> bool:

@@ -6,7 +6,6 @@ clone saw its documents before or not.
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath as Path
 from typing import TYPE_CHECKING
 
 from cortex_git.errors import BadInput, NewerSchema
@@ -73,6 +72,11 @@ def is_archived(state: sqlite3.Connection, batch: str) -> bool:
     """Whether the whole batch is archived."""
     query = "SELECT 1 FROM archives WHERE batch = ? AND part = 0"
     return state.execute(query, (batch,)).fetchone() is not None
+
+
+def has_any(state: sqlite3.Connection, batch: str | None) -> bool:
+    """Whether any of the batch's tasks are archived."""
+    return state.execute("SELECT 1 FROM archives WHERE batch = ?", (batch,)).fetchone() is not None
 
 
 def covers(state: sqlite3.Connection, path: str) -> bool:
@@ -186,9 +190,11 @@ def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -
     Returns the paths that `base` itself has to give up for tombstones that come to it only now: a person's
     line of commits, which left the branch before them.
     """
-    own = _stones(repository, _archive_oids(repository, base), _batches_of(files))
+    names = _names(repository.state, files)
+    there = listed(repository, base, *map(layout.archive_path, sorted(names))) if names else ()
+    own = _stones(repository, dict(there))
     arriving = {path: oid for path, oid in files.items() if _is_archive(path) and isinstance(oid, str)}
-    new = _stones(repository, arriving, None)
+    new = _stones(repository, arriving)
     for path in [path for path in files if any(stands_for(stone, path) for stone in (*own, *new))]:
         del files[path]
     removed: list[str] = []
@@ -202,30 +208,25 @@ def _is_archive(path: str) -> bool:
     return place is not None and place.kind == "archive"
 
 
-def _batches_of(paths: Iterable[str]) -> set[str]:
-    owners = (layout.owner_of(path) for path in paths)
-    return {owner[0] for owner in owners if owner is not None}
+def _names(state: sqlite3.Connection, paths: Iterable[str]) -> set[str]:
+    """The archives that have any of the files, of those that this clone knows: all that the branch has."""
+    owners = {owner for path in paths if (owner := layout.owner_of(path)) is not None}
+    query = "SELECT name FROM archived WHERE task = ?"
+    rows = [state.execute(query, (task,)).fetchone() for _, task in owners if task]
+    whole = {batch for batch in {batch for batch, _ in owners} if is_archived(state, batch)}
+    return {name for row in rows if row is not None for name in row} | whole
 
 
-def _stones(repository: Repository, oids: Mapping[str, str], batches: set[str] | None) -> list[Tombstone]:
-    """The valid ones of the tombstones at those paths, of those batches."""
-    wanted = {
-        path: oid
-        for path, oid in oids.items()
-        if batches is None or Path(path).name.partition(".")[0] in batches
-    }
-    bodies = repository.git.blobs(wanted.values())
-    found = (parsed(bodies[oid], path) for path, oid in wanted.items() if oid in bodies)
+def _stones(repository: Repository, oids: Mapping[str, str]) -> list[Tombstone]:
+    """The valid ones of the tombstones at those paths."""
+    bodies = repository.git.blobs(oids.values())
+    found = (parsed(bodies[oid], path) for path, oid in oids.items() if oid in bodies)
     return [stone for stone in found if stone is not None]
 
 
 def stands_for(stone: Tombstone, path: str) -> bool:
     batch, task = layout.owner_of(path) or ("", "")
     return batch == stone.batch and (task in stone.tasks if task else not stone.part)
-
-
-def _archive_oids(repository: Repository, commit: str) -> dict[str, str]:
-    return dict(listed(repository, commit, f"{layout.ROOT}/archive/"))
 
 
 def files_of(repository: Repository, commit: str, batch: str) -> dict[str, str]:

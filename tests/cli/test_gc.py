@@ -72,6 +72,10 @@ def test_an_archived_batch_can_be_looked_at_retried_and_merged(cortex: Command, 
     assert "3 archived tasks are not listed" in listing.err
     rows = cortex("results", "list", "--batch", "b1", "--format", "json").json()["results"]
     assert sorted(row["task"] for row in rows) == ["b1-t000", "b1-t001", "b1-t002"]
+    assert (
+        len(cortex("results", "list", "--batch", "b1", "--limit", "2", "--format", "json").json()["results"])
+        == 2
+    )
     tasks = cortex("task", "list", "--batch", "b1", "--format", "json").json()["tasks"]
     assert sorted(row["status"] for row in tasks) == ["completed", "completed", "failed"]
     failed = next(row["task"] for row in tasks if row["status"] == "failed")

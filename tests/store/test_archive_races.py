@@ -19,6 +19,7 @@ from gitworld import (
     result_commits,
 )
 
+from cortex_git.errors import BadInput
 from cortex_git.models import Tombstone
 from cortex_git.store.archiving import archive
 from cortex_git.store.coordination import Coordination
@@ -197,8 +198,6 @@ def test_a_branch_that_moved_is_looked_at_again(hosts: Hosts, bare: Path) -> Non
 
 def test_a_ref_of_another_content_is_not_taken_for_the_archive(hosts: Hosts, bare: Path) -> None:
     """An older commit of the branch is moved on; what is none of it is left, and said."""
-    from cortex_git.errors import EnvironmentProblem
-
     (one,) = hosts(1)
     add_tasks(one, 1)
     git(bare, "update-ref", "refs/cortex/archive/b1", "main")
@@ -210,6 +209,10 @@ def test_a_ref_of_another_content_is_not_taken_for_the_archive(hosts: Hosts, bar
     empty = git(bare, "hash-object", "-t", "tree", "-w", "/dev/null")
     identity = ("-c", "user.name=p", "-c", "user.email=p@example.invalid")
     git(bare, "update-ref", "refs/cortex/archive/b2", git(bare, *identity, "commit-tree", empty, "-m", "x"))
-    with pytest.raises(EnvironmentProblem, match="something else"):
-        archive(one.repository, 0.0)
+    finish(one, [claim for _ in [add_tasks(one, 1, "b3")] for claim in claim_all(one, batch="b3")])
+    report = archive(one.repository, 0.0)
+    assert [due.stone.name for due in report.done] == ["b3"]
+    assert [kept.batch for kept in report.kept if "something else" in kept.reason] == ["b2"]
+    with pytest.raises(BadInput, match="something else"):
+        archive(one.repository, 0.0, ["b2"])
     assert one.open_count(Scope()) == 0

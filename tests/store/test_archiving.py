@@ -60,6 +60,21 @@ def test_what_ended_a_moment_ago_stays_unless_it_is_named(coordination: Coordina
     assert "coordination/batches/b1.json" in files_on(coordination)
 
 
+def test_a_named_batch_goes_whatever_its_hosts_clocks_say(coordination: Coordination) -> None:
+    add_tasks(coordination, 2)
+    (one, two) = claim_all(coordination)
+    stamps = ("2999-01-01T00:00:00Z", "no date")
+    coordination.record(
+        [
+            (claim, result_for(coordination, claim, completed_at=stamp), {})
+            for claim, stamp in zip((one, two), stamps, strict=True)
+        ]
+    )
+    coordination.flush()
+    assert archive(coordination.repository, 0.0).done == []
+    assert [due.stone.name for due in archive(coordination.repository, 0.0, ["b1"]).done] == ["b1"]
+
+
 def test_a_plan_changes_nothing(coordination: Coordination) -> None:
     ended(coordination)
     before = files_on(coordination)
