@@ -70,7 +70,7 @@ CHECKS: tuple[Check, ...] = (
     Check("git-locks", HOST, locks.git_locks, "removes those on refs of ours"),
     Check("tracking", HOST, host_files.tracking, "drops refs that lead nowhere, to be fetched anew"),
     Check("reachable", REMOTE, remote.reachable),
-    Check("remote-locks", REMOTE, locks.remote_locks, "removes those on refs of ours"),
+    Check("remote-locks", REMOTE, locks.remote_locks),
     Check("capabilities", REMOTE, remote.capabilities),
     Check("pulling", HOST, host_files.pulling),
     Check("outbox", HOST, outbox.waiting, "publishes them"),

@@ -48,7 +48,7 @@ def task_locks(patient: Patient) -> Iterator[Finding]:
 
 def git_locks(patient: Patient) -> Iterator[Finding]:
     """Lock files that a git which was killed left in this clone."""
-    yield from _dead_files(patient, patient.git_dir, [patient.folder], "this clone")
+    yield from _dead_files(patient, patient.git_dir, [patient.folder], "this clone", mends=is_told())
 
 
 def remote_locks(patient: Patient) -> Iterator[Finding]:
@@ -62,10 +62,13 @@ def remote_locks(patient: Patient) -> Iterator[Finding]:
     git_dir = folder / ".git" if (folder / ".git").is_dir() else folder
     if not (git_dir / "objects").is_dir():
         raise NotLooked("the remote does not answer")
-    yield from _dead_files(patient, git_dir, [folder], "the remote")
+    # Its other users may be on machines, or in containers, whose processes we cannot see.
+    yield from _dead_files(patient, git_dir, [folder], "the remote", mends=False)
 
 
-def _dead_files(patient: Patient, git_dir: Path, folders: list[Path], place: str) -> Iterator[Finding]:
+def _dead_files(
+    patient: Patient, git_dir: Path, folders: list[Path], place: str, *, mends: bool
+) -> Iterator[Finding]:
     found = [path for path in _lock_files(git_dir) if _age(path) > _OLD_S]
     if found and is_told():
         busy = gits_in(git_dir, *folders)
@@ -80,8 +83,8 @@ def _dead_files(patient: Patient, git_dir: Path, folders: list[Path], place: str
             f"a git that was killed left {many(len(ours), 'lock file')} on refs of ours in {place}",
             named([str(path) for path in ours], 2),
             why="what changes those refs is refused until they are gone",
-            do="" if is_told() else f"rm {' '.join(map(str, ours[:5]))}",
-            mend=_removal(patient, git_dir, folders, ours) if is_told() else None,
+            do="" if mends else f"rm {' '.join(map(str, ours[:5]))}, when no git is at work there",
+            mend=_removal(patient, git_dir, folders, ours) if mends else None,
         )
     for path in theirs[:3]:
         yield warning(

@@ -125,8 +125,9 @@ def test_a_lock_file_in_a_remote_folder(host: Path, bare: Path) -> None:
     lock.touch()
     assert_well(host, "remote-locks")
     age(lock)
-    one(host, "remote-locks", Severity.WARNING)
-    assert mended(host, "remote-locks") == ["removed 1 lock file that a killed git had left"]
+    found = one(host, "remote-locks", Severity.WARNING)
+    assert found.finding.mend is None  # who works there from elsewhere cannot be seen
+    assert found.finding.advice == f"rm {lock}, when no git is at work there"
 
 
 def test_a_remote_that_keeps_refs_from_being_deleted(host: Path, bare: Path) -> None:
