@@ -138,6 +138,7 @@ def _from_scp(scp: "re.Match[str]") -> Source:
     _refuse_account(user)
     path, ref = _split_once(scp["path"])
     shown = f"{host}:{path}"
+    _refuse_unsafe(shown)
     return Source(shown, f"{user}@{shown}" if user else shown, ref)
 
 

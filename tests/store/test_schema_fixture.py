@@ -137,6 +137,7 @@ def test_its_results_can_be_merged(found: Coordination) -> None:
     assert len(plan_merge(found, "scan", "vote").aggregate.voices) == 1
 
 
+@pytest.mark.timeout(300)  # a dozen processes, on a machine that may be busy
 def test_the_command_line_reads_it_and_works_on_in_it(found: Coordination, remote: Path) -> None:
     folder = found.repository.folder
     before = git(remote, "rev-parse", "main")
