@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.store import layout
+from cortex_git.store.greeting import greet
 from cortex_git.store.refs import FIRST_FETCH_S, unreachable
 from cortex_git.store.repository import Repository
 
@@ -89,7 +90,8 @@ def _make(folder: Path, address: str) -> None:
     beside.mkdir()
     try:
         git = Git(beside)
-        git.run("init", "--quiet", f"--initial-branch={_OWN_BRANCH}")
+        hash_name = greet(git, address).object_format
+        git.run("init", "--quiet", f"--initial-branch={_OWN_BRANCH}", f"--object-format={hash_name}")
         git.run("remote", "add", "origin", address)
         beside.rename(folder)
     except BaseException:

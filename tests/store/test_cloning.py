@@ -104,3 +104,10 @@ def test_what_cannot_be_joined_is_said_in_one_line(host: Coordination, bare: Pat
     git(empty, "update-ref", "refs/heads/main", commit)
     with pytest.raises(EnvironmentProblem, match="has no coordination/config"):
         joining_clone(tmp_path / "d", str(empty), "main")
+
+
+def test_the_hash_is_the_remote_s(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "--object-format=sha256", "-b", "main", "long.git")
+    create(tmp_path / "first", str(tmp_path / "long.git"))
+    joining_clone(tmp_path / "joined", str(tmp_path / "long.git"), "main")
+    assert len(git(tmp_path / "joined", "rev-parse", "refs/cortex-joined")) == 64
