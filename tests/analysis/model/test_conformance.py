@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from modelwalk import World, expected, found
+from comparing import expected, found
+from modelwalk import World
 
 from cortex_git.analysis.model.steps import successors
 from cortex_git.analysis.model.telling import lines
