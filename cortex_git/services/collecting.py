@@ -190,6 +190,8 @@ def _tell_archived(found: Archived, report: Collected) -> None:
 
 
 def _ended(due: Due) -> str:
+    if due.back:
+        return "archived before, and an older cortex-git put its files on the branch again"
     tasks = len(due.stone.tasks)
     return f"{tasks} {'task has' if tasks == 1 else 'tasks have'} ended"
 

@@ -37,6 +37,8 @@ class Due:
     """Its `commit` is the branch as it was looked at."""
     files: Mapping[str, str]
     """Every file that leaves the branch, with its object id."""
+    back: bool = False
+    """It was made before, and an older cortex-git folded these files again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def look(
     by_batch = _by_batch(repository, base)
     wanted = list(dict.fromkeys(batches)) or sorted(by_batch)
     named: dict[str, str] = dict(repository.state.execute(_NAMED_BY_OPEN).fetchall())
-    due: list[Due] = []
+    due = _came_back(repository, base, by_batch)
     kept: list[Kept] = []
     for name in wanted:
         try:
@@ -86,6 +88,18 @@ def _by_batch(repository: Repository, base: str) -> dict[str, dict[str, str]]:
         owner = layout.owner_of(path)
         if owner is not None:
             found.setdefault(owner[0], {})[path] = oid
+    return found
+
+
+def _came_back(repository: Repository, base: str, by_batch: Mapping[str, Mapping[str, str]]) -> list[Due]:
+    """Archives some of whose files are on the branch again."""
+    archived = repository.state.execute("SELECT DISTINCT batch FROM archives").fetchall()
+    paths = [path for (batch,) in archived for path in by_batch.get(batch, ())]
+    found: list[Due] = []
+    for stone in tombstones.standing_for(repository, base, paths):
+        files = by_batch[stone.batch].items()
+        again = {path: oid for path, oid in files if tombstones.stands_for(stone, path)}
+        found += [Due(stone, again, back=True)] if again else []
     return found
 
 

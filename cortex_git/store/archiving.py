@@ -60,7 +60,9 @@ def archive(repository: Repository, older_s: float, batches: Sequence[str] = ())
         if others:
             moved += 1
             continue
-        left = [name for name in batches if name not in {due.stone.batch for due in report.done}]
+        left = [
+            name for name in batches if name not in {one.stone.batch for one in report.done if not one.back}
+        ]
         if batches and not left:
             break
         due, kept = look(repository, view, base, older_s, left)
@@ -100,9 +102,9 @@ def _hold(repository: Repository, base: str, due: Sequence[Due]) -> tuple[list[D
     Where a ref is there already, made by a command that was killed or runs elsewhere, its commit is used.
     One of neither: somebody else moved that ref meanwhile, and it is worth another look.
     """
-    refs = {f"{repository.refs.namespace}/archive/{one.stone.name}": one for one in due}
-    there = repository.refs.read_back(list(refs))
-    held: list[Due] = []
+    refs = {f"{repository.refs.namespace}/archive/{one.stone.name}": one for one in due if not one.back}
+    there = repository.refs.read_back(list(refs)) if refs else {}
+    held = [one for one in due if one.back]
     foreign: list[Kept] = []
     updates: list[Update] = []
     for ref, one in refs.items():

@@ -190,9 +190,7 @@ def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -
     Returns the paths that `base` itself has to give up for tombstones that come to it only now: a person's
     line of commits, which left the branch before them.
     """
-    names = _names(repository.state, files)
-    there = listed(repository, base, *map(layout.archive_path, sorted(names))) if names else ()
-    own = _stones(repository, dict(there))
+    own = standing_for(repository, base, files)
     arriving = {path: oid for path, oid in files.items() if _is_archive(path) and isinstance(oid, str)}
     new = _stones(repository, arriving)
     for path in [path for path in files if any(stands_for(stone, path) for stone in (*own, *new))]:
@@ -201,6 +199,13 @@ def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -
     for stone in new:
         removed += [path for path in files_of(repository, base, stone.batch) if stands_for(stone, path)]
     return removed
+
+
+def standing_for(repository: Repository, commit: str, paths: Iterable[str]) -> list[Tombstone]:
+    """The tombstones in a commit that stand for any of the files."""
+    names = _names(repository.state, paths)
+    there = listed(repository, commit, *map(layout.archive_path, sorted(names))) if names else ()
+    return _stones(repository, dict(there))
 
 
 def _is_archive(path: str) -> bool:

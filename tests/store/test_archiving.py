@@ -325,6 +325,21 @@ def test_a_ref_that_was_deleted_is_made_again(hosts: Hosts, bare: Path) -> None:
     assert list(missing) == ["refs/cortex/archive/b1"]
 
 
+def test_files_that_an_older_version_folded_again_go_again(hosts: Hosts, bare: Path) -> None:
+    (one,) = hosts(1)
+    ended(one)
+    path = "coordination/results/b1/b1-t000.json"
+    one.pull()
+    body = git(one.repository.folder, "show", f"{one.repository.refs.trunk()[0]}:{path}") + "\n"
+    archive(one.repository, 0.0)
+    before = git(bare, "rev-parse", "refs/cortex/archive/b1")
+    push_file(one, path, body.encode())
+    assert [due.back for due in archive(one.repository, 30 * DAY_S).done] == [True]
+    assert [name for name in files_on(one) if "b1" in name] == ["coordination/archive/b1.json"]
+    assert git(bare, "rev-parse", "refs/cortex/archive/b1") == before
+    assert len(one.results(Scope(batch="b1"))) == 3
+
+
 @pytest.mark.parametrize("body", [b"{", b'{"schema": 1, "batch": "other", "commit": "x", "tasks": {}}'])
 def test_a_tombstone_that_is_none_stops_nobody(hosts: Hosts, body: bytes) -> None:
     (one,) = hosts(1)
@@ -355,7 +370,7 @@ def push_file(coordination: Coordination, path: str, body: bytes) -> None:
     folder = coordination.repository.folder
     git(folder, "fetch", "-q", "origin", "main")
     git(folder, "reset", "-q", "--hard", "FETCH_HEAD")
-    (folder / path).parent.mkdir(exist_ok=True)
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_bytes(body)
     git(folder, "add", "-f", path)
     git(folder, "-c", "user.name=p", "-c", "user.email=p@example.invalid", "commit", "-qm", "by hand")
