@@ -4,6 +4,7 @@ Owns those that need no other process to be looked at.
 """
 
 import json
+import os
 from collections.abc import Iterator
 
 from cortex_git.flocks import file_lock
@@ -73,6 +74,8 @@ def pulling(patient: Patient) -> Iterator[Finding]:
     except NotLooked:
         if patient.hindrance is None:
             raise
+        if not os.access(patient.git_dir, os.W_OK):
+            raise NotLooked("the clone cannot be written") from None
         yield problem(
             f"pulling fails: {patient.hindrance}",
             str(patient.git_dir),
