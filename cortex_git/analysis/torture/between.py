@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 _SPACES = (
     ("refs/heads/main", "fold"),
@@ -135,6 +135,12 @@ def _main_process(control: str) -> int:
     return 0
 
 
+def hand_over(arguments: list[str]) -> NoReturn:
+    """Become the real git."""
+    real = os.environ["TORTURE_GIT"]
+    os.execv(real, [real, *arguments])  # noqa: S606
+
+
 def run_git(arguments: list[str]) -> tuple[int, bytes, bytes]:
     """Run the real git; its status, output and error text. It ends with us."""
     pipes = [os.pipe(), os.pipe()]
@@ -142,7 +148,7 @@ def run_git(arguments: list[str]) -> tuple[int, bytes, bytes]:
     if child == 0:
         for number, (_, end) in enumerate(pipes, 1):
             os.dup2(end, number)
-        os.execv(os.environ["CORTEX_TORTURE_GIT"], ["git", *arguments])  # noqa: S606
+        hand_over(arguments)
 
     def stop(number: int, _frame: object) -> None:
         with contextlib.suppress(OSError):
@@ -182,7 +188,7 @@ def _late(arguments: list[str], seconds: float, log: Callable[..., None]) -> Non
     empty = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(empty, number)
-    os.environ.pop("CORTEX_TORTURE_HOST", None)  # it is on its way, and no more the host's to end
+    os.environ.pop("TORTURE_HOST", None)  # it is on its way, and no more the host's to end
     time.sleep(seconds)
     status, out, _ = run_git(arguments)
     log("late", status=status, answer=_lines(out))
@@ -195,7 +201,7 @@ def _lines(out: bytes) -> list[str]:
 
 def ask(host: str, tasks: list[str], fault: Mapping[str, Any]) -> None:
     """Have the driver do what cannot be done from in here, and wait until it is done."""
-    folder = os.environ["CORTEX_TORTURE_ASKS"]
+    folder = os.environ["TORTURE_ASKS"]
     path = f"{folder}/{host}-{os.getpid()}-{time.monotonic_ns()}"
     body = {"host": host, "tasks": tasks, **fault}
     with open(f"{path}.new", "w") as file:  # noqa: PTH123
@@ -208,7 +214,7 @@ def ask(host: str, tasks: list[str], fault: Mapping[str, Any]) -> None:
 
 def _until(call: Call, what: str, seconds: float) -> None:
     """Wait until another host has `claimed`, or claimed and `finished`, one of these tasks, or so long."""
-    claims = os.environ["CORTEX_TORTURE_REMOTE"] + "/refs/cortex/claims"
+    claims = os.environ["TORTURE_REMOTE"] + "/refs/cortex/claims"
     deadline, seen = time.monotonic() + seconds, set()
     while time.monotonic() < deadline:
         for task in call.tasks:
@@ -228,7 +234,7 @@ def _kill(main: int) -> None:
 
 def _outsider(call: Call) -> None:
     """Somebody commits to main by hand, while the fold of this call is on its way."""
-    remote = os.environ["CORTEX_TORTURE_REMOTE"]
+    remote = os.environ["TORTURE_REMOTE"]
     who = [
         part for key in ("user.name=outsider", "user.email=outsider@example.invalid") for part in ("-c", key)
     ]
@@ -310,13 +316,13 @@ def _after(call: Call, faults: list[Fault]) -> None:
 
 
 def main() -> int:
-    control = os.environ["CORTEX_TORTURE"]
+    control = os.environ["TORTURE"]
     call = Call(sys.argv[1:], control)
     faults = planned(control, call.kind, call.number)
     call.log("call", updates=call.updates)
     _before(call, faults)
     if call.command != "push" and not faults:
-        os.execv(os.environ["CORTEX_TORTURE_GIT"], ["git", *call.arguments])  # noqa: S606
+        hand_over(call.arguments)
     status, out, err = _carried_out(call, faults)
     if call.kind == "claim" and status in (0, 1):
         append(f"{control}/claimed-{call.main}", {})

@@ -21,7 +21,7 @@ def preload() -> None:
 
 def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
     """Note the run, do nothing for a moment, and suffer what the plan has for it."""
-    control = os.environ["CORTEX_TORTURE"]
+    control = os.environ["TORTURE"]
     host = os.path.basename(control)  # noqa: PTH119
     number = between.count(f"{control}/count-run")
     told = {
@@ -29,7 +29,7 @@ def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
         "epoch": context.epoch, "attempt": context.attempt, "host": host, "id": context.host,
         "pid": os.getpid(), "n": number,
     }  # fmt: skip
-    between.append(os.environ["CORTEX_TORTURE_RUNS"], told)
+    between.append(os.environ["TORTURE_RUNS"], told)
     faults = between.planned(control, "run", number)
     wanted = task.get("context", {})
     time.sleep(float(wanted.get("seconds", 0.02)))
@@ -42,7 +42,7 @@ def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
 
 
 def _suffer(fault: Mapping[str, Any], told: Mapping[str, Any]) -> None:
-    control = os.environ["CORTEX_TORTURE"]
+    control = os.environ["TORTURE"]
     name, how = fault["fault"], fault.get("how", "")
     noted = {**told, "t": time.monotonic(), "event": "fault", "fault": name, "how": how, "kind": "run"}
     noted["tasks"] = [told["task"]]

@@ -20,9 +20,9 @@ from cortex_git.state import now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.tasks import new_batch
 
-MARK_RUN = "CORTEX_TORTURE_RUN"
+MARK_RUN = "TORTURE_RUN"
 """Environment variable that everything this torture started has."""
-MARK_HOST = "CORTEX_TORTURE_HOST"
+MARK_HOST = "TORTURE_HOST"
 """The same, for what belongs to one host."""
 MOST_ATTEMPTS = 20
 
@@ -118,17 +118,18 @@ class World:
             "PATH": os.pathsep.join([str(self.folder / "bin"), os.environ.get("PATH", "")]),
             "PYTHONPATH": os.pathsep.join([str(self.folder / "plugin"), base["PYTHONPATH"]]),
             "HOME": str(home),
+            "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
             "XDG_CONFIG_HOME": str(home),
             "XDG_DATA_HOME": str(home),
             "XDG_CACHE_HOME": str(home),
             "CORTEX_CONFIG_HOME": str(home),
             MARK_RUN: self.mark,
             MARK_HOST: self.host_mark(host),
-            "CORTEX_TORTURE": str(self.control(host)),
-            "CORTEX_TORTURE_GIT": self.real_git,
-            "CORTEX_TORTURE_REMOTE": str(self.remote),
-            "CORTEX_TORTURE_ASKS": str(self.asks),
-            "CORTEX_TORTURE_RUNS": str(self.runs),
+            "TORTURE": str(self.control(host)),
+            "TORTURE_GIT": self.real_git,
+            "TORTURE_REMOTE": str(self.remote),
+            "TORTURE_ASKS": str(self.asks),
+            "TORTURE_RUNS": str(self.runs),
         }
 
     def command(self, host: HostPlan, arguments: Sequence[str]) -> list[str]:
@@ -186,6 +187,13 @@ def _stand_in(world: World) -> None:
     for name in ("between.py", "boot.py"):
         # A copy: each call reads it anew, whatever becomes of this checkout meanwhile.
         shutil.copy(Path(__file__).with_name(name), world.folder / "bin")
+    # As on a real server, what serves a push is not ended with the one who pushes: killed in the midst, a
+    # git leaves a lock behind that nobody may remove.
+    server = world.folder / "bin" / "receive-pack"
+    alone = shutil.which("setsid") or ""
+    server.write_text(f'#!/bin/sh\nexec {alone} {world.real_git} receive-pack "$@"\n')
+    server.chmod(0o755)
+    (world.folder / "home" / "gitconfig").write_text(f'[remote "origin"]\n\treceivepack = {server}\n')
     path = world.folder / "bin" / "git"
     path.write_text(
         _STAND_IN.format(
