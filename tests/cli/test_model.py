@@ -21,13 +21,13 @@ def test_promises_that_hold_are_said(cortex: Command) -> None:
 def test_a_broken_promise_comes_with_its_history(
     cortex: Command, conforms: Callable[[Any, str], None]
 ) -> None:
-    done = cortex("model", "--without", "claim-lease")
+    done = cortex("model", "--case", "suspicion", "--without", "claim-lease")
     assert done.code == 1
     lines = done.out.splitlines()
     assert "one-result is broken" in lines[1]
     assert lines[-9] == "   1. A claims T1 (epoch 1, attempt 1)"
     assert lines[-1] == "   9. B publishes what waits (T1)"
-    told = cortex("model", "--without", "claim-lease", "--format", "json")
+    told = cortex("model", "--case", "suspicion", "--without", "claim-lease", "--format", "json")
     assert told.code == 1
     conforms(told.json(), "model")
     assert told.json()["cases"][-1]["history"] == [line[6:] for line in lines[-9:]]

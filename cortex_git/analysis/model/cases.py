@@ -1,15 +1,15 @@
 """The cases that are explored: small worlds, each with other faults, that together have every step.
 
-Owns their sizes, small ones first: all of them take about 15 s of one core.
+Owns their sizes, mostly small ones first: all of them take about 15 s of one core.
 """
 
 from cortex_git.analysis.model.world import Case
 
 CASES = (
-    Case("suspicion", "a living host is taken for dead", hosts=2, suspicions=1),
     Case("calm", "nothing goes wrong", hosts=3, tasks=2),
+    Case("suspicion", "a living host is taken for dead", hosts=2, suspicions=1),
     Case(
-        "readers", "the same, read in the midst of it, with a suspicion",
+        "readers", "results are folded and archived while others read, with a suspicion",
         hosts=2, folds=True, archives=True, slow_fetch=True, suspicions=1,
     ),
     Case(
@@ -17,12 +17,12 @@ CASES = (
         hosts=2, tasks=2, cancels=1, retries=True,
     ),
     Case("copies", "a clone is copied, with its id or with a new one", hosts=1, copies=1, tasks=2),
+    Case("stopping", "claims are given back at a stop", hosts=2, drains=2, failures=1, crashes=1),
     Case("answers", "acknowledgements are lost, and pushes arrive late", hosts=2, lost=2, failures=1),
     Case(
         "branch", "results are folded and archived",
         hosts=2, tasks=2, folds=True, archives=True,
     ),
-    Case("stopping", "claims are given back at a stop", hosts=2, drains=2, failures=1, crashes=1),
     Case(
         "processes", "two processes of one clone share its fetches and its outbox",
         hosts=2, processes=(1, 2), slow_fetch=True, crashes=1, suspicions=1,
