@@ -1,7 +1,9 @@
 """What people and their scripts hand in: files of tasks, files of repositories, values of flags."""
 
+import atexit
 import os
 import re
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -28,7 +30,9 @@ REPOSITORIES = (
 @cache
 def _file() -> Path:
     folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="cortex-fuzz-", dir=folder)) / "given"
+    own = tempfile.mkdtemp(prefix="cortex-fuzz-", dir=folder)
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return Path(own) / "given"
 
 
 def _no_router() -> NoReturn:
