@@ -78,6 +78,9 @@ def of_task(task: str, found: list[Event]) -> list[str]:
     began = float(found[0]["t"]) if found else 0.0
     left_out = len({id(event) for event in around} - its - near)
     lines = [_told(event, task, began) for event in picked]
+    if len(lines) > 2 * _MOST_LINES:
+        skipped = len(lines) - 2 * _MOST_LINES
+        lines = [*lines[:_MOST_LINES], f"({skipped} lines in between)", *lines[-_MOST_LINES:]]
     return [*lines, f"({left_out} more events of these hosts, farther away)"] if left_out else lines
 
 
