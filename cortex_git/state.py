@@ -188,7 +188,7 @@ def connect(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         raise EnvironmentProblem(
             f"{path} cannot be used: {error}",
-            "check the disk; moved aside, all of it but the outbox is made anew",
+            "run `cortex-git doctor --fix`, which saves what can be read of it; check the disk",
         ) from error
     return connection
 
