@@ -25,6 +25,7 @@ What hosts share through this repository; written by `cortex-git`, one file per 
 - `config.toml`: settings for every host
 - `batches/`, `tasks/`: what is to be done
 - `results/`: what came of it, and a summary per batch
+- `archive/`: what stands for work that ended long ago, whose files `cortex-git gc` took away; keep it
 - `locks/`: this clone's own, never committed: which process works on what
 - `worker-pool.json`, `token-budget.json`: this clone's own snapshots, never committed
 
