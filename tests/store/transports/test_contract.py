@@ -94,3 +94,22 @@ def test_large_and_compressed_requests_arrive(refs: RefStore, way: Way, tmp_path
     assert len(other.seen()) == 41
     assert "chunked" in {how for how, _ in way.http.bodies}
     assert "gzip" in {encoding for _, encoding in way.http.bodies}
+
+
+@pytest.mark.parametrize("way", ["http"], indirect=True)
+def test_how_many_requests_each_operation_takes(refs: RefStore, way: Way, tmp_path: Path) -> None:
+    """As docs/remotes.md has it: a look 2, a fetch of something new 3, a push 2."""
+    assert way.http is not None
+    other = RemoteRefs(refs.git, "origin", "refs/cortex", "main")
+    subprocess.run(["git", "init", "-q", str(tmp_path / "new")], check=True)
+    fresh = RemoteRefs(Git(tmp_path / "new"), way.url, "refs/cortex", "main")
+    counts = []
+    for operation in (
+        lambda: other.read_back(["refs/heads/main"]),
+        fresh.fetch,
+        lambda: other.transaction([Update("refs/cortex/claims/a", commits(refs, 1)[0], ABSENT)], atomic=True),
+    ):
+        before = len(way.http.requests)
+        operation()
+        counts.append(len(way.http.requests) - before)
+    assert counts == [2, 3, 2]
