@@ -7,8 +7,10 @@ expiry or that any ref, reflog, index or work tree needs: the outbox's next push
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cortex_git.flocks import try_lock
 from cortex_git.gitio import Git
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.repository import Repository
 
 DAY_S = 24 * 3600.0
 KEEP_S = 14 * DAY_S
@@ -44,7 +46,14 @@ class Finding:
 
 def objects(coordination: Coordination) -> list[Finding]:
     """The clone's objects, where they lie about loosely or in many packs."""
-    return of_objects(coordination.repository.git, "objects")
+    repository = coordination.repository
+    return of_objects(repository.git, "objects", lambda: _packed(repository))
+
+
+def _packed(repository: Repository) -> bool:
+    """Not where a command of this clone is at its own maintenance: two that repack would meet."""
+    with (repository.private / "maintenance.lock").open("a") as handle:
+        return try_lock(handle) and collect_objects(repository.git)
 
 
 def of_objects(git: Git, kind: str, pack: Callable[[], bool] | None = None) -> list[Finding]:
@@ -66,8 +75,8 @@ def _counted(git: Git) -> tuple[int, int, int]:
 def collect_objects(git: Git, keep_s: float = KEEP_S) -> bool:
     """Pack refs and objects into one pack each, and drop unreachable objects older than `keep_s` seconds.
 
-    Others may read, fetch, import and push meanwhile. Reflogs and work trees stay as they are. Whether it
-    was done: not where git itself is at it. Raises GitFailed.
+    Others may read, fetch, import and push meanwhile. Reflogs and work trees stay as they are. True, as it
+    was done. Raises GitFailed. (What commands do by themselves, `maintenance`, drops nothing at all.)
     """
     before = f"{int(keep_s)}.seconds.ago"
     repack = ("repack", "-A", "-d", "-l", "--quiet", f"--unpack-unreachable={before}")

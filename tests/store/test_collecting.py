@@ -15,7 +15,7 @@ from cortex_git.state import monotonic
 from cortex_git.store import collectable_files as files
 from cortex_git.store import collectable_refs as refs
 from cortex_git.store import collectable_rows as rows
-from cortex_git.store.collecting import DAY_S, Finding, collect_objects, of_objects
+from cortex_git.store.collecting import DAY_S, Finding, collect_objects, objects, of_objects
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import beat
@@ -290,8 +290,10 @@ def test_packing_is_proposed_only_where_it_is_worth_it(coordination: Coordinatio
     drafts = [Draft(f"m{n}", {f"f{n}": f"{n}".encode()}) for n in range(200)]
     git(coordination.repository.folder, "config", "fastimport.unpackLimit", "1000")
     singles(git_, coordination.repository.identity.author, drafts)
-    [found] = of_objects(git_, "objects")
+    [found] = objects(coordination)
     assert found.count >= 600
+    with file_lock(coordination.repository.private / "maintenance.lock"):
+        assert taken([found]) == [False]
     assert taken([found]) == [True]
 
 
