@@ -45,7 +45,7 @@ def archives(patient: Patient) -> Iterator[Finding]:
             f"{many(len(back), 'file')} of archived batches on the branch again",
             named(back),
             why="harmless, and the branch grows by them: an older cortex-git folded them",
-            do="cortex-git gc",
+            do="cortex-git gc --yes",
         )
     half = sorted(set(refs or {}) - {name for name, *_ in stones})
     if half:
@@ -53,7 +53,7 @@ def archives(patient: Patient) -> Iterator[Finding]:
             f"{many(len(half), 'archive')} without a tombstone on the branch",
             named([space + name for name in half]),
             why="who made it did not come to its end; the batch is still on the branch",
-            do="cortex-git gc",
+            do="cortex-git gc --yes",
         )
     if not faults and not half:
         yield ok(f"{many(len(stones), 'archive')}, all as their tombstones say")
