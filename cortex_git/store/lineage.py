@@ -75,15 +75,12 @@ def joins_after(
 
     With None: after any task.
     """
-    condition = ""
+    condition = "EXISTS (SELECT 1 FROM waits w WHERE w.task = t.task)"
     values: list[str] = []
     if ended is not None:
-        condition = " WHERE w.needs IN (SELECT value FROM json_each(?))"
+        condition = "t.task IN (SELECT task FROM waits WHERE needs IN (SELECT value FROM json_each(?)))"
         values = [json.dumps(list(ended))]
-    query = (
-        f"SELECT t.body FROM tasks t WHERE t.task IN (SELECT w.task FROM waits w{condition})"  # noqa: S608
-        " AND NOT EXISTS (SELECT 1 FROM results r WHERE r.task = t.task)"
-    )
+    query = f"SELECT t.body FROM open_tasks o JOIN tasks t ON t.task = o.task WHERE {condition}"  # noqa: S608
     if besides is not None:
         where, more = besides.where
         query += f" AND NOT ({where})"
