@@ -60,24 +60,38 @@ def process_steps(case: Case, state: State, number: int) -> Iterator[Next]:
 
 
 def _idle(case: Case, state: State, number: int, clone: Clone) -> Iterator[Next]:
+    disowned = state.processes[number].disowned
+    late = [token for token in clone.claims if token is not None and token in disowned]
+    if late:
+        yield _give_back_late(case, state, number, late)
     for task in range(case.tasks):
         if not clone.added[task]:
             yield from _add(case, state, number, clone, task)
             continue
         old = clone.claims[task]
-        if old is not None and old in state.processes[number].disowned and state.claims[task] == old:
-            yield Next(Step("give back late", number, task), _given_back(case, state, old))
         if clone.known[task] is not None:
             if old is not None and state.claims[task] == old and _is_left(state, old, clone):
                 claims = put(state.claims, task, None)
                 yield Next(Step("tidy", number, task), settled(state._replace(claims=claims)))
             continue
-        yield from _bids(case, state, number, clone, task)
+        if not late:  # else the code gives those back first
+            yield from _bids(case, state, number, clone, task)
         if state.left.cancels and not clone.waiting:
             left = state.left._replace(cancels=state.left.cancels - 1)
             yield from _place(
                 case, state._replace(left=left), number, "cancel", _cancelling(number, task, old), old, True
             )
+
+
+def _give_back_late(case: Case, state: State, number: int, late: list[Token]) -> Next:
+    """Claims that landed after they had been let go, as far as this clone sees."""
+    process = state.processes[number]
+    after = moved(state, number, process._replace(disowned=process.disowned - set(late)))
+    there = [token for token in late if state.claims[token.task] == token]
+    for token in there:
+        after = _given_back(case, after, token)
+    how = "" if there else "refused"
+    return Next(Step("give back late", number, late[0].task, how), settled(after))
 
 
 def _add(case: Case, state: State, number: int, clone: Clone, task: int) -> Iterator[Next]:
