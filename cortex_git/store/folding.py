@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.flocks import file_lock
 from cortex_git.gitio import GitFailed
-from cortex_git.store import index, layout, tombstones
+from cortex_git.store import layout, tombstones
 from cortex_git.store.commits import Draft, merge
+from cortex_git.store.differences import added
 from cortex_git.store.index import View
 from cortex_git.store.protection import branch_refused
 from cortex_git.store.pulling import pull
@@ -37,7 +38,7 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
             return None
         files: dict[str, bytes | str] = {}
         for tip in others:
-            for path, oid in index.added(repository.git, base, tip, only_new=True):
+            for path, oid in added(repository.git, base, tip, only_new=True):
                 if layout.is_plain(path):
                     files[path] = min(oid, str(files.get(path, oid)))  # the same choice as the index makes
         mark = " [skip ci]" if repository.settings.skip_ci else ""

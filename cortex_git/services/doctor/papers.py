@@ -5,7 +5,7 @@ Owns the listing that the checks of documents share. Reads trees only, not the d
 
 from dataclasses import dataclass, field
 
-from cortex_git.store import index, layout
+from cortex_git.store import differences, layout
 from cortex_git.store.repository import Repository
 
 
@@ -44,5 +44,5 @@ def papers(repository: Repository) -> Papers:
 
 
 def _documents(repository: Repository, old: str | None, new: str) -> list[tuple[str, str]]:
-    entries = index.added(repository.git, old, new)
+    entries = differences.added(repository.git, old, new)
     return [(path, oid) for path, oid in entries if layout.place_of(path) is not None]
