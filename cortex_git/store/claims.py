@@ -98,11 +98,12 @@ class Claims:
         """Give back our claims that landed after we had let them go: nobody else may, for we live."""
         with self._guard:
             landed = [c for oid, c in self._astray.items() if view.claims.get(c.task.task) == oid]
-            for claim in landed:
-                del self._astray[claim.oid]
         if landed:
             new = self._successors(landed, None)
             self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in landed])
+            with self._guard:
+                for claim in landed:
+                    self._astray.pop(claim.oid, None)
 
     def started(self, claim: Claim) -> None:
         """An attempt under this claim begins: whoever takes it over counts that attempt."""
@@ -202,8 +203,14 @@ class Claims:
 
     def _release(self, updates: Sequence[Update]) -> None:
         with self._guard:
-            pending, self._unreleased = [*self._unreleased, *updates], []
-        outcomes = self._repository.refs.transaction(pending, atomic=False)
+            earlier, self._unreleased = self._unreleased, []
+        pending = [*earlier, *updates]
+        try:
+            outcomes = self._repository.refs.transaction(pending, atomic=False)
+        except BaseException:
+            with self._guard:
+                self._unreleased += earlier  # the caller still has its own
+            raise
         unsure = (Outcome.UNKNOWN, Outcome.REFUSED, Outcome.BUSY)
         left = [update for update, outcome in zip(pending, outcomes, strict=True) if outcome in unsure]
         with self._guard:
@@ -231,7 +238,7 @@ class Claims:
         """
         odd = [name for name in view.claims if not re.fullmatch(TASK_PATTERN, name)]
         finished = index.with_result(self._repository, list(view.claims))
-        self._load(view.claims[task] for task in finished)
+        self._load(view.claims[task] for task in {*finished, *odd})
         updates: list[Update] = []
         for task in sorted({*finished, *odd}):
             record, oid = self._record_of(task, view.claims[task]), view.claims[task]
@@ -267,6 +274,12 @@ class Claims:
         """The record of a claim commit; None when it is not a valid one, or not of the given task."""
         self._load([oid])
         return self._records.get(oid) if task is None else self._record_of(task, oid)
+
+    def owners(self, view: View) -> set[str]:
+        """The hosts that the claims of `view` are of, as far as those can be read."""
+        self._load(view.claims.values())
+        records = (self._records.get(oid) for oid in view.claims.values())
+        return {record.host for record in records if record is not None}
 
     def _load(self, oids: Iterable[str]) -> None:
         names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in oids if oid not in self._records}
@@ -333,7 +346,8 @@ class Claims:
             # Both are looked at, so that both clocks run from the first sight on.
             claim_age = self._seen_for(task, oid)
             heartbeat = seen_for(self._repository, "host", record.host, view.hosts.get(record.host, ""))
-            if min(claim_age, heartbeat) > record.lease_s:
+            # What it did since the view was fetched is not known: that is no silence.
+            if min(claim_age, heartbeat - view.age_s) > record.lease_s:
                 return True
             # Another clone on this machine need not be waited for. What it left in its outbox is fenced.
             return process_gone(record.pid, record.pid_started, record.boot_id)
@@ -432,11 +446,13 @@ class Claims:
             unproven, self._unproven = self._unproven, []
         # A push that was sent twice on its way is answered as refused, or as unchanged, though it landed.
         unproven += [claim for claim, outcome in by_outcome if outcome not in (Outcome.APPLIED, *lost)]
+        held = [*won, *unproven]
         try:
-            placed = self._drop_finished([*won, *self._prove(unproven)])
+            held = [*won, *self._prove(unproven)]
+            placed = self._drop_finished(held)
         except BaseException:
             with self._guard:
-                self._unproven += [c for c in [*won, *unproven] if c.record.state != "cancelled"]
+                self._unproven += [claim for claim in held if claim.record.state != "cancelled"]
             raise
         if loud and not placed:
             self._complain(outcomes)
@@ -465,8 +481,9 @@ class Claims:
         for claim in unproven:
             if claim not in proven:
                 self._locks.release(claim.task.task)
-                with self._guard:
-                    self._astray[claim.oid] = claim
+                if claim.record.state != "cancelled":  # giving that back would undo a person's cancel
+                    with self._guard:
+                        self._astray[claim.oid] = claim
         return proven
 
     def _drop_finished(self, won: list[Claim]) -> list[Claim]:

@@ -37,7 +37,7 @@ def silent_hosts(coordination: Coordination, view: View) -> list[Finding]:
     lease counts from the heartbeat too.
     """
     repository = coordination.repository
-    busy = {record.host for record in map(coordination.claims.record, view.claims.values()) if record}
+    busy = coordination.claims.owners(view)
     names = {f"{oid}:{layout.HOST_FILE}": host for host, oid in view.hosts.items()}
     bodies = repository.git.blobs(names)
     said = {host: _said_at(bodies.get(name, b"")) for name, host in names.items()}
@@ -123,15 +123,13 @@ def lost_archives(coordination: Coordination) -> list[Finding]:
 def left_local_refs(coordination: Coordination) -> list[Finding]:
     """Refs of this clone that a killed command left: of imports and gc; of the outbox where nothing waits."""
     repository = coordination.repository
-    refs = repository.git.refs(*_SCRATCH, _OUTBOX)
-    dates = _dates(repository, *_SCRATCH, _OUTBOX)
     found: list[Finding] = []
-    for ref, oid in refs.items():
+    for ref, one in _dates(repository, *_SCRATCH, _OUTBOX).items():
         if ref.startswith(_SCRATCH):
-            if dates[ref].at < time.time() - DAY_S:
-                found.append(_local(repository, ref, oid, "left behind by a command that did not end"))
+            if one.at < time.time() - DAY_S:
+                found.append(_local(repository, ref, one.oid, "left behind by a command that did not end"))
         elif ref != f"{_OUTBOX}next":
-            found.append(_of_outbox(coordination, ref, oid))
+            found.append(_of_outbox(coordination, ref, one.oid))
     return found
 
 

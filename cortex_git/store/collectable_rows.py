@@ -40,8 +40,8 @@ def gone_sightings(coordination: Coordination, before: dict[str, str], view: Vie
     is needed too.
     """
     repository = coordination.repository
-    owners = {record.host for record in map(coordination.claims.record, view.claims.values()) if record}
-    now = {f"claim {task}" for task in view.claims} | {f"host {host}" for host in {*view.hosts, *owners}}
+    hosts = {*view.hosts, *coordination.claims.owners(view)}
+    now = {f"claim {task}" for task in view.claims} | {f"host {host}" for host in hosts}
     gone = [(what, oid) for what, oid in before.items() if what not in now]
     if not gone:
         return []

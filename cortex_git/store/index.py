@@ -5,13 +5,14 @@ the tips seen last and those seen now. It can be dropped and rebuilt at any mome
 """
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import MERGE_SUFFIX, PRIORITIES, Batch, Task
-from cortex_git.state import transaction
+from cortex_git.state import boot_id, monotonic, transaction
 from cortex_git.store import layout, newer, tombstones
 from cortex_git.store.differences import new_in
 from cortex_git.store.repository import Repository
@@ -33,6 +34,13 @@ class View:
     results: dict[str, str]
     """Host id to the tip of its result ref."""
     trunk: tuple[str, ...]
+    fetched_at: float
+    """When the fetch began that they are as of, on `state.monotonic`'s clock."""
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since then."""
+        return max(monotonic() - self.fetched_at, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ def refresh(repository: Repository) -> View:
     so a reader in this order misses none.
     """
     refs = repository.refs
+    fetched_at = _fetched_at(repository.state)
     seen = refs.seen()
     trunk = tuple(refs.trunk())
     heads = {ref: oid for ref, oid in seen.items() if ref.startswith(f"{refs.namespace}/results/")}
@@ -96,7 +105,14 @@ def refresh(repository: Repository) -> View:
         hosts=_under(seen, f"{refs.namespace}/hosts/"),
         results=_under(seen, f"{refs.namespace}/results/"),
         trunk=trunk,
+        fetched_at=fetched_at,
     )
+
+
+def _fetched_at(state: sqlite3.Connection) -> float:
+    """Minus infinity where nothing was fetched since the machine started."""
+    row = state.execute("SELECT boot, started FROM fetches").fetchone()
+    return float(row[1]) if row is not None and row[0] == boot_id() else -math.inf
 
 
 def _under(refs: dict[str, str], prefix: str) -> dict[str, str]:

@@ -1,17 +1,18 @@
 """Claims: taken once, given back, taken over, and never held on a finished task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, python
 
-from cortex_git.store import heartbeat
+from cortex_git.store import claims, heartbeat
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import open_tasks
-from cortex_git.store.refs import Outcome, Update
+from cortex_git.store.refs import Outcome, RemoteUnreachable, Update
 
 Hosts = Callable[[int], list[Coordination]]
 
@@ -80,7 +81,6 @@ def test_a_failed_attempt_waits_and_counts(
 def claims_clock(monkeypatch: pytest.MonkeyPatch, ahead_s: float) -> bool:
     """Put this process's monotonic clock forward, as if it had waited."""
     from cortex_git import state
-    from cortex_git.store import claims
 
     real = state.monotonic
     monkeypatch.setattr(claims, "monotonic", lambda: real() + ahead_s)
@@ -160,13 +160,81 @@ def test_claims_made_when_the_remote_falls_silent_are_proven_later(
         return outcomes
 
     monkeypatch.setattr(one.repository.refs, "transaction", push_and_cut)
-    from cortex_git.store.refs import RemoteUnreachable
-
     with pytest.raises(RemoteUnreachable):
         one.claims.claim(tasks, view, lambda _: "w")
     monkeypatch.setattr(one.repository.refs, "transaction", real)
     bare.with_name("away.git").rename(bare)
     assert len(claim_all(one)) == 2
+
+
+def test_a_claim_that_lands_late_and_that_nobody_has_in_hand_is_given_back(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = hosts(1)
+    add_tasks(one, 1)
+    view, tasks = one.pull(), list(_tasks(one))
+    with monkeypatch.context() as patch:
+        late = hold_up_the_push(one, patch)
+        with pytest.raises(RemoteUnreachable):
+            one.claims.claim(tasks, view, lambda _: "w")  # not there when it is looked for
+    view = one.pull()
+    one.repository.refs.transaction(late, atomic=False)
+    assert one.claims.claim([], view, lambda _: "w") == []
+    assert one.claims.claim([], one.pull(), lambda _: "w") == []
+    assert claim_refs(one) == {}
+
+
+def hold_up_the_push(one: Coordination, monkeypatch: pytest.MonkeyPatch) -> list[Update]:
+    """What this host's next push would change, without an answer and not there yet."""
+    late: list[Update] = []
+
+    def nothing(updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        assert not atomic
+        late.extend(updates)
+        return [Outcome.UNKNOWN] * len(updates)
+
+    monkeypatch.setattr(one.repository.refs, "transaction", nothing)
+    monkeypatch.setattr(one.repository.refs, "refusal", "no answer")
+    return late
+
+
+def test_a_claim_that_is_proven_late_is_not_given_back(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = hosts(1)
+    add_tasks(one, 2)
+    view, tasks = one.pull(), list(_tasks(one))
+    real = one.repository.refs.transaction
+
+    def half(updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        late.append(updates[0])
+        return [Outcome.UNKNOWN, *real(updates[1:], atomic=atomic)]
+
+    def away(*_: object, **__: object) -> None:
+        raise RemoteUnreachable("gone", "")
+
+    late: list[Update] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(one.repository.refs, "transaction", half)
+        patch.setattr(claims, "pull", away)
+        with pytest.raises(RemoteUnreachable):
+            one.claims.claim(tasks, view, lambda _: "w")
+    view = one.pull()
+    assert real(late, atomic=False) == [Outcome.APPLIED]
+    first = one.claims.claim([], view, lambda _: "w")
+    again = one.claims.claim([], one.pull(), lambda _: "w")
+    held = {claim.oid for claim in [*first, *again]}
+    assert set(claim_refs(one).values()) == held and len(held) == 1
+
+
+def test_a_cancel_that_lands_late_is_not_given_back(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = hosts(1)
+    add_tasks(one, 1)
+    view, tasks = one.pull(), list(_tasks(one))
+    with monkeypatch.context() as patch:
+        late = hold_up_the_push(one, patch)
+        assert one.claims.cancel(tasks, view, "w") == []
+    assert one.repository.refs.transaction(late, atomic=False) == [Outcome.APPLIED]
+    assert one.claims.claim([], one.pull(), lambda _: "w") == []
+    assert len(claim_refs(one)) == 1
 
 
 def _tasks(coordination: Coordination) -> list:  # type: ignore[type-arg]
@@ -219,6 +287,39 @@ def test_a_heartbeat_keeps_a_host_from_being_robbed(hosts: Hosts, monkeypatch: p
     assert claim_all(two) == []  # a heartbeat not seen before: its clock begins now
     claims_clock(monkeypatch, 2 * old.record.lease_s + 10)
     assert [claim.record.epoch for claim in claim_all(two)] == [2]
+
+
+def test_by_an_old_view_no_living_host_is_robbed(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its heartbeats since are not in that view, which is no silence of its."""
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    old = claim_all(one)[0]
+    assert heartbeat.beat(one.repository, 1)
+    assert claim_all(two) == []
+    view = two.pull()
+    claims_clock(monkeypatch, old.record.lease_s + 5)
+    stale = replace(view, fetched_at=view.fetched_at - old.record.lease_s)
+    assert two.claims.claim([old.task], stale, lambda _: "w") == []
+    assert [claim.record.epoch for claim in two.claims.claim([old.task], view, lambda _: "w")] == [2]
+
+
+def test_the_attempt_of_a_dead_worker_counts_for_who_asks_for_its_task(coordination: Coordination) -> None:
+    add_tasks(coordination, 1)
+    child = python(
+        """
+        import sys
+        from pathlib import Path
+        from gitworld import claim_all
+        from cortex_git.store.coordination import Coordination
+        coordination = Coordination.open(Path(sys.argv[1]))
+        coordination.claims.started(claim_all(coordination)[0])
+        """,
+        str(coordination.repository.folder),
+    )
+    assert child.wait(60) == 0
+    (task,) = _tasks(coordination)
+    taken = coordination.claim_task(task.task, "w")
+    assert (taken.record.epoch, taken.record.attempt) == (2, 2)
 
 
 def test_a_damaged_claim_is_left_alone(hosts: Hosts) -> None:
