@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from cortex_git.flocks import try_lock
 from cortex_git.state import PASSING
 from cortex_git.store.index import View
 from cortex_git.store.repository import Repository
@@ -61,7 +62,9 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _tidy_objects(repository: Repository) -> None:
-    with suppress(*PASSING):
+    with suppress(*PASSING), (repository.private / "maintenance.lock").open("a") as handle:
+        if not try_lock(handle):
+            return
         for step in _STEPS:
             done = repository.git.run(*step, timeout=_MOST_S, check=False)
             if done.status and step[0] == "repack":

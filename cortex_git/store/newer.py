@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import BadInput, CortexError, NewerSchema
 from cortex_git.models import SCHEMA, TASK_PATTERN, Result, Task
+from cortex_git.state import transaction
 from cortex_git.store.repository import Repository
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def _oid(state: sqlite3.Connection, kind: str, name: str) -> str | None:
 def forget_readable(state: sqlite3.Connection) -> None:
     """After an upgrade: have everything read again where something can be read now that could not be."""
     if state.execute("SELECT 1 FROM newer WHERE version <= ?", (SCHEMA,)).fetchone() is not None:
-        for table in ("newer", "indexed", "outcomes"):
-            state.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
+        with transaction(state):
+            for table in ("newer", "indexed", "outcomes"):
+                state.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
 
 
 def refuse(state: sqlite3.Connection, kind: str, name: str) -> None:

@@ -199,7 +199,8 @@ class RemoteRefs:
         if done.status:
             raise unreachable(self.remote, done.stderr)
         found = (line.partition("\t") for line in done.text.splitlines())
-        return {ref: oid for oid, _, ref in found if ref in set(refs)}
+        wanted = set(refs)
+        return {ref: oid for oid, _, ref in found if ref in wanted}
 
     def move_trunk(self, new: str, old: str | None) -> Outcome:
         return self.transaction([Update(self.branch, new, old or ABSENT)], atomic=True)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from gitworld import add_tasks, assert_sound, claim_all, finish, git
 
+from cortex_git.flocks import file_lock
 from cortex_git.state import monotonic
 from cortex_git.store import maintenance
 from cortex_git.store.coordination import Coordination
@@ -94,6 +95,21 @@ def test_one_at_a_time(
     if thread is not None:
         thread.join(60)
     assert lock.exists() != runs
+
+
+def test_nothing_is_put_together_twice_at_once(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "_MOST_PACKS", -1)
+    repository = coordination.repository
+    view = coordination.pull()
+    calls: list[str] = []
+    monkeypatch.setattr(repository.git, "run", lambda *words, **_: calls.append(words[0]))
+    with file_lock(repository.private / "maintenance.lock"):
+        thread = maintain(repository, view)
+        assert thread is not None
+        thread.join(60)
+    assert calls == []
 
 
 def test_rows_of_what_is_long_settled_go_and_others_stay(

@@ -171,7 +171,7 @@ def objects(patient: Patient) -> Iterator[Finding]:
     size = (counts.get("size", 0) + counts.get("size-pack", 0)) / 1024
     text = f"{loose:,} loose objects, {many(packs, 'pack')}, {size:,.0f} MiB"
     if loose > _MOST_LOOSE or packs > _MOST_PACKS:
-        why = "every git call gets slower with them; nothing of ours packs by itself"
+        why = "every git call gets slower with them, and packing beside the work has not kept up"
         yield note(text, str(patient.git_dir / "objects"), why=why, do="cortex-git gc --yes")
     else:
         yield ok(text, str(patient.git_dir / "objects"))
