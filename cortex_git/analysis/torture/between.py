@@ -55,6 +55,11 @@ class Call:
     def tasks(self) -> list[str]:
         return [ref.rpartition("/")[2] for ref in self.updates if "/claims/" in ref]
 
+    @property
+    def own(self) -> list[str]:
+        """The host's result ref and where this push would have it stand; empty for other calls."""
+        return next(([ref, new] for ref, new in self.updates.items() if "/results/" in ref), [])
+
     def log(self, event: str, **more: object) -> None:
         entry = {
             "t": time.monotonic(), "host": self.host, "pid": os.getpid(), "main": self.main,
@@ -226,6 +231,18 @@ def _until(call: Call, what: str, seconds: float) -> None:
         time.sleep(0.02)
 
 
+def _until_past(ref: str, tip: str, seconds: float) -> None:
+    """Wait until a ref on the remote has stood at `tip` and stands elsewhere, or so long."""
+    deadline, seen = time.monotonic() + seconds, False
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), open(f"{os.environ['TORTURE_REMOTE']}/{ref}") as file:  # noqa: PTH123
+            at = file.read().strip()
+            if seen and at != tip:
+                return
+            seen = seen or at == tip
+        time.sleep(0.02)
+
+
 def _kill(main: int) -> None:
     if main:
         with contextlib.suppress(OSError):
@@ -254,13 +271,15 @@ def _before(call: Call, faults: list[Fault]) -> None:
             call.injected(fault)
             if how == "before":
                 time.sleep(fault["s"])
+            elif how == "until-past":
+                _until_past(fault["own"][0], fault["own"][1], fault["s"])
             else:
                 _until(call, how, fault["s"])
         elif name == "outsider":
             call.injected(fault)
             _outsider(call)
         elif how in ("before", "until-finished") and name in ("freeze", "copy", "restart-host"):
-            ask(call.host, call.tasks, fault)
+            ask(call.host, call.tasks, {**fault, "own": call.own})
         elif how == "before" and name in ("kill-command", "kill-publisher"):
             call.injected(fault)
             _kill(call.main)
@@ -312,7 +331,7 @@ def _after(call: Call, faults: list[Fault]) -> None:
             _kill(call.main)
             os._exit(137)
         if name in ("freeze", "copy", "restart-host"):
-            ask(call.host, call.tasks, fault)
+            ask(call.host, call.tasks, {**fault, "own": call.own})
 
 
 def main() -> int:

@@ -85,7 +85,7 @@ class Happenings:
         if fault == "freeze":
             self._freeze(host, asked["s"], tasks, early=asked["how"] == "until-finished")
         elif fault == "copy":
-            self._copy(host)
+            self._copy(host, asked.get("own", []))
         elif fault == "restart-host":
             host.kill()
         path.unlink(missing_ok=True)
@@ -108,14 +108,14 @@ class Happenings:
 
         self._lasting(_LOOK_S if early else seconds, thaw)
 
-    def _copy(self, host: Host) -> None:
+    def _copy(self, host: Host, own: list[str]) -> None:
         """Copy the clone as it is, in the midst of its work, and have the copy work as well.
 
-        Its first look at the remote comes late: by then the original has gone on.
+        Its first look at the remote comes late: when the original has published what the copy believes to
+        be publishing (`own`: its result ref and the tip of that push), and more.
         """
-        late: dict[str, dict[str, list[Fault]]] = {
-            "ls-remote": {"1": [{"fault": "delay", "how": "before", "s": 2.0}]}
-        }
+        how = {"how": "until-past", "own": own, "s": 20.0} if own else {"how": "before", "s": 2.0}
+        late: dict[str, dict[str, list[Fault]]] = {"ls-remote": {"1": [{"fault": "delay", **how}]}}
         plan = HostPlan(f"{host.name}-copy", (("spawn-workers", "--count", "1"),), late, host.plan.clock_s)
         if plan.name in self._hosts or host.plan.boxed:
             return

@@ -19,18 +19,24 @@ WORK = (("spawn-workers", "--count", "1"),)
 Fault = dict[str, object]
 
 
-def plan_of(fault: Fault | None, kind: str, *, seconds: float) -> Plan:
-    """Two hosts with a fault at the first call of a kind of the first; tasks take so many `seconds`."""
-    points = {kind: {"1": [fault]}} if fault else {}
+def plan_of(fault: Fault, kind: str, *, seconds: float) -> Plan:
+    """Two hosts with a fault at the first call of a kind of the first; tasks take so many `seconds`.
+
+    One host where it is to be copied: it has to publish more than once.
+    """
+    points = {kind: {"1": [fault]}}
+    hosts = (HostPlan("h00", WORK, points), HostPlan("h01", WORK))
+    if fault["fault"] == "copy":
+        hosts = hosts[:1]
     names = [task_name(number) for number in range(TASKS)]
     return Plan(
         seed=1,
-        clones=2,
+        clones=len(hosts),
         tasks=TASKS,
-        faults=(str(fault["fault"]),) if fault else (),
+        faults=(str(fault["fault"]),),
         lease_s=2.0,
         heartbeat_s=0.6,
-        hosts=(HostPlan("h00", WORK, points), HostPlan("h01", WORK)),
+        hosts=hosts,
         happenings=(),
         seconds=dict.fromkeys(names, seconds),
         fails={},
