@@ -170,7 +170,7 @@ class Claims:
     def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
         """Give claims back: as they were found (None), or after a failed attempt, to be retried.
 
-        Of a task that was never tried nothing is left; else its epoch and attempt stay known. A refusal
+        Of a task that was never begun nothing is left; else its epoch and attempt stay known. A refusal
         means that somebody took the claim over: it is theirs to finish. Where no answer came, the release
         is tried again with the next call.
         """
@@ -180,8 +180,10 @@ class Claims:
     def _successors(self, claims: Sequence[Claim], retry_after_s: float | None) -> dict[str, str]:
         """By object id the object that takes a given-back claim's place; not of those simply deleted."""
         if retry_after_s is None:
-            told = [claim for claim in claims if max(claim.record.epoch, claim.record.attempt) > 1]
-            records = [_given_back(claim.record) for claim in told]
+            begun = {claim.oid for claim in claims if self._locks.is_started(claim.task.task)}
+            tried = {claim.oid for claim in claims if max(claim.record.epoch, claim.record.attempt) > 1}
+            told = [claim for claim in claims if claim.oid in begun | tried]
+            records = [_given_back(claim.record, begun=claim.oid in begun) for claim in told]
         else:
             told = list(claims)
             records = [_released(claim.record, retry_after_s) for claim in told]
@@ -501,10 +503,13 @@ class Claims:
         return [claim for claim in won if claim.task.task not in finished]
 
 
-def _given_back(record: ClaimRecord) -> ClaimRecord:
-    """The record of a claim given back untried, of a task that was tried before: anybody's at once."""
-    changes = {"state": "released", "retry_after_s": 0.0, "nonce": uuid.uuid4().hex}
-    return record.model_copy(update=changes)
+def _given_back(record: ClaimRecord, *, begun: bool) -> ClaimRecord:
+    """The record of a claim given back, of a task that was tried before: anybody's at once.
+
+    `begun`: an attempt under it was broken off, which uses none up; the next run of it is of the next epoch.
+    """
+    changes = {"state": "released", "retry_after_s": 0.0, "epoch": record.epoch + int(begun)}
+    return record.model_copy(update={**changes, "nonce": uuid.uuid4().hex})
 
 
 def _released(record: ClaimRecord, retry_after_s: float) -> ClaimRecord:

@@ -61,10 +61,13 @@ class Locks:
             with suppress(OSError):
                 (self.path(task) / _STARTED).touch()
 
+    def is_started(self, task: str) -> bool:
+        """Whether a worker was on the task under its present lock."""
+        return (self.path(task) / _STARTED).exists()
+
     def was_started(self, task: str) -> bool:
-        """Whether a worker was on the task under its present lock; True where there is no lock to tell."""
-        path = self.path(task)
-        return not path.exists() or (path / _STARTED).exists()
+        """Whether a worker was, or may have been, on the task: there may be no lock to tell."""
+        return not self.path(task).exists() or self.is_started(task)
 
     def wait(self, task: str, sleep: Callable[[float], None] = time.sleep) -> bool:
         """Take the lock of one given task, tried 30 times at 0.1 s."""

@@ -66,6 +66,17 @@ def test_what_was_tried_before_keeps_its_attempts_when_it_is_given_back(coordina
     assert (last.record.epoch, last.record.attempt) == (2, taken.record.attempt)
 
 
+def test_what_was_begun_is_another_epoch_when_it_is_given_back(coordination: Coordination) -> None:
+    """A second Ctrl-C ends a run midway: no attempt is used up, and yet no claim stands for two runs."""
+    add_tasks(coordination, 2)
+    begun, ahead = claim_all(coordination)
+    coordination.claims.started(begun)
+    coordination.claims.release([begun, ahead])
+    again = {claim.task.task: claim.record for claim in claim_all(coordination)}
+    assert (again[begun.task.task].epoch, again[begun.task.task].attempt) == (2, 1)
+    assert (again[ahead.task.task].epoch, again[ahead.task.task].attempt) == (1, 1)
+
+
 def test_a_failed_attempt_waits_and_counts(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
