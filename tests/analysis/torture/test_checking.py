@@ -10,6 +10,7 @@ import pytest
 from gitworld import add_tasks, claim_all, finish, git
 
 from cortex_git.analysis.torture.checking import Findings, check
+from cortex_git.store.commits import Draft, singles
 from cortex_git.store.coordination import Coordination
 
 Hosts = Callable[[int], list[Coordination]]
@@ -117,7 +118,9 @@ def test_a_claim_left_of_a_finished_task_is_told_unless_it_is_the_result_s_own(
     claims = claim_all(one)
     finish(one, claims)
     one.fold()
-    stranger = one.claims._write([claims[0].record.model_copy(update={"nonce": "e" * 32})])[0]
+    record = claims[0].record.model_copy(update={"nonce": "e" * 32})
+    draft = Draft("claim", {"claim.json": record.to_bytes()})
+    (stranger,) = singles(one.repository.git, one.repository.identity.author, [draft])
     for claim, oid in zip(claims, [stranger, claims[1].oid], strict=True):
         git(one.repository.folder, "push", "-q", "origin", f"{oid}:refs/cortex/claims/{claim.task.task}")
     found = check(bare, [claim.task.task for claim in claims])

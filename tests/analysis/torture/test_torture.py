@@ -26,12 +26,12 @@ SEVERAL = "kill-worker,kill-publisher,lost-ack,lost-push,duplicate,delay,refuse,
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_nor_done_twice_under_several_faults() -> None:
     plan = make_plan(11, 3, 24, chosen(SEVERAL), lease_s=3.0)
+    assert [turn for host in plan.hosts for turn in host.commands if turn[:2] == ("task", "cancel")]
     with ground(None) as folder:
         report = torture(plan, folder, lambda _: None, repeat="", limit_s=200)
     told = report.to_json()
     assert told["problems"] == {}, told
     assert (told["results"], told["lost"], told["duplicates"], told["fsck"]) == (24, 0, 0, "clean")
-    assert told["runs_per_task"]["least"] == 1
     assert sum(count > 0 for count in report.faults.values()) > len(report.faults) // 2
     assert not folder.exists()
 
