@@ -72,7 +72,7 @@ class Locks:
     def wait(self, task: str, sleep: Callable[[float], None] = time.sleep) -> bool:
         """Take the lock of one given task, tried 30 times at 0.1 s."""
         for attempt in range(TRIES):
-            started = (self.path(task) / _STARTED).exists()
+            started = self.is_started(task)
             if self.acquire(task):
                 if started:  # under a dead owner: whoever takes its claim over counts that attempt
                     self.mark_started(task)
