@@ -13,6 +13,7 @@ from cortex_git.flocks import file_lock
 from cortex_git.state import PASSING, boot_id, monotonic, now
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, singles
+from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only
 from cortex_git.store.repository import Repository
 
@@ -63,7 +64,7 @@ def _beat(repository: Repository, host: str, workers: int) -> bool:
         if outcome is Outcome.STALE:
             new = repository.refs.read_back([ref]).get(ref, "")
             if chained and new:
-                repository.refs.fetch()  # the next beat is to be its child
+                pull(repository)  # the next beat is to be its child
         elif outcome is not Outcome.APPLIED:
             return False
         value = f"{new} {monotonic()} {boot_id()}"
