@@ -13,7 +13,7 @@ from cortex_git.store import layout, tombstones
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.differences import added
 from cortex_git.store.index import View
-from cortex_git.store.protection import branch_refused
+from cortex_git.store.protection import branch_refused, branch_stuck
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import Outcome
 from cortex_git.store.repository import Repository
@@ -27,9 +27,10 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
     """Merge every result ref into the branch; the new commit, or None when it had everything already.
 
     Paths are unique, so the union of added files is the merge, without those that a tombstone in any of
-    them stands for. Raises RemoteUnreachable, or EnvironmentProblem when the remote refuses the branch
-    (results stay readable from the host refs).
+    them stands for. Raises RemoteUnreachable, or EnvironmentProblem when the remote refuses the branch, or
+    could not move it at any try (results stay readable from the host refs).
     """
+    outcome = Outcome.STALE
     for _ in range(_TRIES):
         current = view or pull(repository)
         view = None
@@ -52,6 +53,8 @@ def fold(repository: Repository, view: View | None = None) -> str | None:
             return commit
         if outcome is Outcome.REFUSED:
             raise branch_refused(repository.settings.branch, repository.refs.refusal)
+    if outcome is Outcome.BUSY:
+        raise branch_stuck(repository.settings.branch, repository.refs.refusal)
     return None
 
 

@@ -28,6 +28,14 @@ def branch_refused(branch: str, refusal: str) -> EnvironmentProblem:
     return EnvironmentProblem(f"the remote refused the branch {branch}: {refusal}", hint)
 
 
+def branch_stuck(branch: str, refusal: str) -> EnvironmentProblem:
+    """The error for a branch that other pushes hold, or a lock that one of them left."""
+    return EnvironmentProblem(
+        f"the remote could not move the branch {branch}: {refusal}",
+        "try `cortex-git sync` again; if that does not help, `cortex-git doctor` looks for a lock left there",
+    )
+
+
 def check_no_checkout(git: Git, address: str, branch: str) -> None:
     """Raises EnvironmentProblem where the remote is a folder here that has the branch checked out."""
     folder = _folder_of(git, address)

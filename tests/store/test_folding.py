@@ -137,3 +137,17 @@ def test_a_foreign_path_on_a_result_ref_is_not_folded(hosts: Hosts, bare: Path, 
     one.fold()
     assert results_on(bare, "main") == ["b1-t000"]
     assert "odd" not in git(bare, "ls-tree", "-r", "--name-only", "main")
+
+
+def test_a_lock_left_on_the_branch_is_said(hosts: Hosts, bare: Path) -> None:
+    """A killed push can leave one at the remote: folds that never come about must not be taken for done."""
+    (one,) = hosts(1)
+    add_tasks(one, 1)
+    finish(one, claim_all(one))
+    lock = bare / "refs/heads/main.lock"
+    lock.touch()
+    with pytest.raises(EnvironmentProblem, match="could not move the branch main"):
+        one.fold()
+    lock.unlink()
+    assert one.fold() is not None
+    assert results_on(bare, "main") == ["b1-t000"]
