@@ -76,6 +76,9 @@ class LocalRefs:
         wanted = set(refs)
         return {ref: oid for ref, oid in self.git.refs(*refs).items() if ref in wanted}
 
+    def under(self, prefix: str) -> dict[str, str]:
+        return {ref: oid for ref, oid in self.git.refs(f"{prefix}*").items() if ref.startswith(prefix)}
+
     def move_trunk(self, new: str, old: str | None) -> Outcome:
         current = self.read_back([self._folded]).get(self._folded)
         if current is not None and current != old:

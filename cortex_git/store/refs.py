@@ -5,7 +5,7 @@ update by itself: whoever asked decides what a refusal means.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -26,6 +26,15 @@ from cortex_git.gitio import (
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
 _TRUNK = f"{TRACKING}trunk"
+QUIET_FETCH = (
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-recurse-submodules",
+    "--refmap=",  # leave the person's own tracking refs alone; a push of ours may be moving them
+)
+"""How every fetch of shared refs begins: it brings what is named, and touches nothing else of the clone."""
 FIRST_FETCH_S = 3600.0
 """A clone that has nothing yet gets the whole history: no time after which a remote can be said to hang."""
 _FETCHES = 4
@@ -108,6 +117,10 @@ class RefStore(Protocol):
         """The refs' values now, at the source; absent ones are left out. Raises RemoteUnreachable."""
         ...
 
+    def under(self, prefix: str) -> dict[str, str]:
+        """All refs whose names begin so, now, at the source. Raises RemoteUnreachable."""
+        ...
+
     def move_trunk(self, new: str, old: str | None) -> Outcome:
         """Move the folded branch from `old` to `new`."""
         ...
@@ -156,18 +169,9 @@ class RemoteRefs:
             f"+{self.branch}:{_TRUNK}",
             *(f"+{self.namespace}/{kind}/*:{TRACKING}{kind}/*" for kind in ("claims", "hosts", "results")),
         ]
-        arguments = [
-            "fetch",
-            "--quiet",
-            "--prune",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-recurse-submodules",
-            "--refmap=",  # leave the person's own tracking refs alone; a push of ours may be moving them
-        ]
         timeout = DEFAULT_TIMEOUT_S if self._has_fetched or self.trunk() else FIRST_FETCH_S
         for _ in range(_FETCHES):
-            done = self.git.run(*arguments, self.remote, *specs, timeout=timeout, check=False)
+            done = self.git.run(*QUIET_FETCH, "--prune", self.remote, *specs, timeout=timeout, check=False)
             if not done.status:
                 self._has_fetched = True
                 return
@@ -195,12 +199,19 @@ class RemoteRefs:
         return [oid] if oid else []
 
     def read_back(self, refs: Sequence[str]) -> dict[str, str]:
-        done = self.git.run("ls-remote", "--quiet", self.remote, *refs, check=False)
+        wanted = set(refs)
+        return {ref: oid for ref, oid in self._listed(*refs) if ref in wanted}
+
+    def under(self, prefix: str) -> dict[str, str]:
+        return {ref: oid for ref, oid in self._listed(f"{prefix}*") if ref.startswith(prefix)}
+
+    def _listed(self, *patterns: str) -> Iterator[tuple[str, str]]:
+        done = self.git.run("ls-remote", "--quiet", self.remote, *patterns, check=False)
         if done.status:
             raise unreachable(self.remote, done.stderr)
-        found = (line.partition("\t") for line in done.text.splitlines())
-        wanted = set(refs)
-        return {ref: oid for oid, _, ref in found if ref in wanted}
+        for line in done.text.splitlines():
+            oid, _, ref = line.partition("\t")
+            yield ref, oid
 
     def move_trunk(self, new: str, old: str | None) -> Outcome:
         return self.transaction([Update(self.branch, new, old or ABSENT)], atomic=True)[0]

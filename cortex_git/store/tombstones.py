@@ -4,6 +4,7 @@ Owns the tables `archives` and `archived`. An archived task is in no other table
 clone saw its documents before or not.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import Batch, Task, Tombstone
 from cortex_git.state import transaction
 from cortex_git.store import layout
+from cortex_git.store.refs import QUIET_FETCH, RemoteUnreachable
 from cortex_git.store.repository import Repository
 
 if TYPE_CHECKING:
@@ -172,16 +174,51 @@ def _parsed(repository: Repository, oids: Mapping[str, str]) -> dict[str, Task]:
 
 
 def blobs(repository: Repository, names: Iterable[str]) -> dict[str, bytes]:
-    """The contents of blobs; those of archives are fetched where a shallow clone has not got them."""
+    """The contents of blobs; those of archives are fetched where a shallow clone has not got them.
+
+    Only the archives that hold them, and without a ref of our own: every look goes through what a pull
+    fetches into, and no pull would take these away again.
+    """
     wanted = list(names)
     found = repository.git.blobs(wanted)
-    if len(found) < len(set(wanted)) and repository.remote is not None and counts(repository.state)[0]:
-        refs = f"{repository.refs.namespace}/archive/*"
-        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-        specs = f"+{refs}:refs/cortex-remote/archive/*"
-        if not repository.git.run(*fetch, "--refmap=", repository.remote, specs, check=False).status:
-            found |= repository.git.blobs(name for name in wanted if name not in found)
+    missing = [name for name in wanted if name not in found]
+    if missing and repository.remote is not None:
+        archives = _holding(repository.state, missing)
+        if archives and _fetched(repository, repository.remote, archives):
+            found |= repository.git.blobs(missing)
     return found
+
+
+def _holding(state: sqlite3.Connection, names: Iterable[str]) -> list[str]:
+    """The archives that hold those blobs, each named by its object id or as `commit:path`."""
+    oids = json.dumps([name.partition(":")[0] for name in names])
+    rows = state.execute(
+        "WITH wanted(oid) AS (SELECT value FROM json_each(?))"
+        " SELECT name FROM archives WHERE commit_id IN (SELECT oid FROM wanted)"
+        " UNION SELECT name FROM archived WHERE oid IN (SELECT oid FROM wanted)"
+        " UNION SELECT a.name FROM results r JOIN archived a ON a.task = r.task"
+        " WHERE r.oid IN (SELECT oid FROM wanted) ORDER BY 1",
+        (oids,),
+    )
+    return [name for (name,) in rows]
+
+
+def _fetched(repository: Repository, remote: str, archives: Sequence[str]) -> bool:
+    """Fetch what the refs of those archives hold; whether any of it came."""
+    space = f"{repository.refs.namespace}/archive/"
+    refs = [space + name for name in archives]
+    if _fetch(repository, remote, refs):
+        return True
+    try:  # one that somebody deleted must not hide the others
+        there = repository.refs.under(space)
+    except RemoteUnreachable:
+        return False
+    left = [ref for ref in refs if ref in there]
+    return 0 < len(left) < len(refs) and _fetch(repository, remote, left)
+
+
+def _fetch(repository: Repository, remote: str, refs: Sequence[str]) -> bool:
+    return not repository.git.run(*QUIET_FETCH, remote, *refs, check=False).status
 
 
 def keep_out(repository: Repository, base: str, files: dict[str, bytes | str]) -> list[str]:

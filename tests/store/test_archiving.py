@@ -193,14 +193,42 @@ def test_results_and_tasks_of_an_archived_batch_are_read_on_demand(hosts: Hosts)
     assert late.result_path(index.task_of(late.repository, "b1-t001")).endswith("results/b1/b1-t001.json")
 
 
-def test_a_shallow_clone_fetches_what_it_is_asked_for(hosts: Hosts, bare: Path, tmp_path: Path) -> None:
+def shallow_of(bare: Path, host: Coordination) -> Coordination:
+    """A clone of the branch's last commit only, when the ref of the host that did the work is gone."""
+    git(bare, "update-ref", "-d", host.repository.own_results)
+    git(bare.parent, "clone", "-q", "--depth=1", f"file://{bare}", "shallow")
+    shallow = Coordination.open(bare.parent / "shallow")
+    shallow.pull()
+    return shallow
+
+
+def test_a_shallow_clone_fetches_what_it_is_asked_for(hosts: Hosts, bare: Path) -> None:
     (one,) = hosts(1)
     ended(one)
     archive(one.repository, 0.0)
-    git(tmp_path, "clone", "-q", "--depth=1", f"file://{bare}", "shallow")
-    shallow = Coordination.open(tmp_path / "shallow")
-    shallow.pull()
+    shallow = shallow_of(bare, one)
+    before = git(shallow.repository.folder, "for-each-ref")
     assert len(shallow.results(Scope(batch="b1"))) == 3
+    assert len(list(listed(shallow.repository, Scope(batch="b1")))) == 3
+    assert git(shallow.repository.folder, "for-each-ref") == before
+
+
+def test_a_shallow_clone_fetches_no_more_archives_than_it_needs(hosts: Hosts, bare: Path) -> None:
+    (one,) = hosts(1)
+    for batch in ("b1", "b2", "b3"):
+        ended(one, 2, batch)
+        archive(one.repository, 0.0)
+    shallow = shallow_of(bare, one)
+    state = shallow.repository.state
+    documents = {
+        name: [oid for (oid,) in state.execute("SELECT oid FROM archived WHERE name = ?", (name,))]
+        for name in ("b1", "b2", "b3")
+    }
+    assert len(tombstones.blobs(shallow.repository, documents["b1"])) == 2
+    assert shallow.repository.git.blobs([*documents["b2"], *documents["b3"]]) == {}
+    git(bare, "update-ref", "-d", "refs/cortex/archive/b3")
+    both = tombstones.blobs(shallow.repository, [*documents["b2"], *documents["b3"]])
+    assert sorted(both) == sorted(documents["b2"])  # what was deleted hides no other
 
 
 def test_the_line_of_retries_goes_through_archived_tasks(hosts: Hosts) -> None:
