@@ -15,7 +15,7 @@ from cortex_git.store.commits import Draft, merge
 from cortex_git.store.folding import contains, fold, parents
 from cortex_git.store.index import View
 from cortex_git.store.pulling import pull
-from cortex_git.store.refs import ABSENT, Outcome, Update
+from cortex_git.store.refs import ABSENT, QUIET_FETCH, Outcome, Update
 from cortex_git.store.repository import Repository
 
 _TRIES = 8
@@ -132,8 +132,7 @@ def _hold(repository: Repository, base: str, due: Sequence[Due]) -> tuple[list[D
 def _holds(repository: Repository, ref: str, commit: str, due: Due) -> bool:
     if not _has(repository.git, commit):
         if repository.remote is not None:
-            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-            repository.git.run(*fetch, "--refmap=", repository.remote, ref, check=False)
+            repository.git.run(*QUIET_FETCH, repository.remote, ref, check=False)
         if not _has(repository.git, commit):
             return False
     found = tombstones.files_of(repository, commit, due.stone.batch)
@@ -169,15 +168,17 @@ def _move(repository: Repository, view: View, base: str, due: Sequence[Due]) -> 
 def missing_refs(repository: Repository) -> dict[str, str]:
     """Archives whose ref is gone, by ref the commit that it stood on."""
     known = dict(repository.state.execute("SELECT name, commit_id FROM archives"))
-    space = f"{repository.refs.namespace}/archive"
-    there = repository.refs.read_back([f"{space}/{name}" for name in known]) if known else {}
+    space = f"{repository.refs.namespace}/archive/"
+    there = repository.refs.under(space) if known else {}
     return {
-        f"{space}/{name}": commit
+        f"{space}{name}": commit
         for name, commit in known.items()
-        if f"{space}/{name}" not in there and _has(repository.git, commit)
+        if f"{space}{name}" not in there and _has(repository.git, commit)
     }
 
 
 def restore_refs(repository: Repository, refs: dict[str, str]) -> None:
     """Make refs of archives again. The commits are in the branch's history."""
-    repository.refs.transaction([Update(ref, oid, ABSENT) for ref, oid in refs.items()], atomic=False)
+    updates = [Update(ref, oid, ABSENT) for ref, oid in refs.items()]
+    for start in range(0, len(updates), _AT_ONCE):
+        repository.refs.transaction(updates[start : start + _AT_ONCE], atomic=False)

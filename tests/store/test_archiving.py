@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gitworld import add_tasks, assert_sound, claim_all, finish, git, result_for, results_on
 
 from cortex_git.errors import BadInput, NewerSchema
+from cortex_git.gitio import Completed, Git
 from cortex_git.models import Batch, ClaimRecord, Task
 from cortex_git.state import now
 from cortex_git.store import index, tombstones
@@ -351,6 +353,33 @@ def test_a_ref_that_was_deleted_is_made_again(hosts: Hosts, bare: Path) -> None:
     restore_refs(one.repository, missing)
     assert missing_refs(one.repository) == {}
     assert list(missing) == ["refs/cortex/archive/b1"]
+
+
+def test_however_many_refs_were_deleted_no_call_of_git_grows_with_them(
+    hosts: Hosts, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = hosts(1)
+    for batch in ("b1", "b2", "b3"):
+        ended(one, 1, batch)
+    archive(one.repository, 0.0)
+    for batch in ("b1", "b2", "b3"):
+        git(bare, "update-ref", "-d", f"refs/cortex/archive/{batch}")
+    calls: list[tuple[str, ...]] = []
+    run = Git.run
+
+    def counted(self: Git, *args: str, **options: Any) -> Completed:
+        calls.append(args)
+        return run(self, *args, **options)
+
+    monkeypatch.setattr(Git, "run", counted)
+    monkeypatch.setattr("cortex_git.store.archiving._AT_ONCE", 2)
+    missing = missing_refs(one.repository)
+    restore_refs(one.repository, missing)
+    asked = [args for args in calls if args[0] == "ls-remote"]
+    assert [args[-1] for args in asked] == ["refs/cortex/archive/*"]
+    pushed = [sum(":refs/cortex/archive/" in part for part in args) for args in calls if args[0] == "push"]
+    assert pushed == [2, 1]
+    assert (len(missing), missing_refs(one.repository)) == (3, {})
 
 
 def test_files_that_an_older_version_folded_again_go_again(hosts: Hosts, bare: Path) -> None:
