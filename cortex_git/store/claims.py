@@ -9,12 +9,13 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from cortex_git.errors import BadInput, EnvironmentProblem, NewerSchema
 from cortex_git.models import TASK_PATTERN, ClaimRecord, Result, ResultStatus, Task
-from cortex_git.state import boot_id, monotonic, now, own_process, process_alive, process_gone
+from cortex_git.state import PASSING, boot_id, monotonic, now, own_process, process_alive, process_gone
 from cortex_git.store import index, layout, newer
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.heartbeat import seen_for
@@ -80,6 +81,9 @@ class Claims:
         self._unproven: list[Claim] = []
         self._astray: dict[str, Claim] = {}
         """Claims that were not acknowledged, and not there when looked for: they may land late."""
+        self._owed: list[tuple[Claim, float | None]] = []
+        """Claims to be given back, with the pause before their retry, until their push was tried: a full
+        disk can keep the object from being written that takes their place. Their locks are held as long."""
         self._unreleased: list[Update] = []
         self._collisions = 0
 
@@ -99,7 +103,7 @@ class Claims:
         with self._guard:
             landed = [c for oid, c in self._astray.items() if view.claims.get(c.task.task) == oid]
         if landed:
-            new = self._successors(landed, None)
+            new = self._successors([(claim, None) for claim in landed])
             self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in landed])
             with self._guard:
                 for claim in landed:
@@ -171,25 +175,40 @@ class Claims:
         """Give claims back: as they were found (None), or after a failed attempt, to be retried.
 
         Of a task that was never begun nothing is left; else its epoch and attempt stay known. A refusal
-        means that somebody took the claim over: it is theirs to finish. Where no answer came, the release
-        is tried again with the next call.
+        means that somebody took the claim over: it is theirs to finish. What could not be written here or
+        got no answer is tried again with the next call: nobody else may end it while this process lives.
         """
+        with self._guard:
+            self._owed += [(claim, retry_after_s) for claim in claims]
         if claims:
-            self._let_go(claims, self._successors(claims, retry_after_s))
+            with suppress(*PASSING):
+                self._give_back_owed()
 
-    def _successors(self, claims: Sequence[Claim], retry_after_s: float | None) -> dict[str, str]:
+    def _give_back_owed(self) -> None:
+        with self._guard:
+            owed, self._owed = self._owed, []
+        if not owed:
+            return
+        try:
+            self._let_go([claim for claim, _ in owed], self._successors(owed))
+        except BaseException:
+            with self._guard:
+                self._owed = [*owed, *self._owed]
+            raise
+
+    def _successors(self, owed: Sequence[tuple[Claim, float | None]]) -> dict[str, str]:
         """By object id the object that takes a given-back claim's place; not of those simply deleted."""
-        if retry_after_s is None:
-            begun = {claim.oid for claim in claims if self._locks.is_started(claim.task.task)}
-            tried = {claim.oid for claim in claims if max(claim.record.epoch, claim.record.attempt) > 1}
-            told = [claim for claim in claims if claim.oid in begun | tried]
-            records = [_given_back(claim.record, begun=claim.oid in begun) for claim in told]
-        else:
-            told = list(claims)
-            records = [_released(claim.record, retry_after_s) for claim in told]
-        replaced = [claim.oid for claim in told]
-        oids = self._write(list(zip(records, replaced, strict=True))) if records else []
-        return {claim.oid: oid for claim, oid in zip(told, oids, strict=True)}
+        told: list[tuple[ClaimRecord, str]] = []
+        for claim, retry_after_s in owed:
+            record = claim.record
+            if retry_after_s is not None:
+                told.append((_released(record, retry_after_s), claim.oid))
+                continue
+            begun = self._locks.is_started(claim.task.task)
+            if begun or max(record.epoch, record.attempt) > 1:
+                told.append((_given_back(record, begun=begun), claim.oid))
+        oids = self._write(told) if told else []
+        return {replaced: oid for (_, replaced), oid in zip(told, oids, strict=True)}
 
     def _let_go(self, claims: Sequence[Claim], new: Mapping[str, str]) -> None:
         """Delete claims, or put the `new` object in the place of theirs, and free their locks."""
@@ -421,11 +440,12 @@ class Claims:
         When the remote falls silent in between, the claims wait in `_unproven` with their locks held,
         and the next call proves or drops them; a cancelled one is left behind for `left_cancelled`.
         """
-        if self._unreleased:
-            self._release([])
-        if not bids and not self._unproven:
-            return []
         try:
+            self._give_back_owed()
+            if self._unreleased:
+                self._release([])
+            if not bids and not self._unproven:
+                return []
             oids = self._write([(bid.record, bid.replaces) for bid in bids]) if bids else []
         except BaseException:
             for bid in bids:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from cortex_git.errors import BadInput, CortexError, LimitReached
 from cortex_git.models import Result, ResultStatus, Task
 from cortex_git.runners import split_name
-from cortex_git.state import monotonic
+from cortex_git.state import PASSING, monotonic, problem_of
 from cortex_git.store import index
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -238,8 +238,8 @@ class Attempts:
 
     def finished(self, event: Finished) -> Outcome | None:
         """The result a worker reported; None where the attempt failed and was released to be tried again."""
-        claim = self._running.pop(event.report.nonce)
         spent = self._allowances.close(event.report.nonce)
+        claim = self._running.pop(event.report.nonce)
         self.last_report = time.monotonic()
         self._lately.append(event.report.duration_s)
         if event.report.retry and claim.record.attempt < claim.task.max_attempts:
@@ -279,8 +279,8 @@ class Attempts:
         for claim in orphans:
             try:
                 again = self._coordination.claims.take_over(claim)
-            except CortexError as error:
-                self._watcher.note(f"{claim.task.task}: {error}")
+            except PASSING as error:
+                self._watcher.note(f"{claim.task.task}: {problem_of(error)}")
                 self.orphans.append(claim)
             else:
                 taken += [again] if again is not None else []

@@ -254,13 +254,7 @@ class Claimer:
             self._shrunk = False
             for held in surplus:
                 del self._ready[held.claim.task.task]
-        try:
-            self._coordination.claims.release([held.claim for held in surplus])
-        except PASSING as error:
-            self.problem = problem_of(error)
-            with self._condition:
-                self._ready |= {held.claim.task.task: held for held in surplus}
-                self._shrunk = True
+        self._coordination.claims.release([held.claim for held in surplus])
 
     def _look_due(self) -> bool:
         """Whether new tasks may have come unseen, because there was no need to claim any."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, python
 
+from cortex_git.gitio import GitFailed
 from cortex_git.store import claims, heartbeat
 from cortex_git.store.claims import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
@@ -409,3 +410,43 @@ def test_a_claim_that_lands_late_is_given_back_with_its_numbers(
     assert set(real(late[0], atomic=False)) == {Outcome.APPLIED}
     assert claim_all(coordination) == []
     assert [(claim.record.epoch, claim.record.attempt) for claim in claim_all(coordination)] == [(1, 2)]
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> list[str]:
+        raise GitFailed("fast-import: No space left on device")
+
+    monkeypatch.setattr(claims, "singles", full)
+
+
+def test_a_claim_given_back_on_a_full_disk_is_given_back_once_there_is_room(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else may end it while this process lives, and this one would know no more of it."""
+    add_tasks(coordination, 1)
+    (claim,) = claim_all(coordination)
+    lock = coordination.locks.path(claim.task.task)
+    with monkeypatch.context() as patch:
+        fill_the_disk(patch)
+        coordination.claims.release([claim], retry_after_s=0.0)
+        assert list(claim_refs(coordination).values()) == [claim.oid] and lock.is_dir()
+        with pytest.raises(GitFailed):
+            claim_all(coordination)
+        assert lock.is_dir()
+    assert claim_all(coordination) == []
+    assert not lock.exists()
+    assert [again.record.attempt for again in claim_all(coordination)] == [2]
+
+
+def test_what_cannot_be_given_back_yet_costs_no_other_task_its_lock(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tasks(coordination, 2)
+    (claim,) = claim_all(coordination, 1)
+    with monkeypatch.context() as patch:
+        fill_the_disk(patch)
+        coordination.claims.release([claim], retry_after_s=0.0)
+        with pytest.raises(GitFailed):
+            claim_all(coordination)
+    assert len(claim_all(coordination)) == 1
+    assert len(claim_all(coordination)) == 1

@@ -9,16 +9,18 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from gitworld import add_tasks, cortex, finish, git, new_coordination, python, result_for, start_cortex
 from test_batch import Seen, alive
 
+from cortex_git.gitio import Git, GitFailed
 from cortex_git.services.batches import open_pool
-from cortex_git.store import index
+from cortex_git.store import claims, index
 from cortex_git.store.claims import Claim
+from cortex_git.store.commits import Draft
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.refs import Outcome, Update
@@ -298,3 +300,25 @@ def test_a_claim_held_ahead_is_not_started_when_its_result_is_known(one_host: Co
         run_for(batch, 15)
     assert len(taken) == 1
     assert taken[0] not in [task for task, _ in seen.starts]
+
+
+def test_a_disk_that_is_full_as_an_attempt_fails_ends_neither_the_batch_nor_the_task(
+    one_host: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim is a living process's: one that it has forgotten stands in its task's way for ever."""
+    config = Path(os.environ["CORTEX_CONFIG_HOME"])
+    config.mkdir(parents=True)
+    (config / "config.toml").write_text('[commands.bad]\nargv = ["sh", "-c", "exit 4"]\n')
+    add_tasks(one_host, 1, runner="command", context={"command": "bad"}, max_attempts=2)
+    real, full = claims.singles, []
+
+    def singles(git: Git, author: str, drafts: Sequence[Draft]) -> list[str]:
+        if not full and "released" in drafts[0].message:
+            full.append(drafts)
+            raise GitFailed("fast-import: No space left on device")
+        return real(git, author, drafts)
+
+    monkeypatch.setattr(claims, "singles", singles)
+    with open_pool(one_host, ["command"], 1, "scan-worker") as pool:
+        report = run_for(BatchRun(one_host, pool, Scope(batch="b1"), watcher=Seen()), 10)
+    assert full and [(r.status, r.attempt) for r in report.results.values()] == [("failed", 2)]
