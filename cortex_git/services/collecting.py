@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cortex_git.errors import CortexError
+from cortex_git.errors import BadInput, CortexError
 from cortex_git.flocks import file_lock
 from cortex_git.runners.agent import discarding
 from cortex_git.runners.agent.worktrees import Leftover, remove_folder
@@ -20,7 +20,7 @@ from cortex_git.store import collectable_refs as refs
 from cortex_git.store import collectable_rows as rows
 from cortex_git.store import index
 from cortex_git.store.archivable import Due
-from cortex_git.store.archiving import Archived, archive, planned
+from cortex_git.store.archiving import Archived, archive, planned, refuse_unready
 from cortex_git.store.collecting import DAY_S, Finding, collect_objects, objects, of_objects
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import View
@@ -80,7 +80,8 @@ class Collected:
 def collect(coordination: Coordination, wanted: Wanted) -> Collected:
     """Look for everything, and unless it is a dry run take it away. Several at once take turns.
 
-    Raises BadInput for a batch to archive that cannot be; what else goes wrong is among the problems.
+    Raises BadInput for a batch to archive that cannot be, before anything is taken away; what else goes wrong
+    is among the problems.
     """
     report = Collected(wanted.dry_run)
     if not wanted.dry_run:
@@ -96,6 +97,7 @@ def _collect(coordination: Coordination, wanted: Wanted, report: Collected) -> N
     seen = rows.sightings(repository)
     view = _view(coordination, report)
     if view is not None:
+        _check_named(coordination, wanted)
         for kind, look in _shared(coordination, wanted, view, seen):
             _attempt(report, kind, look)
         _archive(coordination, wanted, report)
@@ -163,17 +165,31 @@ def _attempt(report: Collected, kind: str, look: Look) -> None:
             report.problems.append((kind, problem_of(error)))
 
 
+def _check_named(coordination: Coordination, wanted: Wanted) -> None:
+    """A batch that was named and cannot be archived ends the command: that must be known before all else."""
+    if wanted.dry_run or not wanted.archive:
+        return
+    try:
+        refuse_unready(coordination.repository, wanted.archive)
+    except BadInput:
+        raise
+    except PASSING:
+        return  # the archiving meets it too, and tells it
+
+
 def _archive(coordination: Coordination, wanted: Wanted, report: Collected) -> None:
     days = coordination.repository.settings.gc.archive_after_days
     after_s = days * DAY_S if wanted.archive_after_s is None else wanted.archive_after_s
+    found = Archived()
     try:
-        act = planned if wanted.dry_run else archive
-        found = act(coordination.repository, after_s, wanted.archive)
+        if wanted.dry_run:
+            found = planned(coordination.repository, after_s, wanted.archive)
+        else:
+            archive(coordination.repository, after_s, wanted.archive, into=found)
     except PASSING as error:
-        if wanted.archive:
+        if wanted.dry_run and wanted.archive:
             raise
         report.problems.append(("archive", problem_of(error)))
-        return
     _tell_archived(found, report)
     if found.done and not wanted.dry_run and (note := coordination.follow()) is not None:
         report.notes.append(note)

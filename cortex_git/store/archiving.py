@@ -14,6 +14,7 @@ from cortex_git.store.archivable import Due, Kept, look
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.folding import contains, fold, parents
 from cortex_git.store.index import View
+from cortex_git.store.protection import branch_refused, branch_stuck
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, QUIET_FETCH, Outcome, Update
 from cortex_git.store.repository import Repository
@@ -43,16 +44,29 @@ def planned(repository: Repository, older_s: float, batches: Sequence[str] = ())
     return Archived(due, kept)
 
 
-def archive(repository: Repository, older_s: float, batches: Sequence[str] = ()) -> Archived:
+def refuse_unready(repository: Repository, batches: Sequence[str]) -> None:
+    """Raises BadInput for one of the batches that cannot be archived now. Folds first, as `archive` does."""
+    fold(repository)
+    view = pull(repository)
+    _refuse(look(repository, view, parents(repository, view)[0], 0.0, batches)[1], batches)
+
+
+def archive(
+    repository: Repository, older_s: float, batches: Sequence[str] = (), into: Archived | None = None
+) -> Archived:
     """Archive what ended more than `older_s` seconds ago, or just the named batches whatever their age.
+
+    What was done is in `into` at once, so that it can be told where an error ends the rest.
 
     Raises BadInput for a named batch that cannot be archived, RemoteUnreachable, and EnvironmentProblem where
     the remote refuses or the branch moves faster than we do; then nothing is lost, and running it again
     goes on.
     """
-    report = Archived()
+    report = Archived() if into is None else into
     foreign: list[Kept] = []
     moved = 0
+    """Times in a row that somebody else was faster."""
+    outcome = Outcome.STALE
     while moved < _TRIES:
         fold(repository)
         view = pull(repository)
@@ -76,11 +90,16 @@ def archive(repository: Repository, older_s: float, batches: Sequence[str] = ())
         foreign += others_own
         if not held:
             moved += not others_own
-        elif _move(repository, view, base, held):
+            continue
+        outcome = _move(repository, view, base, held)
+        if outcome in _LANDED:
             report.done += held
+            moved = 0
         else:
             moved += 1
     else:
+        if outcome is Outcome.BUSY:
+            raise branch_stuck(repository.settings.branch, repository.refs.refusal)
         raise EnvironmentProblem(
             "the branch moves all the time: nothing more was archived", "try again later"
         )
@@ -143,8 +162,8 @@ def _has(git: Git, commit: str) -> bool:
     return git.run("cat-file", "-e", f"{commit}^{{tree}}", check=False).status == 0
 
 
-def _move(repository: Repository, view: View, base: str, due: Sequence[Due]) -> bool:
-    """Take the files off the branch and put the tombstones there; False where the branch has moved."""
+def _move(repository: Repository, view: View, base: str, due: Sequence[Due]) -> Outcome:
+    """Take the files off the branch and put the tombstones there, and say whether that landed."""
     files: dict[str, bytes | str] = {layout.archive_path(one.stone.name): one.stone.to_bytes() for one in due}
     removed = [path for one in due for path in one.files]
     tasks = sum(len(one.stone.tasks) for one in due)
@@ -155,14 +174,11 @@ def _move(repository: Repository, view: View, base: str, due: Sequence[Due]) -> 
     commit = merge(repository.git, repository.identity.author, [base], draft)
     outcome = repository.refs.move_trunk(commit, view.trunk[0])
     if outcome is Outcome.REFUSED:
-        raise EnvironmentProblem(
-            f"the remote refused the branch {repository.settings.branch}: {repository.refs.refusal}",
-            "set `branch` in coordination/config.toml to one that may be pushed to",
-        )
+        raise branch_refused(repository.settings.branch, repository.refs.refusal)
     if outcome in _LANDED:
-        return True
+        return outcome
     trunk = pull(repository).trunk
-    return bool(trunk) and contains(repository, trunk[0], commit)
+    return Outcome.APPLIED if trunk and contains(repository, trunk[0], commit) else outcome
 
 
 def missing_refs(repository: Repository) -> dict[str, str]:

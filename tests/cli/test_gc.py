@@ -116,6 +116,23 @@ def test_what_cannot_be_archived_is_said(cortex: Command, ended: Coordination) -
     assert "kept: archive: b2: b2-t000 has no result" in shown.out
 
 
+def test_before_a_named_batch_is_refused_nothing_is_done(
+    cortex: Command, ended: Coordination, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "@1000000000 +0000")
+    somebody = ("-c", "user.name=x", "-c", "user.email=x@example.invalid")
+    old = git(bare, *somebody, "commit-tree", "main^{tree}", "-m", "old")
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    git(bare, "update-ref", "refs/cortex/probe/old", old)
+    add_tasks(ended, 1, "b2")
+    refused = cortex("gc", "--yes", "--archive", "b1", "--archive", "b2")
+    assert "b2-t000 has no result" in refused.error(2)
+    assert git(bare, "for-each-ref", "--format=%(refname)", "refs/cortex/probe") == "refs/cortex/probe/old"
+    assert git(bare, "for-each-ref", "refs/cortex/archive") == ""
+    told = cortex("gc", "--yes", "--archive", "b1", "--format", "json").json()
+    assert {(one["kind"], one["removed"]) for one in told["found"]} == {("archive", True), ("probes", True)}
+
+
 def test_one_kind_that_fails_stops_no_other(
     cortex: Command, ended: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from gitworld import add_tasks, assert_sound, claim_all, finish, git, result_for
 from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.gitio import Completed, Git
 from cortex_git.models import Batch, ClaimRecord, Task
+from cortex_git.services.collecting import Wanted, collect
 from cortex_git.state import now
 from cortex_git.store import index, tombstones
 from cortex_git.store.archiving import archive, missing_refs, planned, restore_refs
@@ -19,6 +20,7 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import lineage_of
 from cortex_git.store.outbox import Entry
+from cortex_git.store.refs import Outcome
 from cortex_git.store.tasks import listed
 
 Hosts = Callable[[int], list[Coordination]]
@@ -75,6 +77,53 @@ def test_a_named_batch_goes_whatever_its_hosts_clocks_say(coordination: Coordina
     coordination.flush()
     assert archive(coordination.repository, 0.0).done == []
     assert [due.stone.name for due in archive(coordination.repository, 0.0, ["b1"]).done] == ["b1"]
+
+
+class Mover:
+    """The move of the branch as somebody else's moves make it go, one outcome a try; then as it is."""
+
+    def __init__(
+        self, coordination: Coordination, monkeypatch: pytest.MonkeyPatch, *outcomes: Outcome
+    ) -> None:
+        self.left = list(outcomes)
+        self.real = coordination.repository.refs.move_trunk
+        monkeypatch.setattr(coordination.repository.refs, "move_trunk", self)
+
+    def __call__(self, new: str, old: str | None) -> Outcome:
+        outcome = self.left.pop(0) if self.left else Outcome.APPLIED
+        return self.real(new, old) if outcome is Outcome.APPLIED else outcome
+
+
+def three_batches(coordination: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To be archived one by one, with two tries for each."""
+    for batch in ("b1", "b2", "b3"):
+        ended(coordination, 1, batch)
+    monkeypatch.setattr("cortex_git.store.archiving._AT_ONCE", 1)
+    monkeypatch.setattr("cortex_git.store.archiving._TRIES", 2)
+
+
+def test_each_batch_has_all_the_tries(coordination: Coordination, monkeypatch: pytest.MonkeyPatch) -> None:
+    three_batches(coordination, monkeypatch)
+    lost, won = Outcome.STALE, Outcome.APPLIED
+    Mover(coordination, monkeypatch, lost, won, lost, won, lost, won)
+    done = archive(coordination.repository, 0.0).done
+    assert [due.stone.name for due in done] == ["b1", "b2", "b3"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [(Outcome.STALE, "moves all the time"), (Outcome.BUSY, "could not move the branch main")],
+    ids=["stale", "busy"],
+)
+def test_what_was_archived_before_an_error_is_told(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, said: str
+) -> None:
+    three_batches(coordination, monkeypatch)
+    Mover(coordination, monkeypatch, Outcome.APPLIED, outcome, outcome)
+    report = collect(coordination, Wanted(dry_run=False, archive_after_s=0.0))
+    assert [one.what for number, one in enumerate(report.findings) if number in report.removed] == ["b1"]
+    [(kind, error)] = report.problems
+    assert (kind, said in str(error)) == ("archive", True)
 
 
 def test_a_plan_changes_nothing(coordination: Coordination) -> None:
