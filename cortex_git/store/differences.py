@@ -1,10 +1,11 @@
-"""Which documents are new in refs: differences between trees, found by git in as few calls as possible.
+"""Which documents are new in refs, and what they hold: differences between trees, in few calls of git.
 
 Owns what a ref is compared with. Must never leave out a document of a tree that is not entered elsewhere.
 """
 
 from collections.abc import Sequence
 
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git
 from cortex_git.store import layout
 
@@ -74,6 +75,20 @@ def added(git: Git, old: str | None, new: str, *, only_new: bool = False) -> lis
     entries = (field.partition("\t") for field in fields if field)
     heads = ((head.split(" "), path) for head, _, path in entries)
     return [(path, head[2]) for head, path in heads if head[0] in _FILES]
+
+
+def bodies(git: Git, entries: Sequence[tuple[str, str]]) -> dict[str, bytes]:
+    """The contents of documents, each given by its path and blob id; by blob id.
+
+    Raises EnvironmentProblem for one that git does not have, though the refs lead to it.
+    """
+    found = git.blobs(oid for _, oid in entries)
+    for path, oid in entries:
+        if oid not in found:
+            raise EnvironmentProblem(
+                f"{git.directory} has lost object {oid[:12]}, which is {path}", "run `cortex-git doctor`"
+            )
+    return found
 
 
 def _entries(text: str) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import MERGE_SUFFIX, PRIORITIES, Batch, Task
 from cortex_git.state import boot_id, monotonic, transaction
 from cortex_git.store import layout, newer, tombstones
-from cortex_git.store.differences import new_in
+from cortex_git.store.differences import bodies, new_in
 from cortex_git.store.repository import Repository
 
 _AGAIN = """
@@ -133,11 +133,11 @@ def _store(repository: Repository, entries: Iterable[tuple[str, str]], tips: dic
     documents = [one for one in documents if not tombstones.covers(repository.state, one[0])]
     known = _known(repository.state, [path for path, _ in documents])
     wanted = [(path, oid) for path, oid in documents if (path, oid) not in known]
-    blobs = repository.git.blobs(oid for _, oid in wanted)
+    found = bodies(repository.git, wanted)
     with transaction(repository.state) as state:
         state.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?)", results)
         for path, oid in wanted:
-            add_document(state, path, blobs[oid], oid)
+            add_document(state, path, found[oid], oid)
         state.executemany("INSERT OR REPLACE INTO indexed VALUES (?, ?)", list(tips.items()))
 
 

@@ -13,6 +13,7 @@ from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import Batch, Task, Tombstone
 from cortex_git.state import transaction
 from cortex_git.store import layout
+from cortex_git.store.differences import bodies
 from cortex_git.store.refs import QUIET_FETCH, RemoteUnreachable
 from cortex_git.store.repository import Repository
 
@@ -45,9 +46,9 @@ def enter(repository: Repository, entries: Sequence[tuple[str, str]]) -> None:
     known = dict(repository.state.execute("SELECT name, oid FROM archives"))
     places = [(layout.place_of(path), path, oid) for path, oid in entries]
     wanted = [(path, oid) for place, path, oid in places if place and known.get(place.batch) != oid]
-    bodies = repository.git.blobs(oid for _, oid in wanted)
+    found = bodies(repository.git, wanted)
     for path, oid in wanted:
-        stone = parsed(bodies[oid], path)
+        stone = parsed(found[oid], path)
         if stone is not None:
             _enter(repository.state, stone, oid)
 
@@ -163,11 +164,11 @@ def batch(repository: Repository, name: str) -> Batch | None:
 
 
 def _parsed(repository: Repository, oids: Mapping[str, str]) -> dict[str, Task]:
-    bodies = blobs(repository, oids.values())
+    there = blobs(repository, oids.values())
     found: dict[str, Task] = {}
     for name, oid in oids.items():
         try:
-            found[name] = Task.parse(bodies[oid], name)
+            found[name] = Task.parse(there[oid], name)
         except (BadInput, KeyError):
             continue
     return found
@@ -261,8 +262,8 @@ def _names(state: sqlite3.Connection, paths: Iterable[str]) -> set[str]:
 
 def _stones(repository: Repository, oids: Mapping[str, str]) -> list[Tombstone]:
     """The valid ones of the tombstones at those paths."""
-    bodies = repository.git.blobs(oids.values())
-    found = (parsed(bodies[oid], path) for path, oid in oids.items() if oid in bodies)
+    there = repository.git.blobs(oids.values())
+    found = (parsed(there[oid], path) for path, oid in oids.items() if oid in there)
     return [stone for stone in found if stone is not None]
 
 

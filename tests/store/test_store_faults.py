@@ -22,6 +22,7 @@ from cortex_git.models import Task
 from cortex_git.state import machine_id, monotonic, now, own_process
 from cortex_git.store import claims as claims_module
 from cortex_git.store import heartbeat, index
+from cortex_git.store.archiving import archive
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
@@ -65,6 +66,24 @@ def test_a_claim_that_could_not_be_written_frees_its_lock(
         claim_all(coordination)
     monkeypatch.setattr(coordination.repository.git, "run", real)
     assert len(claim_all(coordination)) == 1
+
+
+@pytest.mark.parametrize("path", ["coordination/tasks/b1/b1-t000.json", "coordination/archive/b1.json"])
+def test_an_object_that_is_lost_is_told_in_one_line(hosts: Hosts, path: str) -> None:
+    """A thread of a pool that pulls goes on after an error that is told, and ends with any other."""
+    one, late = hosts(2)
+    add_tasks(one, 1)
+    if "archive" in path:
+        finish(one, claim_all(one))
+        archive(one.repository, 0.0)
+    one.fold()
+    late.repository.refs.fetch()
+    folder = late.repository.folder
+    oid = git(folder, "rev-parse", f"refs/cortex-remote/trunk:{path}")
+    (folder / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(EnvironmentProblem, match=f"{oid[:12]}, which is {path}") as caught:
+        late.pull()
+    assert (caught.value.hint, "\n" in str(caught.value)) == ("run `cortex-git doctor`", False)
 
 
 def test_a_twin_with_our_id_is_not_robbed_at_once(
