@@ -75,8 +75,8 @@ class Claims:
     def __init__(self, repository: Repository, locks: Locks) -> None:
         self._repository = repository
         self._locks = locks
-        self._records: dict[str, ClaimRecord] = {}
-        self._newer: dict[str, NewerSchema] = {}
+        self._records: dict[str, ClaimRecord | NewerSchema | None] = {}
+        """What each claim commit says, by object id, of the claims seen last; None of what cannot be read."""
         self._guard = threading.Lock()
         self._unproven: list[Claim] = []
         self._astray: dict[str, Claim] = {}
@@ -101,12 +101,17 @@ class Claims:
     def _give_back_late(self, view: View) -> None:
         """Give back our claims that landed after we had let them go: nobody else may, for we live."""
         with self._guard:
-            landed = [c for oid, c in self._astray.items() if view.claims.get(c.task.task) == oid]
+            astray = list(self._astray.values())
+        if not astray:
+            return
+        landed = [claim for claim in astray if view.claims.get(claim.task.task) == claim.oid]
         if landed:
             new = self._successors([(claim, None) for claim in landed])
             self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in landed])
-            with self._guard:
-                for claim in landed:
+        ended = index.with_result(self._repository, [claim.task.task for claim in astray])
+        with self._guard:
+            for claim in astray:
+                if claim in landed or claim.task.task in ended:
                     self._astray.pop(claim.oid, None)
 
     def started(self, claim: Claim) -> None:
@@ -157,7 +162,7 @@ class Claims:
 
         Nobody works under such a claim, so its age alone is enough, whatever its host says of itself.
         """
-        self._load(view.claims.values())
+        self._load_all(view)
         return [task for task, oid in view.claims.items() if self._is_left_cancelled(task, oid, view)]
 
     def _is_left_cancelled(self, task: str, oid: str, view: View) -> bool:
@@ -242,7 +247,7 @@ class Claims:
 
         Nor is one that a command of this clone has handed in to a provider's batch: it is paid for.
         """
-        self._load(view.claims.values())
+        self._load_all(view)
         paid = set(self.handed_in())
         return [task for task in view.claims if task in paid or self._may_replace(task, view) is None]
 
@@ -270,7 +275,7 @@ class Claims:
 
     def standings(self, view: View) -> dict[str, Standing]:
         """How each claim of `view` stands: what whoever wants its task would do with it now."""
-        self._load(view.claims.values())
+        self._load_all(view)
         return {task: self._standing(task, oid, view) for task, oid in view.claims.items()}
 
     def _standing(self, task: str, oid: str, view: View) -> Standing:
@@ -288,29 +293,52 @@ class Claims:
 
         Nobody here knows what such a claim says of its lease and attempts, so nobody takes it over.
         """
-        self._load(view.claims.values())
-        return {task: self._newer[oid] for task, oid in view.claims.items() if oid in self._newer}
+        self._load_all(view)
+        found = {task: self._read(oid) for task, oid in view.claims.items()}
+        return {task: said for task, said in found.items() if isinstance(said, NewerSchema)}
 
     def record(self, oid: str, task: str | None = None) -> ClaimRecord | None:
         """The record of a claim commit; None when it is not a valid one, or not of the given task."""
         self._load([oid])
-        return self._records.get(oid) if task is None else self._record_of(task, oid)
+        found = self._read(oid)
+        if not isinstance(found, ClaimRecord):
+            return None
+        return found if task is None or found.task == task else None
 
     def owners(self, view: View) -> set[str]:
         """The hosts that the claims of `view` are of, as far as those can be read."""
-        self._load(view.claims.values())
-        records = (self._records.get(oid) for oid in view.claims.values())
-        return {record.host for record in records if record is not None}
+        self._load_all(view)
+        records = (self._read(oid) for oid in view.claims.values())
+        return {record.host for record in records if isinstance(record, ClaimRecord)}
+
+    def _load_all(self, view: View) -> None:
+        """Read all claims of `view`, and keep no others: a long-lived pool sees claims without end."""
+        oids = set(view.claims.values())
+        self._load(oids)
+        if len(self._records) > len(oids):
+            before = self._records
+            self._records = {oid: before[oid] for oid in oids if oid in before}
 
     def _load(self, oids: Iterable[str]) -> None:
-        names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in oids if oid not in self._records}
+        unread = {oid for oid in oids if self._records.get(oid) is None}
+        self._records |= self._parsed(unread)
+
+    def _parsed(self, oids: Iterable[str]) -> dict[str, ClaimRecord | NewerSchema | None]:
+        found: dict[str, ClaimRecord | NewerSchema | None] = dict.fromkeys(oids)
+        names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in found}
         for name, body in self._repository.git.blobs(names).items():
             try:
-                self._records[names[name]] = ClaimRecord.parse(body, f"claim {names[name][:12]}")
+                found[names[name]] = ClaimRecord.parse(body, f"claim {names[name][:12]}")
             except NewerSchema as error:
-                self._newer[names[name]] = error
+                found[names[name]] = error
             except BadInput:
                 continue
+        return found
+
+    def _read(self, oid: str) -> ClaimRecord | NewerSchema | None:
+        """What a loaded claim commit says. Another thread may have loaded another view since."""
+        records = self._records
+        return records[oid] if oid in records else self._parsed([oid])[oid]
 
     def _bids(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[_Bid]:
         barred = newer.barred(self._repository, tasks)
@@ -345,8 +373,8 @@ class Claims:
 
     def _record_of(self, task: str, oid: str) -> ClaimRecord | None:
         """The loaded record of the task's claim; None where that is none, or another task's."""
-        record = self._records.get(oid)
-        return record if record is not None and record.task == task else None
+        found = self._read(oid)
+        return found if isinstance(found, ClaimRecord) and found.task == task else None
 
     def _is_nobodys(self, task: str, oid: str) -> bool:
         """Whether a claim without a record of it has stood for a lease, by our settings and our clock.
@@ -355,7 +383,7 @@ class Claims:
         that a newer version made has an owner, whom we cannot judge.
         """
         lease_s = self._repository.settings.leases.lease_s
-        return oid not in self._newer and self._seen_for(task, oid) > lease_s
+        return not isinstance(self._read(oid), NewerSchema) and self._seen_for(task, oid) > lease_s
 
     def _is_left(self, task: str, oid: str, record: ClaimRecord, view: View) -> bool:
         """Whether a claim's owner is dead or has been silent for its whole lease.

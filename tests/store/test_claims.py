@@ -450,3 +450,48 @@ def test_what_cannot_be_given_back_yet_costs_no_other_task_its_lock(
             claim_all(coordination)
     assert len(claim_all(coordination)) == 1
     assert len(claim_all(coordination)) == 1
+
+
+def test_what_is_known_of_claims_does_not_grow_with_those_that_came_and_went(
+    coordination: Coordination,
+) -> None:
+    add_tasks(coordination, 3)
+    for _ in range(3):
+        (claim,) = claim_all(coordination, 1)
+        coordination.claims.standings(coordination.pull())
+        finish(coordination, [claim])
+    last = coordination.pull()
+    assert coordination.claims.standings(last) == {}
+    assert coordination.claims._records == {}
+
+
+def test_a_claim_of_an_earlier_view_is_not_unreadable(hosts: Hosts) -> None:
+    """Threads judge by views of their own; who forgets a claim must not take it for nobody's."""
+    one, two = hosts(2)
+    add_tasks(one, 2)
+    (first,) = claim_all(one, 1)
+    early = two.pull()
+    two.claims.standings(early)
+    finish(one, [first])
+    claim_all(one, 1)
+    two.claims.standings(two.pull())
+    assert two.claims._standing(first.task.task, first.oid, early) == "held"
+
+
+def test_a_claim_that_never_lands_is_forgotten_with_its_task(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = hosts(2)
+    add_tasks(one, 1)
+    view, tasks = one.pull(), list(_tasks(one))
+    with monkeypatch.context() as patch:
+        hold_up_the_push(one, patch)
+        with pytest.raises(RemoteUnreachable):
+            one.claims.claim(tasks, view, lambda _: "w")
+    assert len(one.claims._astray) == 1
+    one.claims.claim([], one.pull(), lambda _: "w")
+    assert len(one.claims._astray) == 1  # it may land yet
+    two.pull()
+    finish(two, claim_all(two))
+    one.claims.claim([], one.pull(), lambda _: "w")
+    assert one.claims._astray == {}
