@@ -9,6 +9,7 @@ import pytest
 from cortex_git.analysis.bench.latency import bench_latency
 from cortex_git.analysis.bench.slow_remote import SlowRemote, waits_of
 from cortex_git.analysis.bench.workspace import new_host, new_remote
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git
 
 SCHEMA = Path(__file__).parents[2] / "docs/schemas/bench-latency-1.json"
@@ -45,5 +46,5 @@ def test_each_operation_on_the_remote_is_counted(tmp_path: Path) -> None:
 def test_what_comes_after_the_publish_keeps_nobody_waiting() -> None:
     events = ["receive-pack", "upload-pack", "receive-pack", "published", "upload-pack", "receive-pack"]
     assert waits_of(events) == 3
-    with pytest.raises(ValueError):
+    with pytest.raises(EnvironmentProblem, match="no result was on the remote after 1 operations"):
         waits_of(["receive-pack"])

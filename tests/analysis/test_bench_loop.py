@@ -25,6 +25,11 @@ def test_no_task_is_begun_after_the_window(tmp_path: Path) -> None:
     assert 0 < done.tasks < 1000
 
 
+def test_a_window_in_which_nothing_was_begun_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="the loop with 2 clones did no task in its window of -2 s"):
+        loop.run_loop(tmp_path, clones=2, tasks=None, window_s=-2)
+
+
 def test_a_loop_that_does_not_push_is_no_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SCRIPT", loop.SCRIPT.replace("until git push -q", "until true"))
     with pytest.raises(EnvironmentProblem, match="the loop did 2 tasks, the remote has 0"):

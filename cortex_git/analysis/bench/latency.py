@@ -111,7 +111,8 @@ def bench_latency(
     """Ours with so many workers, the loop with as many clones and with each of `loops`, one by one.
 
     `delay_ms` comes before each operation on the remote, of both sides; `window_s` is how long the loop may
-    begin tasks. Raises EnvironmentProblem where results on the remote are not exactly the tasks.
+    begin tasks. Raises EnvironmentProblem where results on the remote are not exactly the tasks, or the loop
+    did none: there is no ratio to nothing.
     """
     delay_s = delay_ms / 1000
     with workspace() as folder:

@@ -55,7 +55,7 @@ def run_loop(
 
     No task is begun after `window_s`; those begun are finished and counted. `tasks` is the most in all,
     shared out evenly. `prepare` is called with each clone's folder before it begins. Raises
-    EnvironmentProblem when what is on the remote is not what was done.
+    EnvironmentProblem when what is on the remote is not what was done, or nothing was.
     """
     remote = _remote(folder)
     for number in range(clones):
@@ -75,6 +75,11 @@ def run_loop(
     ]
     took = run_together(commands, window_s + _TAIL_S)
     done = _landed(folder, remote)
+    if not done:
+        raise EnvironmentProblem(
+            f"the loop with {clones} clones did no task in its window of {window_s:g} s",
+            "give it a longer one, or the machine less to do beside it",
+        )
     if tasks is not None and took < window_s and done != tasks:
         raise EnvironmentProblem(f"the loop did {done} of {tasks} tasks", "run it again with --debug")
     return Looped(done, took, len((folder / "pushes").read_text().splitlines()))

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git
 
 _WRAPPER = """\
@@ -83,6 +84,10 @@ class SlowRemote:
 def waits_of(events: list[str]) -> int:
     """Operations until the result was on the remote, that one included: those that a worker waits for.
 
-    A fold after it keeps nobody waiting. Raises ValueError where nothing was published.
+    A fold after it keeps nobody waiting. Raises EnvironmentProblem where nothing was published.
     """
+    if "published" not in events:
+        raise EnvironmentProblem(
+            f"no result was on the remote after {len(events)} operations", "run it again with --debug"
+        )
     return events.index("published")
