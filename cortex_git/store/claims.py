@@ -33,6 +33,10 @@ _MOST_COLLISIONS = 5
 """So many rounds in a row in which other pushes held all the refs are no chance: a lock was left there."""
 
 
+class ClaimLost(EnvironmentProblem):
+    """Somebody else has the claim, or it waits for a retry; by an old view that may have changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A claim this host holds: `oid`, the ref's exact object id, is the fencing token."""
@@ -209,7 +213,8 @@ class Claims:
             if retry_after_s is not None:
                 told.append((_released(record, retry_after_s), claim.oid))
                 continue
-            begun = self._locks.is_started(claim.task.task)
+            # A claim that landed late is under no lock of ours: by now that may be another process's.
+            begun = self._locks.holds(claim.task.task) and self._locks.is_started(claim.task.task)
             if begun or max(record.epoch, record.attempt) > 1:
                 told.append((_given_back(record, begun=begun), claim.oid))
         oids = self._write(told) if told else []

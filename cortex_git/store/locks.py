@@ -55,6 +55,12 @@ class Locks:
             return self._sign(task, worker, nonce)
         return False
 
+    def holds(self, task: str) -> bool:
+        """Whether the task's lock is the one that this object took."""
+        with suppress(OSError):
+            return self._held.get(task) == self.path(task).stat().st_ino
+        return False
+
     def mark_started(self, task: str) -> None:
         """Note in a lock this object holds that a worker is on the task."""
         if task in self._held:
@@ -83,10 +89,10 @@ class Locks:
 
     def release(self, task: str) -> None:
         """Free a lock this object took; one that somebody else took meanwhile stays."""
-        path = self.path(task)
-        inode = self._held.pop(task, None)
+        path, held = self.path(task), self.holds(task)
+        self._held.pop(task, None)
         with suppress(OSError):
-            if inode == path.stat().st_ino:
+            if held:
                 for name in ("owner.json", "pid", _STARTED):
                     (path / name).unlink(missing_ok=True)
                 path.rmdir()

@@ -495,3 +495,25 @@ def test_a_claim_that_never_lands_is_forgotten_with_its_task(
     finish(two, claim_all(two))
     one.claims.claim([], one.pull(), lambda _: "w")
     assert one.claims._astray == {}
+
+
+def test_a_claim_that_lands_late_is_not_begun_by_another_process_s_lock(
+    coordination: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tasks(coordination, 1)
+    refs = coordination.repository.refs
+    real, late = refs.transaction, []
+
+    def silent(updates: list[Update], *, atomic: bool) -> list[Outcome]:
+        late.append(updates)
+        return [Outcome.UNKNOWN] * len(updates)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refs, "transaction", silent)
+        assert claim_all(coordination) == []
+    other = Coordination.open(coordination.repository.folder)
+    assert other.locks.acquire("b1-t000")
+    other.locks.mark_started("b1-t000")
+    assert set(real(late[0], atomic=False)) == {Outcome.APPLIED}
+    assert coordination.claims.claim([], coordination.pull(), lambda _: "w") == []
+    assert claim_refs(coordination) == {}
