@@ -134,10 +134,7 @@ class Requests:
         name = worker_name(asked.kind)(1)
         if asked.new is not None:
             return self._coordination.claim_new(asked.new, name, asked.view)
-        try:
-            return self._coordination.claim_task(task, name, asked.view or self._coordination.view())
-        except CortexError:  # the view was too old
-            return self._coordination.claim_task(task, name)
+        return self._coordination.claim_seen(task, name, asked.view)
 
     def _wait(self, future: "Future[Settled]", task: str, note: Note) -> Settled:
         """The end of the attempt; its result alone where the remote does not answer for too long."""

@@ -21,7 +21,6 @@ from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import waits_for
-from cortex_git.store.refs import RemoteUnreachable
 from cortex_git.store.tasks import listed, unfinished
 from cortex_git.workers.activation import Policy, Target, checked_policy, target
 from cortex_git.workers.attempts import Watcher
@@ -79,7 +78,7 @@ def spawn_one(
         if new is not None:
             claim = coordination.claim_new(new, name)
         elif task is not None:
-            claim = _claimed(coordination, task, name)
+            claim = coordination.claim_seen(task, name)
         else:
             claims = _next_claimed(coordination, worker_type, name)
             if not claims:
@@ -100,16 +99,6 @@ def spawn_one(
 def look(coordination: Coordination) -> None:
     """See what others did, unless this clone saw it moments ago: behind a slow remote each look is a wait."""
     coordination.pull(not_before=monotonic() - RECENT_S)
-
-
-def _claimed(coordination: Coordination, task: str, name: str) -> Claim:
-    """Claim the task by what was seen last; by a new look where that was too old."""
-    try:
-        return coordination.claim_task(task, name, coordination.view())
-    except RemoteUnreachable:
-        raise
-    except EnvironmentProblem:
-        return coordination.claim_task(task, name)
 
 
 def _next_claimed(coordination: Coordination, worker_type: str, name: str) -> list[Claim]:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Result, Task
-from cortex_git.state import PASSING
+from cortex_git.state import PASSING, monotonic
 from cortex_git.store import folding, index, layout, newer, results, tasks, tombstones
 from cortex_git.store.cancelling import Canceller, Ends
-from cortex_git.store.claims import MOST_AT_ONCE, Claim, Claims
+from cortex_git.store.claims import MOST_AT_ONCE, Claim, ClaimLost, Claims
 from cortex_git.store.index import Scope, View
 from cortex_git.store.locks import Locks
 from cortex_git.store.maintenance import maintain
@@ -69,8 +69,8 @@ class Coordination:
     def claim_task(self, task: str, worker: str, view: View | None = None) -> Claim:
         """Claim one given task, waiting for its lock. An old `view` will do: the claim is checked after it.
 
-        Raises BadInput where there is no such task or it is finished, EnvironmentProblem where somebody
-        else has it.
+        Raises BadInput where there is no such task or it is finished, ClaimLost where somebody else has it
+        or it waits for its retry, EnvironmentProblem where it cannot be claimed here.
         """
         view = view or self.pull()
         if self._canceller.finish_left(view):
@@ -90,10 +90,24 @@ class Coordination:
         if claim is None:
             if index.with_result(self.repository, [task]):
                 raise BadInput(f"task {task!r} is finished already", "see `cortex-git results show`")
-            raise EnvironmentProblem(
+            raise ClaimLost(
                 f"task {task!r} is claimed by another host or waits for a retry", "see `cortex-git task show`"
             )
         return claim
+
+    def claim_seen(self, task: str, worker: str, view: View | None = None) -> Claim:
+        """Like `claim_task` by `view` or what was seen last; by a new look where that was too old for it.
+
+        What a look cannot change is raised at once: a lock in use, a remote that refuses or is away.
+        """
+        began = monotonic()
+        view = view or self.view()
+        try:
+            return self.claim_task(task, worker, view)
+        except ClaimLost:
+            if view.fetched_at >= began:
+                raise
+        return self.claim_task(task, worker)
 
     def cancel(self, tasks: Sequence[str]) -> Ends:
         """End tasks as `cancelled`, whoever works on them; by task its result, or why there is none."""
