@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cortex_git.errors import BadInput
-from cortex_git.models import Batch, Tombstone
+from cortex_git.models import MERGE_SUFFIX, Batch, Tombstone
 from cortex_git.store import layout, newer, outcomes, tombstones
 from cortex_git.store.index import View, find_batch
 from cortex_git.store.repository import Repository
 
 DAY_S = 24 * 3600.0
+ARCHIVED = "archived already"
+"""Why a batch that is archived as a whole stays as it is."""
 _NAMED_BY_OPEN = """
     WITH plain AS MATERIALIZED (
         SELECT t.task, CAST(t.body AS TEXT) AS body FROM tasks t
@@ -140,7 +142,7 @@ class _Batch:
     def _document(self) -> Batch:
         state = self._repository.state
         if tombstones.is_archived(state, self._name):
-            raise _Stays("archived already")
+            raise _Stays(ARCHIVED)
         if newer.is_in(state, self._name):
             raise _Stays("a newer cortex-git wrote some of it: archive it with that")
         try:
@@ -188,7 +190,7 @@ class _Batch:
             more = f", and {len(others) - 1} more tasks" if len(others) > 1 else ""
             raise _Stays(f"{task} {why}{more}")
         names = {one.task for one in ended}
-        last = f"{self._name}.merge"
+        last = f"{self._name}{MERGE_SUFFIX}"
         if len(names - {last}) < batch.tasks or (batch.merge and last not in names):
             raise _Stays("not all of its tasks are known here")
 

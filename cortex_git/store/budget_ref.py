@@ -19,6 +19,7 @@ from cortex_git.models import Document
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.refs import (
     ABSENT,
+    QUIET_FETCH,
     Outcome,
     RemoteUnreachable,
     Update,
@@ -127,8 +128,7 @@ class BudgetRef:
         body = git.blobs([name]).get(name)
         if body is not None or remote is None:
             return body
-        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
-        done = git.run("fetch", *quiet, remote, oid, check=False)
+        done = git.run(*QUIET_FETCH, remote, oid, check=False)
         body = git.blobs([name]).get(name)
         gone = ("not our ref", "unadvertised", "does not point to a valid object", "couldn't find remote ref")
         if body is None and not any(word in done.stderr for word in gone):

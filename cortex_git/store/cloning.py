@@ -14,7 +14,7 @@ from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.store import layout
 from cortex_git.store.greeting import greet
-from cortex_git.store.refs import FIRST_FETCH_S, unreachable
+from cortex_git.store.refs import FIRST_FETCH_S, QUIET_FETCH, unreachable
 from cortex_git.store.repository import Repository
 
 _OWN_BRANCH = "cortex-join"
@@ -68,8 +68,7 @@ def joining_clone(folder: Path, address: str, branch: str) -> None:
         _make(folder, address)
     git = Git(folder)
     specs = f"+refs/heads/{branch}:{_JOINED}"
-    arguments = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "origin", specs)
-    done = git.run(*arguments, timeout=FIRST_FETCH_S, check=False)
+    done = git.run(*QUIET_FETCH, "origin", specs, timeout=FIRST_FETCH_S, check=False)
     if done.status:
         raise unreachable(address, done.stderr)
     try:

@@ -5,9 +5,6 @@ Owns when such a ref may go. Each is deleted by its exact object id, so one that
 
 import json
 import time
-import uuid
-from collections.abc import Mapping
-from typing import NamedTuple
 
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.flocks import file_lock
@@ -18,13 +15,14 @@ from cortex_git.store.collecting import DAY_S, Finding
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.hosts import hosts
 from cortex_git.store.index import View
-from cortex_git.store.refs import Outcome, Update, unreachable
+from cortex_git.store.passing_refs import dated, passing_refs
+from cortex_git.store.refs import SCRATCH, Outcome, Update
 from cortex_git.store.repository import Repository
 
 _SILENT_S = 7 * DAY_S
 _PROBE_S = DAY_S
-_SCRATCH = ("refs/cortex-scratch/", "refs/cortex-gc/")
-"""Made and deleted within one git call or one gc; what is there is what a killed one left."""
+_SCRATCH = (SCRATCH, "refs/cortex-gc/")
+"""The second is an older version's."""
 _OUTBOX = "refs/cortex-outbox/"
 _LEFT = ("left", "released", "left cancelled")
 """How a claim of a finished task stands when nobody alive has it."""
@@ -87,22 +85,24 @@ def left_probes(coordination: Coordination) -> list[Finding]:
     """Refs by which an `init` that was killed tried out the remote."""
     repository = coordination.repository
     before = time.time() - _PROBE_S
-    return [
-        _ref(repository, "probes", ref, one.oid, "left behind by an `init` that did not end")
-        for ref, one in _dated(repository, "probe").items()
-        if one.at < before
-    ]
+    with passing_refs(repository, "probe") as found:
+        return [
+            _ref(repository, "probes", ref, one.oid, "left behind by an `init` that did not end")
+            for ref, one in found.items()
+            if one.at < before
+        ]
 
 
 def old_fenced(coordination: Coordination, older_s: float) -> list[Finding]:
     """Fenced results made more than `older_s` seconds ago: results that came after somebody else's."""
     repository = coordination.repository
     before = time.time() - older_s
-    return [
-        _ref(repository, "fenced", ref, one.oid, f"fenced {(time.time() - one.at) / DAY_S:.0f} days ago")
-        for ref, one in _dated(repository, "fenced").items()
-        if one.at < before
-    ]
+    with passing_refs(repository, "fenced") as found:
+        return [
+            _ref(repository, "fenced", ref, one.oid, f"fenced {(time.time() - one.at) / DAY_S:.0f} days ago")
+            for ref, one in found.items()
+            if one.at < before
+        ]
 
 
 def lost_archives(coordination: Coordination) -> list[Finding]:
@@ -124,7 +124,7 @@ def left_local_refs(coordination: Coordination) -> list[Finding]:
     """Refs of this clone that a killed command left: of imports and gc; of the outbox where nothing waits."""
     repository = coordination.repository
     found: list[Finding] = []
-    for ref, one in _dates(repository, *_SCRATCH, _OUTBOX).items():
+    for ref, one in dated(repository.git, *_SCRATCH, _OUTBOX).items():
         if ref.startswith(_SCRATCH):
             if one.at < time.time() - DAY_S:
                 found.append(_local(repository, ref, one.oid, "left behind by a command that did not end"))
@@ -164,32 +164,3 @@ def _ref(repository: Repository, kind: str, ref: str, oid: str, reason: str) -> 
         return outcome is Outcome.APPLIED
 
     return Finding(kind, ref, reason, remove=remove)
-
-
-class _Dated(NamedTuple):
-    oid: str
-    at: float
-    """When its commit was made, in seconds since 1970 by the clock of who made it."""
-
-
-def _dated(repository: Repository, kind: str) -> Mapping[str, _Dated]:
-    """The shared refs of a kind that a pull does not fetch, with the age of their commits."""
-    space = f"{repository.refs.namespace}/{kind}/"
-    if repository.remote is None:
-        return _dates(repository, space)
-    own = f"refs/cortex-gc/{uuid.uuid4().hex}/"
-    fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
-    done = repository.git.run(*fetch, repository.remote, f"+{space}*:{own}*", check=False)
-    if done.status:
-        raise unreachable(repository.remote, done.stderr)
-    found = _dates(repository, own)
-    script = "".join(f"delete {ref}\n" for ref in found)
-    repository.git.run("update-ref", "--stdin", stdin=script.encode())
-    return {ref.replace(own, space, 1): dated for ref, dated in found.items()}
-
-
-def _dates(repository: Repository, *prefixes: str) -> dict[str, _Dated]:
-    form = "--format=%(objectname) %(committerdate:unix) %(refname)"
-    lines = repository.git.text("for-each-ref", form, *prefixes).splitlines()
-    rows = (line.split(" ", 2) for line in lines)
-    return {ref: _Dated(oid, float(at or 0)) for oid, at, ref in rows}

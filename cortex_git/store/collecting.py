@@ -6,6 +6,7 @@ expiry or that any ref, reflog, index or work tree needs: the outbox's next push
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cortex_git.flocks import try_lock
 from cortex_git.gitio import Git
@@ -58,18 +59,31 @@ def _packed(repository: Repository) -> bool:
 
 def of_objects(git: Git, kind: str, pack: Callable[[], bool] | None = None) -> list[Finding]:
     """The same for any repository; `pack` in the place of `collect_objects`."""
-    loose, packs, kib = _counted(git)
-    if loose < _LOOSE and packs < _PACKS:
+    there = counted(git)
+    if there.loose < _LOOSE and there.packs < _PACKS:
         return []
-    why = f"{loose} loose objects and {packs} packs become one; what nothing needs goes after 14 days"
-    return [Finding(kind, str(git.directory), why, loose, kib * 1024, pack or (lambda: collect_objects(git)))]
+    why = (
+        f"{there.loose} loose objects and {there.packs} packs become one;"
+        " what nothing needs goes after 14 days"
+    )
+    remove = pack or (lambda: collect_objects(git))
+    return [Finding(kind, str(git.directory), why, there.loose, there.loose_kib * 1024, remove)]
 
 
-def _counted(git: Git) -> tuple[int, int, int]:
-    """Loose objects, packs, and KiB of the former."""
+class Counted(NamedTuple):
+    """A repository's objects: how many lie loosely, in how many packs the others are, and what they take."""
+
+    loose: int
+    packs: int
+    loose_kib: int
+    packs_kib: int
+
+
+def counted(git: Git) -> Counted:
+    """What git says of its objects; 0 for what it does not say."""
     lines = (line.partition(": ") for line in git.text("count-objects", "-v").splitlines())
-    counts = {key: int(value) for key, _, value in lines if value.isdigit()}
-    return counts.get("count", 0), counts.get("packs", 0), counts.get("size", 0)
+    said = {key: int(value) for key, _, value in lines if value.isdigit()}
+    return Counted(*(said.get(key, 0) for key in ("count", "packs", "size", "size-pack")))
 
 
 def collect_objects(git: Git, keep_s: float = KEEP_S) -> bool:

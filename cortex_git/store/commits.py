@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cortex_git.gitio import Git
+from cortex_git.store.refs import SCRATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def merge(git: Git, author: str, parents: Sequence[str], draft: Draft) -> str:
 
 def _scratch() -> str:
     """A name of its own for each call: two imports at once may not lock the same ref."""
-    return f"refs/cortex-scratch/{uuid.uuid4().hex}"
+    return f"{SCRATCH}{uuid.uuid4().hex}"
 
 
 def _commit(ref: str, mark: int, author: str, draft: Draft, heading: str = "") -> bytes:

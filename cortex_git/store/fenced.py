@@ -4,7 +4,6 @@ Owns reading them, from the shared refs and from the outbox of this clone. They 
 wants them fetches them. Changes nothing.
 """
 
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from cortex_git.errors import BadInput
 from cortex_git.models import Result
 from cortex_git.store import index, layout
 from cortex_git.store.outbox import Outbox
-from cortex_git.store.refs import unreachable
+from cortex_git.store.passing_refs import Dated, passing_refs
 from cortex_git.store.repository import Repository
 
 FENCING = "fencing"
@@ -71,32 +70,13 @@ def _in_outbox(repository: Repository) -> Iterator[Fenced]:
 
 def _kept(repository: Repository, task: str | None) -> list[Fenced]:
     space = f"{repository.refs.namespace}/fenced/"
-    wanted = space if task is None else f"{space}{task}/"
-    if repository.remote is None:
-        return _read(repository, _refs(repository, wanted, space))
-    # Not beside what a pull fetches: every look goes through those.
-    scratch = f"refs/cortex-scratch/{uuid.uuid4().hex}/"
-    fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
-    spec = f"+{wanted}*:{scratch}{wanted.removeprefix(space)}*"
-    done = repository.git.run(*fetch, repository.remote, spec, check=False)
-    try:
-        if done.status:
-            raise unreachable(repository.remote, done.stderr)
-        return _read(repository, _refs(repository, scratch, scratch))
-    finally:
-        script = "".join(f"delete {ref}\n" for ref in repository.git.refs(scratch))
-        repository.git.run("update-ref", "--stdin", stdin=script.encode(), check=False)
+    with passing_refs(repository, "fenced" if task is None else f"fenced/{task}") as found:
+        return _read(repository, [_ref(ref.removeprefix(space), one) for ref, one in found.items()])
 
 
-def _refs(repository: Repository, prefix: str, space: str) -> list[_Ref]:
-    form = "--format=%(objectname) %(committerdate:unix) %(refname)"
-    found: list[_Ref] = []
-    for line in repository.git.text("for-each-ref", form, prefix).splitlines():
-        oid, made, ref = line.split(" ", 2)
-        task, _, nonce = ref.removeprefix(space).rpartition("/")
-        made_at = datetime.fromtimestamp(int(made or 0), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        found.append(_Ref(task, nonce, oid, made_at))
-    return found
+def _ref(name: str, one: Dated) -> _Ref:
+    task, _, nonce = name.rpartition("/")
+    return _Ref(task, nonce, one.oid, datetime.fromtimestamp(one.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def _read(repository: Repository, refs: Sequence[_Ref]) -> list[Fenced]:

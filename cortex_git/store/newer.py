@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import BadInput, CortexError, NewerSchema
-from cortex_git.models import SCHEMA, TASK_PATTERN, Result, Task
+from cortex_git.models import MERGE_SUFFIX, SCHEMA, TASK_PATTERN, Result, Task
 from cortex_git.state import transaction
 from cortex_git.store.repository import Repository
 
@@ -25,12 +25,12 @@ _KINDS = {
     "batches": ("batch", "their tasks are left to hosts that have it"),
     "results": ("result", "their tasks have ended, what came of them cannot be shown or built on here"),
 }
-BARRED = """(
+BARRED = f"""(
     EXISTS (SELECT 1 FROM newer n WHERE n.kind = 'batches' AND n.name = t.batch)
     OR EXISTS (SELECT 1 FROM newer n JOIN waits w ON w.needs = n.name
                WHERE n.kind IN ('tasks', 'results') AND w.task = t.task)
-    OR t.task LIKE '%.merge' AND EXISTS (
-        SELECT 1 FROM newer n WHERE n.kind IN ('tasks', 'results') AND n.batch = t.batch))"""
+    OR t.task LIKE '%{MERGE_SUFFIX}' AND EXISTS (
+        SELECT 1 FROM newer n WHERE n.kind IN ('tasks', 'results') AND n.batch = t.batch))"""  # noqa: S608 - a constant
 """The condition on table `tasks` as `t`: what it rests on is of a newer version, so nobody runs it here."""
 
 

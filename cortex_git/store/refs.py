@@ -25,6 +25,8 @@ from cortex_git.gitio import (
 
 TRACKING = "refs/cortex-remote/"
 """Where a clone keeps what it last saw of the remote's `refs/cortex/`."""
+SCRATCH = "refs/cortex-scratch/"
+"""Where refs of a clone lie that are made and deleted within one step; what stays is a killed one's."""
 _TRUNK = f"{TRACKING}trunk"
 QUIET_FETCH = (
     "fetch",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cortex_git.errors import BadInput, NewerSchema
-from cortex_git.models import Batch, Task, Tombstone
+from cortex_git.models import MERGE_SUFFIX, Batch, Task, Tombstone
 from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.differences import bodies
@@ -146,7 +146,7 @@ def result_places(repository: Repository, scope: "Scope") -> list[tuple[str, str
 
 
 def _in(scope: "Scope", task: str, kind: str | None) -> bool:
-    if task in scope.apart or (not scope.merges and task.endswith(".merge")):
+    if task in scope.apart or (not scope.merges and task.endswith(MERGE_SUFFIX)):
         return False
     return (scope.type is None or kind == scope.type) and kind not in scope.without
 

@@ -139,7 +139,7 @@ def test_probes_and_fenced_results_go_by_age(
     assert taken([*found, *refs.left_probes(coordination)]) == [True, True]
     assert shared(coordination, "probe") == ["refs/cortex/probe/x-young"]
     assert shared(coordination, "fenced") == ["refs/cortex/fenced/b1-t000/n-young"]
-    assert repository.git.refs("refs/cortex-gc/") == {}
+    assert repository.git.refs("refs/cortex-scratch/") == {}
 
 
 def test_outbox_refs_that_are_needed_stay(hosts: Hosts) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cortex_git.errors import BadInput, NewerSchema
-from cortex_git.models import Batch, Document, Result, Task, Tombstone
+from cortex_git.models import MERGE_SUFFIX, Batch, Document, Result, Task, Tombstone
 from cortex_git.services.doctor.findings import Finding, NotLooked, many, named, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store import layout, outcomes
@@ -204,12 +204,13 @@ def sealed(patient: Patient) -> Iterator[Finding]:
     """Sealed batches that have fewer tasks than they say."""
     _ = patient.view
     state = patient.repository.state
+    merges = (f"%{MERGE_SUFFIX}",)
     counts: Counter[str] = Counter(dict(state.execute(
-        "SELECT batch, count(*) FROM tasks WHERE task NOT LIKE '%.merge' GROUP BY batch").fetchall()
+        "SELECT batch, count(*) FROM tasks WHERE task NOT LIKE ? GROUP BY batch", merges).fetchall()
     ))  # fmt: skip
     counts.update(dict(state.execute(
         "SELECT v.batch, count(*) FROM archived a JOIN archives v ON v.name = a.name"
-        " WHERE a.task NOT LIKE '%.merge' GROUP BY v.batch").fetchall()
+        " WHERE a.task NOT LIKE ? GROUP BY v.batch", merges).fetchall()
     ))  # fmt: skip
     short = 0
     bodies = state.execute("SELECT batch, body FROM batches ORDER BY batch").fetchall()

@@ -20,6 +20,7 @@ from cortex_git.services.doctor.findings import (
     warning,
 )
 from cortex_git.services.doctor.patient import Patient
+from cortex_git.store.collecting import counted
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.identity import FILE, is_of, kept_identity, load_identity
 from cortex_git.store.refs import TRACKING
@@ -165,12 +166,10 @@ def branches(patient: Patient) -> Iterator[Finding]:
 
 def objects(patient: Patient) -> Iterator[Finding]:
     """The size of the object store: loose objects and packs."""
-    pairs = (line.partition(": ") for line in patient.git.text("count-objects", "-v").splitlines())
-    counts = {key: int(value) for key, _, value in pairs if value.isdigit()}
-    loose, packs = counts.get("count", 0), counts.get("packs", 0)
-    size = (counts.get("size", 0) + counts.get("size-pack", 0)) / 1024
-    text = f"{loose:,} loose objects, {many(packs, 'pack')}, {size:,.0f} MiB"
-    if loose > _MOST_LOOSE or packs > _MOST_PACKS:
+    there = counted(patient.git)
+    size = (there.loose_kib + there.packs_kib) / 1024
+    text = f"{there.loose:,} loose objects, {many(there.packs, 'pack')}, {size:,.0f} MiB"
+    if there.loose > _MOST_LOOSE or there.packs > _MOST_PACKS:
         why = "every git call gets slower with them, and packing beside the work has not kept up"
         yield note(text, str(patient.git_dir / "objects"), why=why, do="cortex-git gc --yes")
     else:

@@ -4,17 +4,26 @@ Owns how waiting entries are told; publishing them is the store's.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from cortex_git.services.doctor.findings import Finding, Mend, NotLooked, many, note, ok, warning
 from cortex_git.services.doctor.patient import Patient
+from cortex_git.services.doctor.processes import holder_of
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.outbox import PROBLEM
+from cortex_git.store.outbox import PROBLEM, Intent, Outbox
 
 _SOON_S = 60.0
 """Seconds in which a running command publishes what it enters."""
 _READ = 500
+_SAID = {
+    "done": "published since",
+    "queued": "waiting still",
+    "fencing": "superseded, to be kept",
+    "fenced": "superseded and kept",
+    "": "not in the outbox any more, so their tasks are run again unless another push had them",
+}
+"""By the state of an entry: what became of it after a push that did not arrive."""
 
 
 def waiting(patient: Patient) -> Iterator[Finding]:
@@ -59,28 +68,27 @@ def superseded(patient: Patient) -> Iterator[Finding]:
 
 def pushes(patient: Patient) -> Iterator[Finding]:
     """Pushes that nobody has recorded the end of."""
-    query = "SELECT count(*) FROM intents WHERE state = 'open'"
-    count = patient.state.execute(query).fetchone()[0]
-    if not count or _is_publishing(patient):
-        yield ok("no push was left undecided" if not count else "a push is under way")
+    query = "SELECT tip, host, entries FROM intents WHERE state = 'open'"
+    rows = patient.state.execute(query).fetchall()
+    if not rows or _is_publishing(patient):
+        yield ok("no push was left undecided" if not rows else "a push is under way")
         return
+    left = [Intent(tip, host, tuple(json.loads(nonces))) for tip, host, nonces in rows]
     yield note(
-        f"{many(count, 'push', 'pushes')} had no answer when the command ended",
+        f"{many(len(left), 'push', 'pushes')} had no answer when the command ended",
         str(patient.private / "state.db"),
         why="the next publish finds out whether it arrived, and repeats it if not",
         do="cortex-git sync",
-        mend=_publish(patient, "find out whether it arrived"),
+        mend=_publish(patient, "find out whether it arrived", left),
     )
 
 
 def _is_publishing(patient: Patient) -> bool:
-    from cortex_git.services.doctor.processes import holder_of
-
     return holder_of(patient.private / "publish.lock") is not None
 
 
-def _publish(patient: Patient, intent: str) -> Mend | None:
-    """None where nothing can be published now."""
+def _publish(patient: Patient, intent: str, left: Sequence[Intent] = ()) -> Mend | None:
+    """None where nothing can be published now. `left`: pushes of which it is to be told what became."""
     try:
         if patient.offline or (patient.remote is not None and patient.answer.problem is not None):
             return None
@@ -88,14 +96,33 @@ def _publish(patient: Patient, intent: str) -> Mend | None:
         return None
 
     def run() -> str:
-        report = Coordination.open(patient.folder).flush()
+        coordination = Coordination.open(patient.folder)
+        before = coordination.outbox.count()
+        report = coordination.flush()
+        if left:
+            return "; ".join(_became(coordination.outbox, one) for one in left)
         count = len(report.done) + len(report.fenced)
         if not count:
-            return "nothing was left to publish: another command was faster"
+            why = "it was published meanwhile" if not before else "another command was faster"
+            return f"nothing was left to publish: {why}"
         late = f", {len(report.fenced):,} of them superseded" if report.fenced else ""
         return f"published {many(count, 'document')}{late}"
 
     return Mend(intent, run)
+
+
+def _became(outbox: Outbox, push: Intent) -> str:
+    """What became of a push that had no answer, and of its documents."""
+    text = many(len(push.nonces), "document")
+    if all(one.tip != push.tip for one in (*outbox.intents("given up"), *outbox.intents())):
+        return f"the push of {text} had arrived"
+    states = outbox.states(push.nonces)
+    parts = [
+        f"{count:,} {said}"
+        for state, said in _SAID.items()
+        if (count := sum(states.get(nonce, "") == state for nonce in push.nonces))
+    ]
+    return f"the push of {text} did not arrive" + (f": {', '.join(parts)}" if parts else "")
 
 
 def _ages(files: str) -> Iterator[float]:

@@ -3,6 +3,7 @@
 Owns how they are counted; folding is the store's.
 """
 
+import time
 from collections.abc import Iterator
 
 from cortex_git.errors import CortexError
@@ -10,6 +11,7 @@ from cortex_git.services.doctor.findings import Finding, Mend, many, named, note
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store import layout
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.refs import QUIET_FETCH
 
 _MOST_FETCHED = 50
 
@@ -43,8 +45,6 @@ def _is_archived(path: str, tasks: set[str]) -> bool:
 
 def _age_of_oldest(patient: Patient, tips: list[str]) -> float:
     """Seconds since the oldest commit that the branch lacks was made, by the clock of who made it: a hint."""
-    import time
-
     git = patient.repository.git
     revisions = "\n".join([*tips, *(f"^{tip}" for tip in patient.repository.refs.trunk())])
     command = ("log", "--no-show-signature", "--format=%ct", "--reverse", "--max-count=5000", "--stdin")
@@ -86,8 +86,7 @@ def _newest(patient: Patient, refs: dict[str, str]) -> str:
         return ""
     git = patient.git
     if patient.remote is not None:
-        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=")
-        git.run("fetch", *quiet, patient.remote, *oids, check=False)
+        git.run(*QUIET_FETCH, patient.remote, *oids, check=False)
     try:
         listing = git.text(
             "log",
