@@ -15,7 +15,9 @@ from pathlib import Path
 
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.flocks import file_lock
+from cortex_git.gitio import Git
 from cortex_git.services.doctor.findings import Finding, Mend, many, ok, problem
+from cortex_git.services.doctor.held import keep
 from cortex_git.services.doctor.patient import NEWER, Patient
 from cortex_git.services.doctor.processes import is_told, with_open
 from cortex_git.services.doctor.salvage import Salvaged, salvage
@@ -51,7 +53,7 @@ def sound(patient: Patient) -> Iterator[Finding]:
             why="it holds what was not published yet; all else in it is made anew from git",
             mend=Mend(
                 "save what the outbox still holds, and put the damaged file aside",
-                lambda: renew(patient.private),
+                lambda: renew(patient.private, patient.git),
             ),
         )
     else:
@@ -68,9 +70,10 @@ def _half_done(patient: Patient, aside: Path) -> Finding:
     )
 
 
-def renew(private: Path) -> str:
+def renew(private: Path, git: Git) -> str:
     """Move the damaged file of the clone into `damaged/`, and enter what can be read of it into a new one.
 
+    The commits of a push under way are kept: what cannot be read is in them, and the check `held` finds it.
     Raises EnvironmentProblem while a command has it open.
     """
     aside = private / "damaged" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
@@ -83,6 +86,7 @@ def renew(private: Path) -> str:
                 f"commands have {private / 'state.db'} open (processes: {named})",
                 "end them, then run `cortex-git doctor --fix` again",
             )
+        keep(git)
         aside.mkdir(parents=True)
         for path in _parts(private):
             if path.exists():
