@@ -1,6 +1,7 @@
 """The command `gc`: clear away what was left behind, and archive what ended long ago."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,8 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def gc(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run/--no-dry-run", help="Say what would be done, and do nothing.")
-    ] = True,
+        bool | None,
+        typer.Option("--dry-run/--no-dry-run", help="Say what would be done, and do nothing: the default."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it; the same as --no-dry-run.")] = False,
     archive: Annotated[
         list[str] | None,
@@ -54,12 +56,21 @@ def gc(
     Without --yes nothing is done: it only says what would be.
     """
     from cortex_git.cli.output import note, print_json
-    from cortex_git.errors import ExitCode
+    from cortex_git.errors import BadInput, ExitCode
     from cortex_git.services import open_coordination
     from cortex_git.services.collecting import Wanted, collect
 
+    if yes and dry_run:
+        raise BadInput("--yes and --dry-run contradict each other", "give one of them; nothing was done")
+    if archive and archive_after is not None:
+        raise BadInput(
+            "--archive-after does not go with --archive", "a batch that is named is archived whatever its age"
+        )
+    for name, days in (("--archive-after", archive_after), ("--fenced-after", fenced_after)):
+        if days is not None and not isfinite(days):
+            raise BadInput(f"{name} {days} is no number of days", "give how many days ago, such as 90")
     wanted = Wanted(
-        dry_run=dry_run and not yes,
+        dry_run=not yes and dry_run is not False,
         archive=tuple(archive or ()),
         archive_after_s=None if archive_after is None else archive_after * _DAY_S,
         fenced_after_s=None if fenced_after is None else fenced_after * _DAY_S,

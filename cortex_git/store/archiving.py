@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.gitio import Git
 from cortex_git.store import layout, tombstones
-from cortex_git.store.archivable import Due, Kept, look
+from cortex_git.store.archivable import ARCHIVED, Due, Kept, look
 from cortex_git.store.commits import Draft, merge
 from cortex_git.store.folding import contains, fold, parents
 from cortex_git.store.index import View
@@ -110,6 +110,11 @@ def archive(
 def _refuse(kept: Iterable[Kept], batches: Sequence[str]) -> None:
     for one in kept:
         if one.batch in batches:
+            if one.reason == ARCHIVED:
+                raise BadInput(
+                    f"batch {one.batch!r} is archived already",
+                    f"look at it with `cortex-git results list --batch {one.batch}`",
+                )
             raise BadInput(
                 f"batch {one.batch!r} cannot be archived: {one.reason}", "see `cortex-git task list`"
             )

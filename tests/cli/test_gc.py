@@ -184,3 +184,32 @@ def test_interrupted_it_leaves_nothing_half_done(ended: Coordination, bare: Path
         git(bare, "ls-tree", "--name-only", "main", "coordination/archive/") == "coordination/archive/b1.json"
     )
     finish(ended, claim_all(ended))
+
+
+@pytest.mark.parametrize("flags", [("--dry-run", "--yes"), ("--yes", "--dry-run")], ids=" ".join)
+def test_flags_that_contradict_each_other_are_refused(
+    cortex: Command, ended: Coordination, bare: Path, flags: tuple[str, str]
+) -> None:
+    before = git(bare, "for-each-ref")
+    assert "--yes and --dry-run contradict each other" in cortex("gc", *flags, "--archive", "b1").error(2)
+    assert git(bare, "for-each-ref") == before
+
+
+@pytest.mark.usefixtures("coordinated")
+def test_ages_that_are_none_are_refused(cortex: Command) -> None:
+    for days in ("nan", "inf"):
+        assert f"--archive-after {days} is no number of days" in cortex("gc", "--archive-after", days).error(
+            2
+        )
+        assert f"--fenced-after {days} is no number of days" in cortex("gc", "--fenced-after", days).error(2)
+    refused = cortex("gc", "--archive", "b1", "--archive-after", "3")
+    assert "--archive-after does not go with --archive" in refused.error(2)
+
+
+@pytest.mark.usefixtures("ended")
+def test_what_is_archived_already_is_said(cortex: Command) -> None:
+    assert cortex("gc", "--yes", "--archive", "b1").code == 0
+    for flags in ((), ("--yes",)):
+        refused = cortex("gc", *flags, "--archive", "b1").error(2)
+        assert "batch 'b1' is archived already" in refused
+        assert "cortex-git results list --batch b1" in refused
