@@ -23,7 +23,12 @@ def torture(
     ] = 5,
     tasks: Annotated[int, typer.Option("--tasks", min=1, max=10_000, help="Short tasks to be done.")] = 100,
     faults: Annotated[
-        str, typer.Option("--faults", metavar="LIST", help="all, none, or some by name, with commas.")
+        str,
+        typer.Option(
+            "--faults",
+            metavar="LIST",
+            help="all, none, or some by name, with commas: docs/torture.md and a wrong name list them.",
+        ),
     ] = "all",
     seed: Annotated[int, typer.Option("--seed", min=0, help="What the plan of faults is made from.")] = 1,
     minutes: Annotated[
