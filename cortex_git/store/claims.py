@@ -5,21 +5,20 @@ task that has a result by then is dropped again. Must never rebase a claim nor r
 """
 
 import re
-import secrets
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
 
-from cortex_git.errors import BadInput, EnvironmentProblem, NewerSchema
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.models import TASK_PATTERN, ClaimRecord, Result, ResultStatus, Task
-from cortex_git.state import PASSING, boot_id, monotonic, now, own_process, process_alive, process_gone
+from cortex_git.state import PASSING, boot_id, monotonic, now, own_process
 from cortex_git.store import index, layout, newer
+from cortex_git.store.claim_records import backoff_s, given_back, released
 from cortex_git.store.commits import Draft, singles
-from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.index import View
+from cortex_git.store.judging import Judge
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only, unreachable
@@ -27,8 +26,6 @@ from cortex_git.store.repository import Repository
 
 MOST_AT_ONCE = 256
 """Claims in one push: enough to cover a slow remote, few enough for one command line."""
-Standing = Literal["held", "left", "released", "cancelled", "left cancelled", "unreadable"]
-"""`left`: its owner is dead, or silent for its whole lease."""
 _MOST_COLLISIONS = 5
 """So many rounds in a row in which other pushes held all the refs are no chance: a lock was left there."""
 
@@ -73,14 +70,12 @@ class _Bid:
     replaces: str | None
 
 
-class Claims:
+class Claims(Judge):
     """Takes and gives back claims for this process."""
 
     def __init__(self, repository: Repository, locks: Locks) -> None:
-        self._repository = repository
+        super().__init__(repository)
         self._locks = locks
-        self._records: dict[str, ClaimRecord | NewerSchema | None] = {}
-        """What each claim commit says, by object id, of the claims seen last; None of what cannot be read."""
         self._guard = threading.Lock()
         self._unproven: list[Claim] = []
         self._astray: dict[str, Claim] = {}
@@ -161,20 +156,6 @@ class Claims:
         record = self._fresh(task, worker).model_copy(update={"state": "cancelled", **changes})
         return _Bid(task, record, oid)
 
-    def left_cancelled(self, view: View) -> list[str]:
-        """Tasks whose `cancelled` claim was left behind: whoever replaces it publishes their end.
-
-        Nobody works under such a claim, so its age alone is enough, whatever its host says of itself.
-        """
-        self._load_all(view)
-        return [task for task, oid in view.claims.items() if self._is_left_cancelled(task, oid, view)]
-
-    def _is_left_cancelled(self, task: str, oid: str, view: View) -> bool:
-        record = self._record_of(task, oid)
-        if record is None or record.state != "cancelled" or self._has_result_waiting(oid):
-            return False
-        return self._seen_for(task, oid) > record.lease_s or self._is_left(task, oid, record, view)
-
     def still_ours(self, claims: Sequence[Claim]) -> list[Claim]:
         """Those of the claims that the remote still holds as we made them. Raises RemoteUnreachable."""
         found = self._repository.refs.read_back([self._ref(claim.task) for claim in claims]) if claims else {}
@@ -211,12 +192,12 @@ class Claims:
         for claim, retry_after_s in owed:
             record = claim.record
             if retry_after_s is not None:
-                told.append((_released(record, retry_after_s), claim.oid))
+                told.append((released(record, retry_after_s), claim.oid))
                 continue
             # A claim that landed late is under no lock of ours: by now that may be another process's.
             begun = self._locks.holds(claim.task.task) and self._locks.is_started(claim.task.task)
             if begun or max(record.epoch, record.attempt) > 1:
-                told.append((_given_back(record, begun=begun), claim.oid))
+                told.append((given_back(record, begun=begun), claim.oid))
         oids = self._write(told) if told else []
         return {replaced: oid for (_, replaced), oid in zip(told, oids, strict=True)}
 
@@ -247,20 +228,6 @@ class Claims:
         with self._guard:
             self._unreleased += left
 
-    def unavailable(self, view: View) -> list[str]:
-        """Tasks whose claim cannot be had: a living owner's, cancelled, or waiting for its retry.
-
-        Nor is one that a command of this clone has handed in to a provider's batch: it is paid for.
-        """
-        self._load_all(view)
-        paid = set(self.handed_in())
-        return [task for task in view.claims if task in paid or self._may_replace(task, view) is None]
-
-    def handed_in(self) -> list[str]:
-        """Tasks that a provider's batch is still to answer, whose command may have ended since."""
-        query = "SELECT DISTINCT task FROM provider_requests WHERE state = 'open'"
-        return [task for (task,) in self._repository.state.execute(query).fetchall()]
-
     def drop_left(self, view: View) -> None:
         """Delete what dead owners hold of finished tasks: a remote killed in the midst of a publish keeps it.
 
@@ -278,73 +245,6 @@ class Claims:
         if updates:
             self._release(updates)
 
-    def standings(self, view: View) -> dict[str, Standing]:
-        """How each claim of `view` stands: what whoever wants its task would do with it now."""
-        self._load_all(view)
-        return {task: self._standing(task, oid, view) for task, oid in view.claims.items()}
-
-    def _standing(self, task: str, oid: str, view: View) -> Standing:
-        record = self._record_of(task, oid)
-        if record is None:
-            return "unreadable"
-        if record.state == "cancelled":
-            return "left cancelled" if self._is_left_cancelled(task, oid, view) else "cancelled"
-        if record.state == "released":
-            return "released"
-        return "left" if self._is_left(task, oid, record, view) else "held"
-
-    def newer(self, view: View) -> dict[str, NewerSchema]:
-        """By task the claims that a newer version made: theirs for as long as they stand.
-
-        Nobody here knows what such a claim says of its lease and attempts, so nobody takes it over.
-        """
-        self._load_all(view)
-        found = {task: self._read(oid) for task, oid in view.claims.items()}
-        return {task: said for task, said in found.items() if isinstance(said, NewerSchema)}
-
-    def record(self, oid: str, task: str | None = None) -> ClaimRecord | None:
-        """The record of a claim commit; None when it is not a valid one, or not of the given task."""
-        self._load([oid])
-        found = self._read(oid)
-        if not isinstance(found, ClaimRecord):
-            return None
-        return found if task is None or found.task == task else None
-
-    def owners(self, view: View) -> set[str]:
-        """The hosts that the claims of `view` are of, as far as those can be read."""
-        self._load_all(view)
-        records = (self._read(oid) for oid in view.claims.values())
-        return {record.host for record in records if isinstance(record, ClaimRecord)}
-
-    def _load_all(self, view: View) -> None:
-        """Read all claims of `view`, and keep no others: a long-lived pool sees claims without end."""
-        oids = set(view.claims.values())
-        self._load(oids)
-        if len(self._records) > len(oids):
-            before = self._records
-            self._records = {oid: before[oid] for oid in oids if oid in before}
-
-    def _load(self, oids: Iterable[str]) -> None:
-        unread = {oid for oid in oids if self._records.get(oid) is None}
-        self._records |= self._parsed(unread)
-
-    def _parsed(self, oids: Iterable[str]) -> dict[str, ClaimRecord | NewerSchema | None]:
-        found: dict[str, ClaimRecord | NewerSchema | None] = dict.fromkeys(oids)
-        names = {f"{oid}:{layout.CLAIM_FILE}": oid for oid in found}
-        for name, body in self._repository.git.blobs(names).items():
-            try:
-                found[names[name]] = ClaimRecord.parse(body, f"claim {names[name][:12]}")
-            except NewerSchema as error:
-                found[names[name]] = error
-            except BadInput:
-                continue
-        return found
-
-    def _read(self, oid: str) -> ClaimRecord | NewerSchema | None:
-        """What a loaded claim commit says. Another thread may have loaded another view since."""
-        records = self._records
-        return records[oid] if oid in records else self._parsed([oid])[oid]
-
     def _bids(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[_Bid]:
         barred = newer.barred(self._repository, tasks)
         self._load(view.claims[task.task] for task in tasks if task.task in view.claims)
@@ -360,65 +260,6 @@ class Claims:
                 record = self._next(task, old, name, takeover=takeover) if old else self._fresh(task, name)
                 bids.append(_Bid(task, record, oid))
         return bids
-
-    def _may_replace(self, task: str, view: View) -> bool | None:
-        """How a loaded claim may be replaced to run its task: True by takeover, False by re-claim, else None.
-
-        A released claim waits out its back-off first. A cancelled one's task is never run.
-        """
-        oid = view.claims[task]
-        record = self._record_of(task, oid)
-        if record is None:
-            return True if self._is_nobodys(task, oid) else None
-        if record.state == "cancelled":
-            return None
-        if record.state == "released":
-            return False if self._seen_for(task, oid) >= record.retry_after_s else None
-        return True if self._is_left(task, oid, record, view) else None
-
-    def _record_of(self, task: str, oid: str) -> ClaimRecord | None:
-        """The loaded record of the task's claim; None where that is none, or another task's."""
-        found = self._read(oid)
-        return found if isinstance(found, ClaimRecord) and found.task == task else None
-
-    def _is_nobodys(self, task: str, oid: str) -> bool:
-        """Whether a claim without a record of it has stood for a lease, by our settings and our clock.
-
-        Somebody pushed it by hand: no host publishes under it, so it is replaced like a silent host's. One
-        that a newer version made has an owner, whom we cannot judge.
-        """
-        lease_s = self._repository.settings.leases.lease_s
-        return not isinstance(self._read(oid), NewerSchema) and self._seen_for(task, oid) > lease_s
-
-    def _is_left(self, task: str, oid: str, record: ClaimRecord, view: View) -> bool:
-        """Whether a claim's owner is dead or has been silent for its whole lease.
-
-        A living process of this host is never robbed; one of another host only after that lease.
-        """
-        repository = self._repository
-        if record.host not in (repository.host, *repository.former_hosts):
-            # Both are looked at, so that both clocks run from the first sight on.
-            claim_age = self._seen_for(task, oid)
-            heartbeat = seen_for(self._repository, "host", record.host, view.hosts.get(record.host, ""))
-            # What it did since the view was fetched is not known: that is no silence.
-            if min(claim_age, heartbeat - view.age_s) > record.lease_s:
-                return True
-            # Another clone on this machine need not be waited for. What it left in its outbox is fenced.
-            return process_gone(record.pid, record.pid_started, record.boot_id)
-        if record.boot_id != boot_id():
-            # The machine was started anew, or an image or a container shares our id: only silence tells.
-            return self._seen_for(task, oid) > record.lease_s
-        alive = process_alive(record.pid, record.pid_started, record.boot_id)
-        return not alive and not self._has_result_waiting(oid)
-
-    def _has_result_waiting(self, oid: str) -> bool:
-        """Whether a result under this very claim waits in the outbox: its process died, its work did not."""
-        query = "SELECT 1 FROM outbox WHERE claim = ? AND state = 'queued'"
-        return self._repository.state.execute(query, (oid,)).fetchone() is not None
-
-    def _seen_for(self, task: str, oid: str) -> float:
-        """Seconds since this host first saw this very claim object."""
-        return seen_for(self._repository, "claim", task, oid)
 
     def _fresh(self, task: Task, worker: str) -> ClaimRecord:
         pid, started, boot = own_process()
@@ -485,7 +326,7 @@ class Claims:
                 self._locks.release(bid.task.task)
             raise
         claims = [Claim(bid.task, oid, bid.record) for bid, oid in zip(bids, oids, strict=True)]
-        self._records |= {claim.oid: claim.record for claim in claims}
+        self._records.update((claim.oid, claim.record) for claim in claims)
         updates = [
             Update(self._ref(claim.task), claim.oid, bid.replaces or ABSENT)
             for bid, claim in zip(bids, claims, strict=True)
@@ -554,24 +395,3 @@ class Claims:
         if done := [claim for claim in won if claim.task.task in finished]:
             self._let_go(done, {})
         return [claim for claim in won if claim.task.task not in finished]
-
-
-def _given_back(record: ClaimRecord, *, begun: bool) -> ClaimRecord:
-    """The record of a claim given back, of a task that was tried before: anybody's at once.
-
-    `begun`: an attempt under it was broken off, which uses none up; the next run of it is of the next epoch.
-    """
-    changes = {"state": "released", "retry_after_s": 0.0, "epoch": record.epoch + int(begun)}
-    return record.model_copy(update={**changes, "nonce": uuid.uuid4().hex})
-
-
-def _released(record: ClaimRecord, retry_after_s: float) -> ClaimRecord:
-    """The record of a claim given back after a failed attempt."""
-    changes = {"state": "released", "attempt": record.attempt + 1, "retry_after_s": retry_after_s}
-    return record.model_copy(update={**changes, "nonce": uuid.uuid4().hex})
-
-
-def backoff_s(attempt: int, base_s: float, most_s: float) -> float:
-    """Seconds to wait after failed attempt number `attempt`: doubled each time, with jitter of half."""
-    full = min(most_s, base_s * 2.0 ** min(attempt - 1, 30))
-    return full * (0.5 + secrets.randbelow(1000) / 2000)

@@ -25,7 +25,7 @@ from gitworld import (
 from cortex_git import state
 from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result
-from cortex_git.store import cancelling, claims, heartbeat, index
+from cortex_git.store import cancelling, heartbeat, index, judging
 from cortex_git.store.cancelling import WORKER
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -72,7 +72,7 @@ def later(monkeypatch: pytest.MonkeyPatch, ahead_s: float) -> None:
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this process judge claims as one on another machine does: it cannot see who is dead there."""
-    monkeypatch.setattr(claims, "process_gone", lambda _pid, _started, _boot: False)
+    monkeypatch.setattr(judging, "process_gone", lambda _pid, _started, _boot: False)
 
 
 def left_behind(coordination: Coordination, count: int = 1) -> list[Claim]:

@@ -9,7 +9,8 @@ from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, p
 
 from cortex_git.gitio import GitFailed
 from cortex_git.store import claims, heartbeat
-from cortex_git.store.claims import Claim, backoff_s
+from cortex_git.store.claim_records import backoff_s
+from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import open_tasks

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from cortex_git.services.doctor.findings import Finding, Mend, many, named, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.store import index, layout
-from cortex_git.store.claims import Standing
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import seen_for
 from cortex_git.store.hosts import hosts
+from cortex_git.store.judging import Standing
 
 _MOST = 5
 

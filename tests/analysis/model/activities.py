@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cortex_git.store import archiving, cancelling, commits, index, locks, publishing
+from cortex_git.store import archiving, cancelling, commits, index, judging, locks, publishing
 from cortex_git.store import claims as claims_module
 from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
@@ -163,15 +163,21 @@ class People:
         return ours and who in {actor.identity for actor in self.actors.values()}
 
 
-def stand_still(monkeypatch: pytest.MonkeyPatch, people: People) -> None:
-    """Who a process is and whether it lives is the walk's business, as is when the remote is asked."""
+def _say_who_lives(monkeypatch: pytest.MonkeyPatch, people: People) -> None:
     for module in (claims_module, locks):
         monkeypatch.setattr(module, "own_process", lambda: _HERE.actor.identity)
+    for module in (judging, locks):
         monkeypatch.setattr(module, "process_alive", people.is_alive)
-    monkeypatch.setattr(claims_module, "process_gone", lambda *who: who in people.dead)
-    monkeypatch.setattr(claims_module, "boot_id", lambda: _HERE.actor.identity[2])
-    for module in (claims_module, cancelling):
+    monkeypatch.setattr(judging, "process_gone", lambda *who: who in people.dead)
+    for module in (claims_module, judging):
+        monkeypatch.setattr(module, "boot_id", lambda: _HERE.actor.identity[2])
+    for module in (judging, cancelling):
         monkeypatch.setattr(module, "seen_for", lambda *_: _LONG)
+
+
+def stand_still(monkeypatch: pytest.MonkeyPatch, people: People) -> None:
+    """Who a process is and whether it lives is the walk's business, as is when the remote is asked."""
+    _say_who_lives(monkeypatch, people)
     monkeypatch.setattr(commits, "time", SimpleNamespace(time=lambda: people.clock))
     monkeypatch.setattr(publishing, "time", SimpleNamespace(sleep=lambda _s: None))
     for module in (claims_module, publishing):

@@ -14,7 +14,7 @@ from gitworld import add_tasks, claim_all, finish, git, python, result_for, resu
 
 from cortex_git.services.doctor import answering
 from cortex_git.services.doctor.findings import Severity
-from cortex_git.store import claims as claiming
+from cortex_git.store import judging
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.heartbeat import beat
@@ -48,7 +48,7 @@ def other(coordination: Coordination, bare: Path, tmp_path: Path) -> Coordinatio
 @pytest.fixture
 def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process of another clone is one of this machine's."""
-    monkeypatch.setattr(claiming, "process_gone", lambda *_: False)
+    monkeypatch.setattr(judging, "process_gone", lambda *_: False)
 
 
 @pytest.mark.usefixtures("coordination")
