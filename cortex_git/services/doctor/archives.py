@@ -3,11 +3,13 @@
 Owns that comparison. Making archives is `gc`'s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
+from cortex_git.errors import CortexError
+from cortex_git.models import Tombstone
 from cortex_git.services.doctor.findings import Finding, Mend, many, named, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
-from cortex_git.store import layout
+from cortex_git.store import layout, tombstones
 from cortex_git.store.archiving import restore_refs
 from cortex_git.store.coordination import Coordination
 
@@ -19,9 +21,19 @@ def archives(patient: Patient) -> Iterator[Finding]:
     stones = state.execute("SELECT name, batch, part, commit_id FROM archives ORDER BY name").fetchall()
     space = f"{patient.namespace}/archive/"
     refs = _archive_refs(patient, space)
-    faults = 0
+    untrue = dict(_untrue(patient))
+    faults = len(untrue)
+    for where, fault in untrue.items():
+        yield problem(
+            f"the tombstone says what is not so: {fault}",
+            where,
+            why="made by hand: what it names counts as finished for every host, and cannot be read",
+            do=f"git log {patient.settings.branch} -- {where} tells who did; add what it ended as new tasks",
+        )
     for name, _batch, _part, commit in stones:
         where = layout.archive_path(name)
+        if where in untrue:
+            continue
         if refs is not None and name not in refs and not _has(patient, commit):
             faults += 1
             yield problem(
@@ -38,7 +50,7 @@ def archives(patient: Patient) -> Iterator[Finding]:
                 why="a shallow or new clone cannot read the results",
                 mend=_restoration(patient, f"{space}{name}", commit),
             )
-    back = _came_back(patient)
+    back = _came_back(patient, untrue)
     if back:
         faults += 1
         yield warning(
@@ -57,6 +69,38 @@ def archives(patient: Patient) -> Iterator[Finding]:
         )
     if not faults and not half:
         yield ok(f"{many(len(stones), 'archive')}, all as their tombstones say")
+
+
+def _untrue(patient: Patient) -> Iterator[tuple[str, str]]:
+    """(path, what is wrong) of tombstones whose archive, where that is here, has not what they name."""
+    git, folded = patient.git, patient.papers.folded
+    stones = {path: oid for path, oid in folded.items() if path.startswith(f"{layout.ROOT}/archive/")}
+    bodies = git.blobs(stones.values())
+    for path, oid in stones.items():
+        try:
+            stone = tombstones.parsed(bodies[oid], path)
+        except (CortexError, KeyError):
+            continue  # the check of documents tells it
+        if stone is None or not _has(patient, stone.commit):
+            continue
+        files = tombstones.files_of(patient.repository, stone.commit, stone.batch)
+        faults = [f for task, oids in stone.tasks.items() if (f := _fault(stone, task, oids, files))]
+        if faults:
+            more = f", and {many(len(faults) - 1, 'more task')} like it" if len(faults) > 1 else ""
+            yield path, f"{faults[0]}{more}"
+
+
+def _fault(stone: Tombstone, task: str, oids: tuple[str, str], files: Mapping[str, str]) -> str | None:
+    """What is wrong with one task of a tombstone, by the files of its batch in the archive."""
+    path = layout.task_path(stone.batch, task, sharded=stone.sharded)
+    beside = layout.result_beside(path)
+    if path not in files:
+        return f"{task} is no task of batch {stone.batch} in its archive {stone.commit[:12]}"
+    if files[path] != oids[0]:
+        return f"{oids[0][:12]} is not task {task}"
+    if beside not in files:
+        return f"{task} has no result in its archive {stone.commit[:12]}"
+    return None if files[beside] == oids[1] else f"{oids[1][:12]} is no result of {task}"
 
 
 def _restoration(patient: Patient, ref: str, commit: str) -> Mend:
@@ -82,9 +126,10 @@ def _has(patient: Patient, commit: str) -> bool:
     return patient.git.run("cat-file", "-e", f"{commit}^{{commit}}", check=False).status == 0
 
 
-def _came_back(patient: Patient) -> list[str]:
-    state = patient.repository.state
-    tasks = {task for (task,) in state.execute("SELECT task FROM archived")}
+def _came_back(patient: Patient, untrue: Collection[str]) -> list[str]:
+    """Files on the branch of tasks that a tombstone stands for, where that one is true."""
+    rows = patient.repository.state.execute("SELECT task, name FROM archived")
+    tasks = {task for task, name in rows if layout.archive_path(name) not in untrue}
     found = []
     for path in patient.papers.folded:
         place = layout.place_of(path)

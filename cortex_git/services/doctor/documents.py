@@ -16,6 +16,13 @@ from cortex_git.store import layout, outcomes
 _KINDS: Mapping[str, type[Document]] = {
     "tasks": Task, "batches": Batch, "results": Result, "archive": Tombstone,
 }  # fmt: skip
+_PASSED_OVER = {
+    "tasks": "no host sees it: it is never run",
+    "batches": "no host sees it: the batch has its tasks, and no title, size or summary",
+    "results": "the task counts as ended, and nobody can see how",
+    "archive": "it is passed over: the tasks that it should stand for count as never run",
+}
+"""By kind of document: what comes of one that cannot be read."""
 _MOST = 5
 """Findings of one check that are told one by one."""
 
@@ -57,8 +64,7 @@ def readable(patient: Patient) -> Iterator[Finding]:
 
 def _unreadable(path: str, fault: str) -> Finding:
     place = layout.place_of(path)
-    ended = place is not None and place.kind == "results"
-    why = "the task counts as ended, and nobody can see how" if ended else "no host sees it: it is never run"
+    why = _PASSED_OVER[place.kind] if place is not None else "it is passed over"
     return warning(f"not valid: {fault}", path, why=why, do=f"git log --oneline -- {path}")
 
 

@@ -8,6 +8,7 @@ import pytest
 from doctorworld import COMMIT, assert_well, bad, mended, one
 from gitworld import add_tasks, claim_all, finish, git
 
+from cortex_git.models import Tombstone
 from cortex_git.services.doctor.documents import circle_in
 from cortex_git.services.doctor.findings import Severity
 from cortex_git.store.archiving import archive
@@ -263,3 +264,34 @@ def test_an_archive_without_a_tombstone(host: Path, bare: Path) -> None:
     git(bare, "update-ref", "refs/cortex/archive/half", "refs/heads/main")
     found = one(host, "archives", Severity.NOTE)
     assert found.finding.where == "refs/cortex/archive/half"
+
+
+@pytest.mark.parametrize("lie", ["no result", "another batch", "no such task"])
+def test_a_tombstone_that_somebody_made_up(host: Path, lie: str) -> None:
+    coordination = Coordination.open(host)
+    add_tasks(coordination, 1)
+    finish(coordination, claim_all(coordination))
+    add_tasks(coordination, 1, "b2")
+    coordination.fold()
+    git(host, "pull", "-q", "origin", "main")
+    of_task = git(host, "rev-parse", "HEAD:coordination/tasks/b2/b2-t000.json")
+    of_result = git(host, "rev-parse", "HEAD:coordination/results/b1/b1-t000.json")
+    named = {"no such task": "b2-t999"}.get(lie, "b2-t000")
+    stone = Tombstone(
+        batch="b1" if lie == "another batch" else "b2",
+        commit=git(host, "rev-parse", "HEAD"),
+        tasks={named: (of_task, of_result)},
+    )
+    path = f"coordination/archive/{stone.name}.json"
+    commit(host, {path: json.loads(stone.to_bytes())})
+    found = one(host, "archives", Severity.PROBLEM)
+    assert found.finding.where == path
+    assert named in found.finding.summary
+    assert found.finding.mend is None
+
+
+def test_a_tombstone_that_cannot_be_read(host: Path) -> None:
+    commit(host, {"coordination/archive/b.json": "{"})
+    found = one(host, "documents", Severity.WARNING)
+    assert "passed over" in found.finding.why
+    assert "it is never run" not in found.finding.why
