@@ -81,6 +81,8 @@ def _summary(entries: Sequence[Entry]) -> str:
     mended = sum(bool(entry.fixed) for entry in entries)
     counts += [f"{mended} mended"] if mended else []
     checks = len({entry.check.id for entry in entries if entry.looked})
+    if not checks:
+        return "left out: the last lines say why"
     text = f"{many(checks, 'check')}: {', '.join(counts) or 'all well'}"
     told = [e.finding.summary for e in entries if e.severity is Severity.OK and e.check.id in _TOLD]
     return f"{text} ({'; '.join(told)})" if told else text

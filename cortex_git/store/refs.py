@@ -41,6 +41,7 @@ FIRST_FETCH_S = 3600.0
 """A clone that has nothing yet gets the whole history: no time after which a remote can be said to hang."""
 _FETCHES = 4
 _NOT_ATOMIC = "does not support --atomic"
+_BAD_REF = re.compile(r"bad object (refs/\S+)")
 _REF_GONE = "not our ref"
 """A claim was deleted between the server's list of refs and our asking for it: ask again."""
 
@@ -179,7 +180,16 @@ class RemoteRefs:
                 return
             if not self._clear_dead_locks(done.stderr) and _REF_GONE not in done.stderr:
                 break
-        raise unreachable(self.remote, done.stderr)
+        raise self._damaged(done.stderr) or unreachable(self.remote, done.stderr)
+
+    def _damaged(self, stderr: str) -> RemoteUnreachable | None:
+        """The error where a fetch ended at a ref of our own that is damaged: the remote may be well."""
+        found = _BAD_REF.search(stderr)
+        if found is None or not self.git.run("cat-file", "-e", found[1], check=False).status:
+            return None
+        return RemoteUnreachable(
+            f"{self.git.directory} cannot fetch: its own ref {found[1]} is damaged", "run `cortex-git doctor`"
+        )
 
     def _clear_dead_locks(self, stderr: str) -> bool:
         """Remove lock files that a killed git left on our tracking refs; True where there were any.

@@ -11,6 +11,7 @@ from pathlib import Path
 from cortex_git.config import Settings, load_settings
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git, GitFailed
+from cortex_git.locating import private_folder
 from cortex_git.state import connect
 from cortex_git.store import layout
 from cortex_git.store.identity import Identity, load_identity, renew_identity
@@ -102,7 +103,9 @@ def open_repository(folder: Path) -> Repository:
     try:
         git_dir = Path(git.text("rev-parse", "--path-format=absolute", "--git-common-dir"))
     except GitFailed as error:
-        raise EnvironmentProblem(f"{folder}: {error.message}", "run `cortex-git init` there") from error
+        used = (private_folder(folder) or folder / ".git" / "cortex").is_dir()  # results may wait in it
+        do = "run `cortex-git doctor`, which says what is damaged" if used else "run `cortex-git init` there"
+        raise EnvironmentProblem(f"{folder}: {error.message}", do) from error
     identity = load_identity(git_dir / "cortex")
     remote = remote_of(git)
     refs: RefStore = (

@@ -77,27 +77,33 @@ def pulling(patient: Patient) -> Iterator[Finding]:
             raise
         if not os.access(patient.git_dir, os.W_OK):
             raise NotLooked("the clone cannot be written") from None
+        broken = [ref for ref in _broken(patient, "refs/")[0] if not ref.startswith(TRACKING)]
+        mend = f"git -C {patient.folder} fsck --connectivity-only; else clone the remote anew"
+        if broken:
+            mend = _anew(patient, broken[0])
         yield problem(
             f"pulling fails: {patient.hindrance}",
             str(patient.git_dir),
             why="every command that claims or publishes begins with it",
-            do=f"git -C {patient.folder} fsck --connectivity-only; else clone the remote anew",
+            do=mend,
         )
         return
     yield ok(f"{many(len(view.claims), 'claim')} and {many(len(view.results), 'result ref')} seen")
 
 
+def _anew(patient: Patient, ref: str) -> str:
+    """The command that makes a damaged ref of a person's again, where its log says where it stood."""
+    mend = f"rm {patient.git_dir / ref}"
+    log = patient.git_dir / "logs" / ref
+    stood = f"$(tail -n 1 {log} | cut -d ' ' -f 2)"
+    return f"{mend} && git -C {patient.folder} update-ref {ref} {stood}" if log.is_file() else mend
+
+
 def tracking(patient: Patient) -> Iterator[Finding]:
     """What this clone last saw of the remote: refs that lead nowhere keep every fetch from working."""
-    done = patient.git.run("for-each-ref", "--format=%(objectname) %(refname)", TRACKING, check=False)
-    marker = "ignoring broken ref "
-    broken = [line.partition(marker)[2].strip() for line in done.stderr.splitlines() if marker in line]
-    refs = dict(line.split(" ", 1)[::-1] for line in done.text.splitlines())
-    oids = "".join(f"{oid}\n" for oid in refs.values()).encode()
-    checked = patient.git.text("cat-file", "--batch-check", stdin=oids).splitlines() if refs else []
-    broken += [ref for ref, line in zip(refs, checked, strict=True) if line.endswith(" missing")]
+    broken, count = _broken(patient, TRACKING)
     if not broken:
-        yield ok(f"{many(len(refs), 'ref')} of the remote known")
+        yield ok(f"{many(count, 'ref')} of the remote known")
         return
     yield warning(
         f"{many(len(broken), 'ref')} of what was last seen of the remote lead nowhere",
@@ -105,6 +111,18 @@ def tracking(patient: Patient) -> Iterator[Finding]:
         why="pulling fails or misses results, until they are fetched anew",
         mend=Mend(f"drop {named(sorted(broken))}, to be fetched anew", lambda: _drop(patient, broken)),
     )
+
+
+def _broken(patient: Patient, space: str) -> tuple[list[str], int]:
+    """The refs under `space` that lead nowhere, and how many others there are."""
+    done = patient.git.run("for-each-ref", "--format=%(objectname) %(refname)", space, check=False)
+    marker = "ignoring broken ref "
+    broken = [line.partition(marker)[2].strip() for line in done.stderr.splitlines() if marker in line]
+    refs = dict(line.split(" ", 1)[::-1] for line in done.text.splitlines())
+    oids = "".join(f"{oid}\n" for oid in refs.values()).encode()
+    checked = patient.git.text("cat-file", "--batch-check", stdin=oids).splitlines() if refs else []
+    broken += [ref for ref, line in zip(refs, checked, strict=True) if line.endswith(" missing")]
+    return broken, len(refs)
 
 
 def _drop(patient: Patient, broken: list[str]) -> str:

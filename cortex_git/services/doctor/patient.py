@@ -197,7 +197,7 @@ class Patient:
                 return index.refresh(repository)
             return pull(repository)
         except (CortexError, OSError, sqlite3.Error) as error:
-            self.hindrance = str(error)
+            self.hindrance = error.message if isinstance(error, CortexError) else str(error)
             raise NotLooked("what hosts share cannot be pulled") from None
 
     @cached_property

@@ -2,17 +2,20 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from doctorworld import COMMIT, assert_well, bad, mended, one
 from gitworld import add_tasks, claim_all, finish, git
 
+from cortex_git.errors import EnvironmentProblem
 from cortex_git.models import Tombstone
 from cortex_git.services.doctor.documents import circle_in
 from cortex_git.services.doctor.findings import Severity
 from cortex_git.store.archiving import archive
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.refs import RemoteUnreachable
 
 CONFIG = "coordination/config.toml"
 CHECKS = (
@@ -295,3 +298,26 @@ def test_a_tombstone_that_cannot_be_read(host: Path) -> None:
     found = one(host, "documents", Severity.WARNING)
     assert "passed over" in found.finding.why
     assert "it is never run" not in found.finding.why
+
+
+def test_a_branch_that_is_rubbish_is_told_as_a_fault_of_this_clone(host: Path) -> None:
+    Coordination.open(host).pull()
+    before = git(host, "rev-parse", "main")
+    (host / ".git" / "refs" / "heads" / "main").write_text("rubbish\n")
+    with pytest.raises(RemoteUnreachable, match="its own ref refs/heads/main is damaged") as raised:
+        Coordination.open(host).pull()
+    assert "cortex-git doctor" in str(raised.value)
+    found = one(host, "pulling", Severity.PROBLEM)
+    subprocess.run(found.finding.advice, shell=True, check=True)
+    assert git(host, "rev-parse", "main") == before
+    assert_well(host, "pulling")
+
+
+def test_a_damaged_head_sends_to_the_doctor_where_results_may_wait(host: Path) -> None:
+    Coordination.open(host)
+    (host / ".git" / "HEAD").write_text("rubbish\n")
+    with pytest.raises(EnvironmentProblem, match="cortex-git doctor"):
+        Coordination.open(host)
+    shutil.rmtree(host / ".git" / "cortex")
+    with pytest.raises(EnvironmentProblem, match="cortex-git init"):
+        Coordination.open(host)
