@@ -72,12 +72,16 @@ class Call:
         self.log("fault", fault=fault["fault"], how=fault.get("how", ""), tasks=self.tasks)
 
 
-def append(path: str, entry: dict[str, object]) -> None:
-    """One line of a log that many processes write; lost where the disk is full, as the point may be."""
+def append(path: str, entry: dict[str, object]) -> bool:
+    """One line of a log that many processes write; False where the disk is full, as the point may be."""
     with contextlib.suppress(OSError):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.write(file, (json.dumps(entry) + "\n").encode())
-        os.close(file)
+        try:
+            os.write(file, (json.dumps(entry) + "\n").encode())
+        finally:
+            os.close(file)
+        return True
+    return False
 
 
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
@@ -217,8 +221,11 @@ def ask(host: str, tasks: list[str], fault: Mapping[str, Any]) -> None:
         time.sleep(0.02)
 
 
-def _until(call: Call, what: str, seconds: float) -> None:
-    """Wait until another host has `claimed`, or claimed and `finished`, one of these tasks, or so long."""
+def _until(call: Call, what: str, seconds: float) -> bool:
+    """Wait until another host has `claimed`, or claimed and `finished`, one of these tasks, or so long.
+
+    True where it came to that.
+    """
     claims = os.environ["TORTURE_REMOTE"] + "/refs/cortex/claims"
     deadline, seen = time.monotonic() + seconds, set()
     while time.monotonic() < deadline:
@@ -227,20 +234,32 @@ def _until(call: Call, what: str, seconds: float) -> None:
             if there:
                 seen.add(task)
             if task in seen and there == (what == "until-claimed"):
-                return
+                return True
         time.sleep(0.02)
+    return False
 
 
-def _until_past(ref: str, tip: str, seconds: float) -> None:
-    """Wait until a ref on the remote has stood at `tip` and stands elsewhere, or so long."""
-    deadline, seen = time.monotonic() + seconds, False
+def _until_past(ref: str, earlier: list[str], seconds: float) -> bool:
+    """Wait until a ref on the remote is past both `earlier` places, or so long; whether it is."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), open(f"{os.environ['TORTURE_REMOTE']}/{ref}") as file:  # noqa: PTH123
             at = file.read().strip()
-            if seen and at != tip:
-                return
-            seen = seen or at == tip
+            if at and at not in earlier:
+                return True
         time.sleep(0.02)
+    return False
+
+
+def _await(call: Call, fault: Fault) -> None:
+    """Hold a call until another host has done what the fault waits for; note where it never did."""
+    if fault["how"] == "until-past":
+        ref, *earlier = fault["own"]
+        met = _until_past(ref, earlier, fault["s"])
+    else:
+        met = _until(call, fault["how"], fault["s"])
+    if not met:
+        call.log("missed", fault=fault["fault"], how=fault["how"], tasks=call.tasks)
 
 
 def _kill(main: int) -> None:
@@ -271,10 +290,8 @@ def _before(call: Call, faults: list[Fault]) -> None:
             call.injected(fault)
             if how == "before":
                 time.sleep(fault["s"])
-            elif how == "until-past":
-                _until_past(fault["own"][0], fault["own"][1], fault["s"])
             else:
-                _until(call, how, fault["s"])
+                _await(call, fault)
         elif name == "outsider":
             call.injected(fault)
             _outsider(call)

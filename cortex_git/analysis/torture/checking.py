@@ -5,10 +5,12 @@ were beyond what `expectations` says.
 """
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from cortex_git.gitio import Git
 
 _RESULT = re.compile(r"^coordination/results/(?P<batch>[^/]+)/(?:[0-9a-f]{2}/)?(?P<task>[^/]+)\.json$")
 _NOT_TASKS = frozenset({"summary"})
+_MADE_BY_TAKERS = frozenset({"failed", "cancelled"})
 
 
 @dataclass
@@ -47,6 +50,12 @@ class Findings:
     takeovers: int = 0
     runs: Counter[str] = field(default_factory=Counter)
     """How often each task was run."""
+    runs_again: dict[str, str] = field(default_factory=dict)
+    """Tasks run more often than failed attempts explain; a problem where nobody could be suspected."""
+    without_run: dict[str, str] = field(default_factory=dict)
+    """Tasks that were finished without a run, and as what: given up or cancelled by a taker."""
+    unrun: dict[str, str] = field(default_factory=dict)
+    """Tasks with a result of a run that nobody saw."""
 
     def problems(self) -> dict[str, str]:
         """What is wrong, by task; `repository` for what is no task's."""
@@ -59,7 +68,7 @@ class Findings:
         ):
             for task in tasks:
                 found[task].append(what)
-        for named in (self.duplicates, self.unclaimed, self.double_runs):
+        for named in (self.duplicates, self.unclaimed, self.double_runs, self.unrun):
             for task, what in named.items():
                 found[task].append(what)
         if self.unsound:
@@ -75,11 +84,15 @@ def check(
     runs: Iterable[Mapping[str, Any]] = (),
     *,
     acknowledged: Collection[str] = (),
+    fails: Mapping[str, int] | None = None,
+    lease_s: float = math.inf,
     branch: str = "main",
 ) -> Findings:
     """Check a bare repository that the `tasks` were worked on through, after the last fold.
 
-    `acknowledged` are tips of result refs whose push the remote said yes to.
+    `acknowledged` are tips of result refs whose push the remote said yes to. `fails` says of tasks how many
+    attempts fail as they are told to. A run more than `lease_s` seconds after the one before it is no problem
+    of its own: the machine may have been that slow.
     """
     git = Git(remote)
     found = Findings(tasks=len(tasks))
@@ -92,8 +105,11 @@ def check(
     found.lost = [task for task in tasks if task not in published]
     found.unfolded = [task for task in tasks if task in published and task not in on_branch]
     by_nonce: dict[str, str] = {}
+    finished_as: dict[str, str] = {}
     for task, versions in published.items():
-        by_nonce |= _check_result(git, task, versions, nonces, found)
+        records = _check_result(git, task, versions, nonces, found)
+        by_nonce |= {str(record.get("nonce")): task for record in records}
+        finished_as[task] = next((str(record.get("status")) for record in records), "")
     fenced = [ref.split("/")[-2:] for ref in refs if "/fenced/" in ref]
     found.fenced = len(fenced)
     found.falsely_fenced = sorted({task for task, nonce in fenced if by_nonce.get(nonce) == task})
@@ -101,7 +117,11 @@ def check(
     for ref, oid in refs.items():
         if "/claims/" in ref and (task := ref.rpartition("/")[2]) in published:
             _check_claim(task, claims.get(oid), by_nonce, found)
-    _check_runs(runs, found)
+    logged = list(runs)
+    _check_runs(logged, tasks, found)
+    found.runs_again = _runs_again(logged, fails or {}, lease_s)
+    if logged:
+        _check_without_run([task for task in tasks if task in published], finished_as, found)
     if acknowledged:
         held = set(git.text("rev-list", "--glob=refs/cortex/results", f"refs/heads/{branch}").split())
         found.forgotten = sorted(set(acknowledged) - held)
@@ -177,8 +197,8 @@ def _claims(git: Git) -> dict[str, dict[str, Any]]:
 
 def _check_result(
     git: Git, task: str, versions: set[_Version], nonces: set[str], found: Findings
-) -> dict[str, str]:
-    """Its nonces, and what is wrong with a task's result."""
+) -> list[dict[str, Any]]:
+    """Its records, and what is wrong with a task's result."""
     records: dict[str, dict[str, Any]] = {}
     for blob, body in git.blobs(sorted({version.blob for version in versions})).items():
         try:
@@ -194,10 +214,10 @@ def _check_result(
         if len(values) > 1:
             found.duplicates[task] = f"duplicate: {len(values)} {what}: {', '.join(values)}"
             break
-    own = {str(record.get("nonce")): task for record in records.values()}
+    own = [str(record.get("nonce")) for record in records.values()]
     if strange := [nonce for nonce in own if nonce not in nonces]:
         found.unclaimed[task] = f"published with nonce {strange[0]}, which no claim had"
-    return own
+    return list(records.values())
 
 
 def _check_claim(
@@ -212,13 +232,14 @@ def _check_claim(
         found.claims_left.append(task)
 
 
-def _check_runs(runs: Iterable[Mapping[str, Any]], found: Findings) -> None:
-    """At most one run for each claim, and for each (task, epoch, attempt)."""
+def _check_runs(runs: Iterable[Mapping[str, Any]], tasks: Sequence[str], found: Findings) -> None:
+    """At most one run for each claim, and for each (task, epoch, attempt). Only `tasks` are counted."""
+    counted = set(tasks)
     nonces: Counter[tuple[str, str]] = Counter()
     turns: Counter[tuple[str, int, int]] = Counter()
     for run in runs:
         task = run["task"]
-        found.runs[task] += 1
+        found.runs[task] += task in counted
         nonces[task, run["nonce"]] += 1
         turns[task, run["epoch"], run["attempt"]] += 1
     for (task, epoch, attempt), count in turns.items():
@@ -227,6 +248,33 @@ def _check_runs(runs: Iterable[Mapping[str, Any]], found: Findings) -> None:
     for (task, nonce), count in nonces.items():
         if count > 1:
             found.double_runs[task] = f"run {count} times under one claim, nonce {nonce}"
+
+
+def _runs_again(
+    runs: Sequence[Mapping[str, Any]], fails: Mapping[str, int], lease_s: float
+) -> dict[str, str]:
+    """Tasks with more runs, each less than a lease after the one before, than their failures explain."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        times[run["task"]].append(float(run.get("t", 0.0)))
+    found: dict[str, str] = {}
+    for task, at in times.items():
+        at.sort()
+        soon = 1 + sum(later - earlier < lease_s for earlier, later in pairwise(at))
+        if soon > 1 + fails.get(task, 0):
+            found[task] = f"run {len(at)} times, and no fault struck that lets a host be suspected"
+    return found
+
+
+def _check_without_run(finished: Iterable[str], finished_as: Mapping[str, str], found: Findings) -> None:
+    """A result without a run is one that a taker made: of a task cancelled, or out of attempts."""
+    for task in finished:
+        if found.runs[task]:
+            continue
+        if finished_as[task] in _MADE_BY_TAKERS:
+            found.without_run[task] = finished_as[task]
+        else:
+            found.unrun[task] = f"{finished_as[task] or 'finished'}, and no run of it was logged"
 
 
 def _fsck(git: Git) -> list[str]:

@@ -39,9 +39,14 @@ SUSPICIOUS = frozenset(
 
 def chosen(text: str) -> tuple[str, ...]:
     """The faults that `all`, `none` or a list with commas names, in the report's order. Raises BadInput."""
-    if text in ("all", "none"):
-        return tuple(FAULTS) if text == "all" else ()
-    names = {part.strip() for part in text.split(",")}
+    names = {part.strip() for part in text.split(",")} - {""}
+    if names in ({"all"}, {"none"}):
+        return tuple(FAULTS) if names == {"all"} else ()
+    known = f"use all, none or some of {', '.join(FAULTS)}"
+    if not names:
+        raise BadInput("--faults names no fault", known)
+    if both := sorted(names & {"all", "none"}):
+        raise BadInput(f"--faults takes {both[0]!r} alone, not with others", known)
     if unknown := sorted(names - set(FAULTS)):
-        raise BadInput(f"no fault is called {unknown[0]!r}", f"use all, none or some of {', '.join(FAULTS)}")
+        raise BadInput(f"no fault is called {unknown[0]!r}", known)
     return tuple(name for name in FAULTS if name in names)

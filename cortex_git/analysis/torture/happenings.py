@@ -104,6 +104,8 @@ class Happenings:
                 return
             entry = {"t": time.monotonic(), "host": host.name, "event": "continued", "tasks": tasks}
             between.append(str(self._world.events), entry)
+            if early and all((claims / task).exists() for task in tasks):
+                between.append(str(self._world.events), {**entry, "event": "missed", "fault": "freeze"})
             reach.send(MARK_HOST, mark, signal.SIGCONT)
 
         self._lasting(_LOOK_S if early else seconds, thaw)
@@ -114,7 +116,11 @@ class Happenings:
         Its first look at the remote comes late: when the original has published what the copy believes to
         be publishing (`own`: its result ref and the tip of that push), and more.
         """
-        how = {"how": "until-past", "own": own, "s": 20.0} if own else {"how": "before", "s": 2.0}
+        how: Fault = {"how": "before", "s": 2.0}
+        if own:
+            ref, tip = own
+            before = Git(self._world.remote).refs(ref).get(ref, "")
+            how = {"how": "until-past", "own": [ref, before, tip], "s": 20.0}
         late: dict[str, dict[str, list[Fault]]] = {"ls-remote": {"1": [{"fault": "delay", **how}]}}
         plan = HostPlan(f"{host.name}-copy", (("spawn-workers", "--count", "1"),), late, host.plan.clock_s)
         if plan.name in self._hosts or host.plan.boxed:

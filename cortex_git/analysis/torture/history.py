@@ -12,7 +12,7 @@ from typing import Any
 from cortex_git.analysis.torture.world import World
 
 _MOST_LINES = 60
-_OF_HOSTS = frozenset({"fault", "continued", "ended", "command", "recovered"})
+_OF_HOSTS = frozenset({"fault", "missed", "continued", "ended", "command", "recovered"})
 Event = Mapping[str, Any]
 
 
@@ -38,6 +38,11 @@ def events(world: World) -> list[Event]:
 def injected(found: list[Event]) -> Counter[str]:
     """How often each fault was really done."""
     return Counter(event["fault"] for event in found if event["event"] == "fault")
+
+
+def missed(found: list[Event]) -> int:
+    """How often a fault waited for another host's work in vain."""
+    return sum(event["event"] == "missed" for event in found)
 
 
 def acknowledged(found: list[Event]) -> set[str]:

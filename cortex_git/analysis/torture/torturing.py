@@ -31,9 +31,11 @@ TIDY = "tidy"
 """A task that is added when all others are finished."""
 _TICK_S = 0.04
 _COUNT_S = 0.7
+_MOST_NAMED = 4
 """How often results on the remote are counted."""
 _TELL_S = 5.0
 _SYNCS = 3
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _REMOVAL_TRIES = 50
 
 
@@ -54,13 +56,18 @@ class Report:
     waiting: dict[str, int] = field(default_factory=dict)
     """Hosts whose outbox still held results in the end, and how many."""
     folder: str | None = None
+    race: str | None = None
+    """The race whose plan this was; None for the plan of a seed."""
+    missed: int = 0
+    """How often a fault waited in vain for what another host was to do."""
+    directed: list[dict[str, Any]] = field(default_factory=list)
+    """What came of the races that were run before."""
 
     @property
     def problems(self) -> dict[str, str]:
         found = self.findings.problems()
-        if not SUSPICIOUS & set(self.plan.faults):
-            often = {task: f"run {count} times" for task, count in self.findings.runs.items() if count > 1}
-            found = {**often, **found}
+        if not any(self.faults.get(fault) for fault in SUSPICIOUS):
+            found = {**self.findings.runs_again, **found}
         for number, text in enumerate(self.internal_errors):
             found[f"internal-error-{number + 1}"] = text
         return found
@@ -70,9 +77,11 @@ class Report:
         return bool(self.problems)
 
     def to_json(self) -> dict[str, Any]:
-        found, runs = self.findings, self.findings.runs
+        found = self.findings
+        runs = [found.runs[task_name(number)] for number in range(found.tasks)]
         return {
             "seed": self.plan.seed,
+            "race": self.race,
             "clones": self.plan.clones,
             "tasks": found.tasks,
             "results": found.results,
@@ -83,15 +92,17 @@ class Report:
             "takeovers": found.takeovers,
             "faults": self.faults,
             "runs_per_task": {
-                "mean": round(runs.total() / max(found.tasks, 1), 3),
-                "most": max(runs.values(), default=0),
-                "least": min((runs[task_name(n)] for n in range(found.tasks)), default=0),
+                "mean": round(sum(runs) / max(found.tasks, 1), 3),
+                "most": max(runs, default=0),
+                "least": min(runs, default=0),
             },
+            "without_run": found.without_run,
             "wall_s": round(self.wall_s, 1),
             "fsck": "; ".join(found.unsound) or "clean",
             "transports": ["file"],
             "claims_left": found.claims_explained,
             "waiting": self.waiting,
+            "directed": self.directed,
             "problems": self.problems,
             "histories": self.histories,
             "repeat": self.repeat,
@@ -104,9 +115,15 @@ def ground(keep: Path | None) -> Iterator[Path]:
     """A folder for one torture; removed at the end, with everything that was started, unless it is kept."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in before:  # what is left to do is to end, and a second one must not cut that short
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # A signal that whoever started us has us ignore stays ignored, as SIGHUP under nohup.
+    heeded = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in heeded}
+    for number in heeded:
+        signal.signal(number, interrupt)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="cortex-torture-", dir=keep)).resolve()
@@ -120,7 +137,8 @@ def ground(keep: Path | None) -> Iterator[Path]:
                 if not folder.exists():
                     break
                 time.sleep(0.1)
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def torture(
@@ -151,7 +169,7 @@ def torture(
         finished = _until_finished(world, hosts, happenings, say, limit_s or _generous(plan))
         happenings.end()
         say(f"seed {plan.seed}: {'all tasks finished' if finished else 'time is up'}; waiting for quiet")
-        waiting = _come_to_rest(hosts, plan)
+        waiting = _come_to_rest(hosts, plan, say)
     finally:
         happenings.end()
         for host in hosts.values():
@@ -220,14 +238,13 @@ def _finished(world: World) -> set[str]:
     return set()
 
 
-def _come_to_rest(hosts: dict[str, Host], plan: Plan) -> dict[str, int]:
+def _come_to_rest(hosts: dict[str, Host], plan: Plan, say: Say) -> dict[str, int]:
     """Let commands end, publish or fence what waits, and fold; what waits in outboxes nevertheless."""
     deadline = time.monotonic() + 20 + 3 * plan.lease_s
     for host in hosts.values():
         host.finish()
     for patience in (deadline, deadline + 15):
-        for host in hosts.values():
-            host.join(patience - time.monotonic())
+        _join_all(hosts, patience, say)
         for host in hosts.values():
             host.terminate()
     for host in hosts.values():
@@ -235,6 +252,7 @@ def _come_to_rest(hosts: dict[str, Host], plan: Plan) -> dict[str, int]:
             host.kill()
             host.join(10)
     waiting: dict[str, int] = {}
+    say("all hosts are at rest; publishing what waits, then a look at what the remote holds")
     for host in hosts.values():
         for _ in range(_SYNCS):
             if not host.waiting() or not host.command("sync"):
@@ -243,6 +261,22 @@ def _come_to_rest(hosts: dict[str, Host], plan: Plan) -> dict[str, int]:
             waiting[host.name] = left
     _tidy(next(iter(hosts.values())))
     return waiting
+
+
+def _join_all(hosts: dict[str, Host], until: float, say: Say) -> None:
+    """Wait for the commands of all hosts, and tell how many are left."""
+    told = time.monotonic()
+    while left := [host.name for host in hosts.values() if not host.join(0)]:
+        now = time.monotonic()
+        if now >= until:
+            return
+        if now - told >= _TELL_S:
+            told = now
+            named = ", ".join(left) if len(left) <= _MOST_NAMED else f"{left[0]} to {left[-1]}"
+            say(
+                f"{len(hosts) - len(left)} of {len(hosts)} hosts have ended their last command; left: {named}"
+            )
+        hosts[left[0]].join(_COUNT_S)
 
 
 def _tidy(host: Host) -> None:
@@ -260,7 +294,7 @@ def _report(
     found = history.events(world)
     names = [task_name(number) for number in range(plan.tasks)]
     runs, pushed = history.read(world.runs), history.acknowledged(found)
-    findings = check(world.remote, names, runs, acknowledged=pushed)
+    findings = check(world.remote, names, runs, acknowledged=pushed, fails=plan.fails, lease_s=plan.lease_s)
     counted = history.injected(found)
     report = Report(
         plan=plan,
@@ -271,7 +305,8 @@ def _report(
         internal_errors=[text for host in hosts.values() for text in host.internal_errors],
         waiting=waiting,
         folder=str(world.folder),
+        missed=history.missed(found),
     )
-    for problem in list(report.problems)[:5]:
+    for problem in report.problems:
         report.histories[problem] = history.of_task(problem, found)
     return report
