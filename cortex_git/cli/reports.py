@@ -61,7 +61,7 @@ def list_results(
         from cortex_git.cli.fenced import print_rows
         from cortex_git.services.fenced import fenced_rows
 
-        late = fenced_rows(coordination, Scope(batch=batch, glob=tasks))
+        late = fenced_rows(coordination, scope)
         print_json({"fenced": late}) if output is Format.JSON else print_rows(late)
         return
     rows = result_rows(coordination, scope, limit)
@@ -102,6 +102,11 @@ def show(
     result = task_detail(coordination, task)["result"]
     if result is None:
         refuse_newer_result(coordination, task)
+        if coordination.is_finished(task):
+            raise BadInput(
+                f"task {task!r} has ended, and its result cannot be read",
+                "run `cortex-git doctor`: it says why",
+            )
         raise BadInput(f"task {task!r} has no result yet", f"see `cortex-git task show {task}`")
     if output is Format.JSON:
         print_json({"result": result})

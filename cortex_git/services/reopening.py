@@ -183,7 +183,9 @@ def _check_failed(coordination: Coordination, newest: Task, asked: str, *, conti
     results = read_results(coordination.repository, [newest.task])
     newer.refuse(coordination.repository.state, "results", newest.task)
     if not results:
-        raise BadInput(f"{which} has a result that cannot be read", "see `cortex-git results show`")
+        raise BadInput(
+            f"{which} has ended, and its result cannot be read", "run `cortex-git doctor`: it says why"
+        )
     if results[0].status == "completed":
         raise BadInput(f"{which} is completed", "add a new task with `cortex-git task add`")
     if continues and results[0].status not in _CONTINUABLE:

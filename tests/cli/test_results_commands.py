@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Command
-from gitworld import add_tasks, claim_all, result_for
+from command_line import COMMIT, Command
+from gitworld import add_tasks, claim_all, git, result_for
 
 from cortex_git.store.coordination import Coordination
 
@@ -90,3 +90,24 @@ def test_show_what_is_not_there(cortex: Command, finished: Coordination) -> None
     assert "task list" in cortex("results", "show", "nope").error(2)
     add_tasks(finished, 1, "b3")
     assert "no result yet" in cortex("results", "show", "b3-t000").error(2)
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_result_that_cannot_be_read_leads_to_the_doctor_and_in_no_circle(
+    cortex: Command, coordinated: Path
+) -> None:
+    add_tasks(Coordination.open(coordinated), 1, "b3")
+    git(coordinated, "pull", "-q", "origin", "main")
+    path = coordinated / "coordination" / "results" / "b3" / "b3-t000.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    git(coordinated, "add", str(path))
+    git(coordinated, *COMMIT, "by hand")
+    git(coordinated, "push", "-q", "origin", "main")
+    for command in (("results", "show"), ("task", "retry")):
+        told = cortex(*command, "b3-t000").error(2)
+        assert "has ended, and its result cannot be read: run `cortex-git doctor`" in told
+    told = cortex("doctor", "--format", "json").json()
+    assert str(path.relative_to(coordinated)) in {
+        entry["where"] for entry in told["checks"] if entry["id"] == "documents"
+    }
