@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,13 @@ def test_the_worst_comes_first_and_every_finding_is_there() -> None:
             assert entry.finding.advice in text
     assert text.count("why:") == 16  # notes in a line each, where room is short
     assert all(len(label) <= 13 and len(text) <= 67 for label, text in lines)
+
+
+def test_an_area_that_was_left_out_is_not_called_well() -> None:
+    left = replace(_entry(1, Severity.NOTE, "not looked at: because"), looked=False)
+    (line,) = [text for label, text in render(_examination([left]), 80, 24) if label == "host"]
+    assert "left out" in line
+    assert "well" not in line
 
 
 def test_what_others_chose_is_escaped() -> None:
