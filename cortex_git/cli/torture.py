@@ -46,7 +46,7 @@ def torture(
     directed: Annotated[
         bool,
         typer.Option(
-            "--directed/--no-directed", help="First the races that each make one fault meet its prey."
+            "--directed/--no-directed", help="First the races that need one part of the protocol each."
         ),
     ] = True,
     output: FormatOption = Format.TABLE,

@@ -155,6 +155,33 @@ def test_a_task_that_two_ran_at_once_is_told(
     assert check(bare, TASKS, [run(TASKS[0]), run(TASKS[0], "n2", 2, 2)]).double_runs == {}
 
 
+def test_a_task_run_more_often_than_its_failures_explain_is_told(one: Coordination, bare: Path) -> None:
+    """Unless a lease had passed since the run before it: the machine may be that slow."""
+    again = [run(TASKS[0]) | {"t": 1.0}, run(TASKS[0], "n2", 2, 2) | {"t": 4.0}]
+    assert set(check(bare, TASKS, again).runs_again) == {TASKS[0]}
+    assert check(bare, TASKS, again, fails={TASKS[0]: 1}).runs_again == {}
+    assert check(bare, TASKS, again, lease_s=2.0).runs_again == {}
+
+
+def test_a_result_of_a_run_that_nobody_saw_is_told_and_other_tasks_are_not_counted(
+    one: Coordination, bare: Path
+) -> None:
+    found = check(bare, TASKS, [run(TASKS[0]), run(TASKS[1]), run("tidy")])
+    assert found.problems() == {TASKS[2]: "completed, and no run of it was logged"}
+    assert found.runs.total() == 2
+
+
+def test_a_cancelled_task_needs_no_run(hosts: Hosts, bare: Path) -> None:
+    (one,) = hosts(1)
+    add_tasks(one, 2)
+    one.fold()
+    one.cancel(TASKS[1:2])
+    finish(one, claim_all(one))
+    one.fold()
+    found = check(bare, TASKS[:2], [run(TASKS[0])])
+    assert (found.problems(), found.without_run) == ({}, {TASKS[1]: "cancelled"})
+
+
 def test_an_acknowledged_commit_that_is_gone_is_told(one: Coordination, bare: Path) -> None:
     tip = git(bare, "rev-parse", one.repository.own_results)
     assert check(bare, TASKS, acknowledged=[tip]).forgotten == []
