@@ -93,6 +93,8 @@ def _one(plan: "Plan", races: Sequence["Race"], keep: Path | None) -> "Report":
     )
     if failed is not None:
         _leave(failed, keep)
+        if failed.folder is not None:
+            note(f"everything is in {failed.folder}")
         return failed
     with ground(keep) as folder:
         if keep is not None:
