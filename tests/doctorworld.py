@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,9 @@ def in_namespace(script: str, *arguments: str | Path) -> dict[str, Any]:
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-e", "-c"]
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no namespaces for users here")
-    program = f'doctor() {{ {sys.executable} -m cortex_git doctor --format json "$@"; }}\n{script}'
+    program = (
+        f'doctor() {{ {shlex.quote(sys.executable)} -m cortex_git doctor --format json "$@"; }}\n{script}'
+    )
     done = subprocess.run(
         [*command, program, "sh", *map(str, arguments)],
         capture_output=True,

@@ -137,6 +137,12 @@ def results_on(repository: Path, *revisions: str) -> list[str]:
     return found
 
 
+def claims_held(repository: Path) -> list[str]:
+    """The subjects of claims that some process has; those given back are anybody's."""
+    subjects = git(repository, "for-each-ref", "--format=%(subject)", "refs/cortex/claims").splitlines()
+    return [subject for subject in subjects if ": released" not in subject]
+
+
 def result_commits(repository: Path) -> list[str]:
     """The subjects of all result commits reachable from any result ref or branch, each commit once."""
     refs = ("--glob=refs/cortex/results", "--branches", "--glob=refs/cortex/main")

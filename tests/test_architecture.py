@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -51,46 +52,45 @@ LIGHT_START = (
 MOST_TIMES_TYPER = 2.5
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What the tests want to know of a file; its syntax tree would stay in memory for the whole run."""
+
+    path: str
+    imported: frozenset[str]
+    starts_git: bool
+
+
 @cache
-def _modules() -> tuple[tuple[str, ast.Module], ...]:
-    paths = sorted(PACKAGE.rglob("*.py"))
-    return tuple(
-        (path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"), str(path)))
-        for path in paths
-    )
+def _modules() -> tuple[Facts, ...]:
+    return tuple(_facts(path) for path in sorted(PACKAGE.rglob("*.py")))
 
 
-def _imported(tree: ast.Module) -> set[str]:
+def _facts(path: Path) -> Facts:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    starts_git = False
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    return names
+        elif isinstance(node, ast.List) and node.elts and isinstance(node.elts[0], ast.Constant):
+            starts_git |= str(node.elts[0].value).partition(" ")[0] == "git"
+    return Facts(path.relative_to(PACKAGE).as_posix(), frozenset(names), starts_git)
 
 
 def test_a_package_is_imported_by_its_owner_only() -> None:
     found = {
-        (path, package)
-        for path, tree in _modules()
-        for package in _imported(tree) & OWNERS.keys()
-        if not path.startswith(OWNERS[package])
+        (module.path, package)
+        for module in _modules()
+        for package in module.imported & OWNERS.keys()
+        if not module.path.startswith(OWNERS[package])
     }
     assert found == set()
 
 
 def test_git_is_started_by_its_owner_only() -> None:
-    starters = {
-        path
-        for path, tree in _modules()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.List)
-        and node.elts
-        and isinstance(node.elts[0], ast.Constant)
-        and str(node.elts[0].value).partition(" ")[0] == "git"
-    }
-    assert starters == {"gitio.py"}
+    assert {module.path for module in _modules() if module.starts_git} == {"gitio.py"}
 
 
 def test_the_command_line_starts_light() -> None:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 from daskworld import Cluster, cluster, share
-from gitworld import CHECKOUT, add_tasks, assert_sound, cortex, git, result_commits, results_on, start_cortex
+from gitworld import (
+    CHECKOUT,
+    add_tasks,
+    assert_sound,
+    claims_held,
+    cortex,
+    git,
+    result_commits,
+    results_on,
+    start_cortex,
+)
 from poolworld import until
 
 from cortex_git.models import Task
@@ -98,7 +108,7 @@ def test_the_second_signal_ends_what_runs_and_gives_it_back(dask: Cluster, host:
     assert command.returncode == 130, errors
     assert "did not end" not in errors
     until(lambda: nothing_runs(dask))
-    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
+    assert claims_held(bare) == []
     assert result_commits(bare) == []
 
 

@@ -7,7 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, assert_sound, claim_all, git, new_coordination, result_commits, results_on
+from gitworld import (
+    add_tasks,
+    assert_sound,
+    claim_all,
+    claims_held,
+    git,
+    new_coordination,
+    result_commits,
+    results_on,
+)
 from mergeworld import end, whole
 from poolworld import until
 
@@ -140,7 +149,7 @@ def test_an_order_ends_a_join_and_nothing_is_held_or_running(
         report = joined.result(60)
     assert (report.problem, report.waiting) == ("", 0)
     assert 0 < len(result_commits(bare)) < 40
-    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
+    assert claims_held(bare) == []
     until(lambda: not_ours.issuperset(descendants(os.getpid())))
 
 

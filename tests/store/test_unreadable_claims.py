@@ -107,7 +107,7 @@ def test_a_ref_below_a_task_s_claim_is_in_its_way_for_a_lease(
     """No ref can lie beside a folder of its name, so the task could not be claimed as long as it is there."""
     add_tasks(coordination, 1)
     junk(arbiter(coordination), "b1-t000/x", "no record")
-    for ahead_s in (0, lease_s(coordination) - 5):
+    for ahead_s in (0, lease_s(coordination) / 2):
         later(monkeypatch, ahead_s)
         with suppress(EnvironmentProblem):  # git says what is in the way
             assert claim_all(coordination) == []
