@@ -5,6 +5,7 @@ Owns what lies where below one folder. Must never touch a repository or settings
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -191,19 +192,24 @@ def _stand_in(world: World) -> None:
     # git leaves a lock behind that nobody may remove.
     server = world.folder / "bin" / "receive-pack"
     alone = shutil.which("setsid") or ""
-    server.write_text(f'#!/bin/sh\nexec {alone} {world.real_git} receive-pack "$@"\n')
+    server.write_text(f'#!/bin/sh\nexec {alone} {_quoted(world.real_git)} receive-pack "$@"\n')
     server.chmod(0o755)
-    (world.folder / "home" / "gitconfig").write_text(f'[remote "origin"]\n\treceivepack = {server}\n')
+    config = f'[remote "origin"]\n\treceivepack = "{_quoted(server)}"\n'  # git hands it to a shell
+    (world.folder / "home" / "gitconfig").write_text(config)
     path = world.folder / "bin" / "git"
     path.write_text(
         _STAND_IN.format(
-            git=world.real_git,
-            quiet=world.quiet,
-            python=sys.executable,
-            between=world.folder / "bin" / "between.py",
+            git=_quoted(world.real_git),
+            quiet=_quoted(world.quiet),
+            python=_quoted(sys.executable),
+            between=_quoted(world.folder / "bin" / "between.py"),
         )
     )
     path.chmod(0o755)
+
+
+def _quoted(path: str | Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _plug_in(world: World) -> None:
