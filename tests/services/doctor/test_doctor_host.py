@@ -251,7 +251,7 @@ def test_workers_of_a_dead_pool_save_what_they_hold_and_are_ended(
     host: Path, bare: Path, tmp_path: Path, commands: Callable[..., None]
 ) -> None:
     """Stopped before their pool was killed, they could not notice that. One holds a finished result."""
-    commands(mark=f"sleep 1; touch {tmp_path}/ran")
+    commands(mark=f"sleep 4; touch {tmp_path}/ran")
     coordination = Coordination.open(host)
     command = [sys.executable, "-m", "cortex_git", "pool", "start", "--workers", "1"]
     process = subprocess.Popen(command, cwd=host, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
