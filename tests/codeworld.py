@@ -36,14 +36,6 @@ def bare_of(checkout: Path, folder: Path) -> Path:
     return folder
 
 
-def hook(remote: Path, name: str, script: str) -> None:
-    """Give a bare repository a hook of its own."""
-    path = remote / "hooks" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-
-
 def attempt(repo: Path | str, task: str = "t1", *, earlier: Any = None, **fields: Any) -> Checkout:
     """Open a checkout for a task of this repository; `ref`, `epoch` and the context's fields as given."""
     about = {"ref": fields.pop("ref")} if "ref" in fields else {}

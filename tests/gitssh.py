@@ -93,6 +93,7 @@ def serve_ssh(folder: Path) -> Iterator[SshServer]:
         call(_closed(listener))
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+        loop.close()
 
 
 async def _closed(listener: Any) -> None:
@@ -142,6 +143,10 @@ async def _serve(asyncssh: Any, server: SshServer, process: Any) -> None:
         await git.wait()
     finally:
         feeding.cancel()
+        with suppress(ProcessLookupError):
+            git.kill()
+        # Its pipes are closed with it; what is left to the garbage collector speaks up in a test far away.
+        await git.wait()
 
 
 async def _pump(source: Any, sink: Any) -> None:

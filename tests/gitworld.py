@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def start_cortex(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
         text=True,
         start_new_session=True,
     )
+
+
+def hook(bare: Path, name: str, script: str) -> Path:
+    """Give a bare repository a hook of its own; its file."""
+    path = bare / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 def new_coordination(folder: Path, bare: Path | None = None) -> Path:
@@ -159,6 +169,28 @@ def assert_sound(repository: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def work_through(
+    coordination: Coordination, log: Path, size: int, after_each: Callable[[], object] = lambda: None
+) -> None:
+    """Claim, note in `log`, publish and free, `size` tasks at a time, until nothing of batch `b1` is open."""
+    with log.open("a") as noted:
+        while True:
+            claims = claim_all(coordination, size)
+            if not claims:
+                coordination.pull()
+                if coordination.open_count(Scope(batch="b1")) == 0:
+                    return
+                time.sleep(0.05)
+                continue
+            for claim in claims:
+                noted.write(claim.task.task + "\n")
+                noted.flush()
+            finish(coordination, claims)
+            for claim in claims:
+                coordination.locks.release(claim.task.task)
+            after_each()
 
 
 def lose_acknowledgements(clone: Path, folder: Path) -> Path:

@@ -12,12 +12,26 @@ from pathlib import Path
 
 from gitworld import start_cortex
 
+from cortex_git.models import Result
 from cortex_git.services.pool_client import pool_status
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.allowances import Allowances
+from cortex_git.workers.events import Event
 
 WAIT_S = 60.0
+
+
+class Quiet:
+    """A watcher that tells nobody anything."""
+
+    def started(self, task: str, worker: str, repo: str | None) -> None: ...
+
+    def finished(self, result: Result) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
 
 def until(what: Callable[[], object], seconds: float = WAIT_S) -> None:

@@ -1,6 +1,7 @@
 """Who may import what: the single owners, and what starting the command line may cost."""
 
 import ast
+import gc
 import subprocess
 import sys
 import time
@@ -66,10 +67,19 @@ def _modules() -> tuple[Facts, ...]:
     return tuple(_facts(path) for path in sorted(PACKAGE.rglob("*.py")))
 
 
+def _tree(path: Path) -> ast.Module:
+    # Python 3.11 raises SystemError where a finalizer prints a traceback, which parses too, in mid-parse.
+    gc.disable()
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    finally:
+        gc.enable()
+
+
 def _facts(path: Path) -> Facts:
     names: set[str] = set()
     starts_git = False
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -216,7 +216,8 @@ class Claims(Judge):
     def _release(self, updates: Sequence[Update]) -> None:
         with self._guard:
             earlier, self._unreleased = self._unreleased, []
-        pending = [*earlier, *updates]
+        # Of two for one ref the later one counts, and git takes no push that names a ref twice.
+        pending = list({update.ref: update for update in (*earlier, *updates)}.values())
         try:
             outcomes = self._repository.refs.transaction(pending, atomic=False)
         except BaseException:

@@ -1,28 +1,11 @@
 """Documents that anybody who can push may have written."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cortex_git.config import load_settings
 from cortex_git.errors import BadInput
 from cortex_git.models import Task
 from cortex_git.store import layout
-from fuzz.mutating import MORE, inputs
-from fuzz.targets.documents import TARGETS
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_valid_inputs_have_no_fault(name: str) -> None:
-    for seed in TARGETS[name].seeds:
-        TARGETS[name].check(seed)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-@MORE
-@given(data=st.data())
-def test_any_input(name: str, data: st.DataObject) -> None:
-    TARGETS[name].check(data.draw(inputs(TARGETS[name].seeds)))
 
 
 def nested(levels: int) -> bytes:

@@ -22,22 +22,8 @@ from cortex_git.services.pool_client import understood
 from cortex_git.services.pool_requests import _Asked
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.door import Door, Note
-from fuzz.mutating import MORE, inputs, other_values
+from fuzz.mutating import inputs, other_values
 from fuzz.targets.protocol import TARGETS
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_valid_inputs_have_no_fault(name: str) -> None:
-    for seed in TARGETS[name].seeds:
-        TARGETS[name].check(seed)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-@MORE
-@given(data=st.data())
-def test_any_input(name: str, data: st.DataObject) -> None:
-    TARGETS[name].check(data.draw(inputs(TARGETS[name].seeds)))
-
 
 ANSWERS = st.lists(
     st.dictionaries(st.text(max_size=5), st.text(st.characters(codec="utf-8")), max_size=2), max_size=3

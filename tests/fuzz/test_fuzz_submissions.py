@@ -3,27 +3,10 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cortex_git.errors import BadInput
 from cortex_git.scan.sources import checked_source, parse_source
 from cortex_git.services.submitting import parse_context
-from fuzz.mutating import MORE, inputs
-from fuzz.targets.submissions import TARGETS
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_valid_inputs_have_no_fault(name: str) -> None:
-    for seed in TARGETS[name].seeds:
-        TARGETS[name].check(seed)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-@MORE
-@given(data=st.data())
-def test_any_input(name: str, data: st.DataObject) -> None:
-    TARGETS[name].check(data.draw(inputs(TARGETS[name].seeds)))
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,9 @@
 """What git and providers of models say."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cortex_git.gitio import redact
 from cortex_git.llm.headers import retry_after_s
-from fuzz.mutating import MORE, inputs
-from fuzz.targets.words import TARGETS
-
-
-@pytest.mark.parametrize("name", TARGETS)
-def test_valid_inputs_have_no_fault(name: str) -> None:
-    for seed in TARGETS[name].seeds:
-        TARGETS[name].check(seed)
-
-
-@pytest.mark.parametrize("name", TARGETS)
-@MORE
-@given(data=st.data())
-def test_any_input(name: str, data: st.DataObject) -> None:
-    TARGETS[name].check(data.draw(inputs(TARGETS[name].seeds)))
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,21 @@ def test_what_was_begun_is_another_epoch_when_it_is_given_back(coordination: Coo
     assert (again[ahead.task.task].epoch, again[ahead.task.task].attempt) == (1, 1)
 
 
+def test_what_is_given_back_twice_is_pushed_once(
+    hosts: Hosts, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git refuses a push that names a ref twice: none of what the process gives back would ever arrive."""
+    (one,) = hosts(1)
+    add_tasks(one, 2)
+    first, second = claim_all(one)
+    refs = one.repository.refs
+    with monkeypatch.context() as away:
+        away.setattr(refs, "transaction", lambda updates, **_: [Outcome.UNKNOWN] * len(updates))
+        one.claims.release([first])
+    one.claims.release([first, second])
+    assert git(bare, "for-each-ref", "refs/cortex/claims") == ""
+
+
 def test_a_failed_attempt_waits_and_counts(
     coordination: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,31 +224,13 @@ def test_a_host_that_is_gone_costs_a_fold_nothing(hosts: Hosts) -> None:
 
 
 FOLDING = """
-    import sys, time
+    import sys
+    from itertools import count
     from pathlib import Path
-    from gitworld import claim_all, finish
+    from gitworld import work_through
     from cortex_git.store.coordination import Coordination
-    from cortex_git.store.index import Scope
-    one = Coordination.open(Path(sys.argv[1]))
-    turn = int(sys.argv[3])
-    log = open(sys.argv[2], "a")
-    while True:
-        claims = claim_all(one, 3)
-        if not claims:
-            one.pull()
-            if one.open_count(Scope(batch="b1")) == 0:
-                break
-            time.sleep(0.05)
-            continue
-        for claim in claims:
-            log.write(claim.task.task + "\\n")
-            log.flush()
-        finish(one, claims)
-        for claim in claims:
-            one.locks.release(claim.task.task)
-        turn += 1
-        if turn % 3 == 0:
-            one.fold()
+    one, turns = Coordination.open(Path(sys.argv[1])), count(int(sys.argv[3]) + 1)
+    work_through(one, Path(sys.argv[2]), 3, lambda: next(turns) % 3 or one.fold())
     """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gitworld import add_tasks, claim_all, cortex, git
 from mergeworld import end, whole
-from poolworld import until
+from poolworld import Quiet, until
 
 from cortex_git import state
 from cortex_git.models import Result
@@ -18,19 +18,8 @@ from cortex_git.store.claims import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun
-from cortex_git.workers.events import Event
 
 Hosts = Callable[[int], list[Coordination]]
-
-
-class Quiet:
-    def started(self, task: str, worker: str, repo: str | None) -> None: ...
-
-    def finished(self, result: Result) -> None: ...
-
-    def event(self, event: Event) -> None: ...
-
-    def note(self, text: str) -> None: ...
 
 
 def leases(host: Coordination, **seconds: float) -> None:

@@ -10,27 +10,11 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 
 WORKER = """
-    import sys, time
+    import sys
     from pathlib import Path
-    from gitworld import claim_all, finish
+    from gitworld import work_through
     from cortex_git.store.coordination import Coordination
-    from cortex_git.store.index import Scope
-    coordination = Coordination.open(Path(sys.argv[1]))
-    log, size = open(sys.argv[2], "a"), int(sys.argv[3])
-    while True:
-        claims = claim_all(coordination, size)
-        if not claims:
-            coordination.pull()
-            if coordination.open_count(Scope(batch="b1")) == 0:
-                break
-            time.sleep(0.05)
-            continue
-        for claim in claims:
-            log.write(claim.task.task + "\\n")
-            log.flush()
-        finish(coordination, claims)
-        for claim in claims:
-            coordination.locks.release(claim.task.task)
+    work_through(Coordination.open(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]))
     """
 
 

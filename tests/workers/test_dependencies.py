@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitworld import new_coordination, result_for
-from poolworld import until
+from poolworld import Quiet, until
 
 from cortex_git.models import Result, Task
 from cortex_git.services.batches import open_pool
@@ -19,23 +19,16 @@ from cortex_git.store.results import read_results
 from cortex_git.workers.attempts import BatchReport
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.dependencies import Dependencies, verdict
-from cortex_git.workers.events import Event
 
 
-class Quiet:
-    """A watcher that keeps the order in which results came."""
+class Ordered(Quiet):
+    """Keeps the order in which results came."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
 
-    def started(self, task: str, worker: str, repo: str | None) -> None: ...
-
     def finished(self, result: Result) -> None:
         self.order.append(result.task)
-
-    def event(self, event: Event) -> None: ...
-
-    def note(self, text: str) -> None: ...
 
 
 @pytest.fixture
@@ -56,7 +49,7 @@ def failing(name: str, *after: str) -> Task:
 
 
 def run(host: Coordination, scope: Scope | None = None, size: int = 2) -> tuple[BatchReport, list[str]]:
-    quiet = Quiet()
+    quiet = Ordered()
     with open_pool(host, ["echo", "sleep"], size, "scan-worker") as pool:
         report = BatchRun(host, pool, scope or Scope(), watcher=quiet).run()
     return report, quiet.order

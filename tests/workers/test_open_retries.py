@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from gitworld import cortex, new_coordination
 from mergeworld import end, trial, whole
+from poolworld import Quiet
 
 from cortex_git.errors import BadInput
-from cortex_git.models import Result, Task
+from cortex_git.models import Task
 from cortex_git.services.batches import open_pool
 from cortex_git.services.looking import task_detail, task_rows
 from cortex_git.services.merging import finish_ready, plan_merge
@@ -22,18 +23,7 @@ from cortex_git.store.index import Scope, View
 from cortex_git.store.results import read_results
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.dependencies import Verdict, verdict
-from cortex_git.workers.events import Event
 from cortex_git.workers.merges import claim_joins
-
-
-class Quiet:
-    def started(self, task: str, worker: str, repo: str | None) -> None: ...
-
-    def finished(self, result: Result) -> None: ...
-
-    def event(self, event: Event) -> None: ...
-
-    def note(self, text: str) -> None: ...
 
 
 @pytest.fixture

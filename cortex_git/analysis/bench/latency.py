@@ -4,14 +4,13 @@ Owns what is compared: the same delay on each remote operation for both sides, t
 of clones too; and how many operations a worker waits for when it works on one task after the other.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 
 from cortex_git.analysis.bench.loop import Looped, run_loop
-from cortex_git.analysis.bench.queue import Quiet, check_results
+from cortex_git.analysis.bench.queue import check_results, timed_run
 from cortex_git.analysis.bench.slow_remote import SlowRemote, waits_of
 from cortex_git.analysis.bench.workspace import (
     OWN,
@@ -26,8 +25,6 @@ from cortex_git.analysis.bench.workspace import (
     run_together,
     workspace,
 )
-from cortex_git.store.index import Scope
-from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.spawning import WarmSpawner
 
 LOOP_WORKERS = (1, 2, 4)
@@ -137,12 +134,7 @@ def _ours(folder: Path, workers: int, delay_s: float, tasks: int, say: Say) -> R
     slow = SlowRemote.make(folder / "slow", delay_s)
     with ready_pool(WarmSpawner(["echo"]), workers) as pool:
         slow.slow_down(folder / "host")
-        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=Quiet(say))
-        started = time.monotonic()
-        report = run.run()
-        took = time.monotonic() - started
-    if report.problem is not None:
-        raise report.problem
+        _, took = timed_run(coordination, pool, batch, say)
     operations = slow.operations()
     check_results(coordination, remote, batch, tasks)
     return Run(workers, tasks, took, dict(operations))

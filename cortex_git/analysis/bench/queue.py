@@ -25,8 +25,10 @@ from cortex_git.gitio import Git
 from cortex_git.models import Result
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
+from cortex_git.workers.attempts import BatchReport
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.events import Event
+from cortex_git.workers.pool import Pool
 from cortex_git.workers.spawning import WarmSpawner
 
 DEFAULT_TASKS = 500
@@ -130,14 +132,20 @@ def run_ours(folder: Path, workers: int, tasks: int, say: Say) -> Ours:
     coordination = new_host(folder / "host", remote)
     batch = add_no_ops(coordination, tasks)
     with ready_pool(WarmSpawner(["echo"]), workers) as pool:
-        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=Quiet(say))
-        started = time.monotonic()
-        report = run.run()
-        took = time.monotonic() - started
-    if report.problem is not None:
-        raise report.problem
+        report, took = timed_run(coordination, pool, batch, say)
     check_results(coordination, remote, batch, tasks)
     return Ours(tasks, took, report.pushes)
+
+
+def timed_run(coordination: Coordination, pool: Pool, batch: str, say: Say) -> tuple[BatchReport, float]:
+    """Run a batch to its end; the report, and its seconds. Raises whatever kept it from that."""
+    run = BatchRun(coordination, pool, Scope(batch=batch), watcher=Quiet(say))
+    started = time.monotonic()
+    report = run.run()
+    took = time.monotonic() - started
+    if report.problem is not None:
+        raise report.problem
+    return report, took
 
 
 def check_results(coordination: Coordination, remote: Path, batch: str, tasks: int) -> None:

@@ -23,15 +23,18 @@ SCHEMES: dict[str, Callable[[str], Any]] = {
     "RubyGems": gem.parse,
     "Maven": maven.parse,
 }
+LONGEST = 256
+"""Characters of a version; longer ones are somebody's attempt to keep a pattern busy."""
 
 
 @lru_cache(maxsize=100_000)
 def parse(ecosystem: str, text: str) -> Any:
     """The sort key of a version: keys of one ecosystem compare with `<`, `==` and the rest.
 
-    Raises VersionError for a text that the ecosystem cannot order, and for an unknown ecosystem.
+    Raises VersionError for a text that the ecosystem cannot order or that is longer than any version
+    is, and for an unknown ecosystem.
     """
     scheme = SCHEMES.get(ecosystem)
-    if scheme is None:
+    if scheme is None or len(text) > LONGEST:
         raise VersionError(ecosystem, text)
     return scheme(text)

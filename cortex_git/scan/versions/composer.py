@@ -8,7 +8,7 @@ import re
 
 from cortex_git.scan.versions.error import VersionError
 
-_STABILITY = r"[._-]?(?:(stable|beta|b|rc|alpha|a|patch|pl|p)((?:[.-]?\d+)*))?([.-]?dev)?"
+_STABILITY = r"[._-]?(?:(stable|beta|b|rc|alpha|a|patch|pl|p)((?:[.-]?\d+(?:[.-]\d+)*)?))?([.-]?dev)?"
 _CLASSIC = re.compile(rf"v?(\d{{1,9}}(?:\.\d+){{0,3}}){_STABILITY}", re.IGNORECASE | re.ASCII)
 _DATED = re.compile(
     rf"v?(\d{{4}}(?:[.:-]?\d{{2}}){{1,6}}(?:[.:-]?\d{{1,3}}){{0,2}}){_STABILITY}", re.IGNORECASE | re.ASCII
@@ -31,7 +31,7 @@ def parse(text: str) -> Key:
         numbers = [int(part) for part in branch[1].split(".")]
         return (*_padded(numbers, _BRANCH_END), _DEV, (), 0)
     match = _CLASSIC.fullmatch(plain) or _DATED.fullmatch(plain)
-    if match is None or len(text) > 256:
+    if match is None:
         raise VersionError("Composer", text)
     release, word, count, dev = match.groups()
     numbers = [int(part) for part in re.split(r"[.:-]", release)]

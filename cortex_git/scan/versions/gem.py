@@ -23,7 +23,7 @@ _WORD, _END, _NUMBER = 0, 1, 2
 def parse(text: str) -> Key:
     """The key of a gem's version; a platform suffix (`1.13.0-x86_64-linux`) is not part of it."""
     plain = _PLATFORM.sub("", text.strip())
-    if _VERSION.fullmatch(plain) is None or len(text) > 256:
+    if _VERSION.fullmatch(plain) is None:
         raise VersionError("RubyGems", text)
     segments = _SEGMENT.findall(plain.replace("-", ".pre."))
     first_word = next((i for i, part in enumerate(segments) if not part.isdigit()), len(segments))

@@ -42,7 +42,7 @@ class MavenVersion:
 def parse(text: str) -> MavenVersion:
     """The key of a Maven version. Refuses a text without a digit or with a property (`${revision}`)."""
     plain = text.strip().lower()
-    if not plain or len(plain) > 256 or not plain[0].isalnum() or not re.search(r"\d", plain):
+    if not plain or not plain[0].isalnum() or not re.search(r"\d", plain):
         raise VersionError("Maven", text)
     if re.search(r"[\s${}\[\](),]", plain):
         raise VersionError("Maven", text)

@@ -43,7 +43,7 @@ def parse_go(text: str) -> Key:
 
 
 def _key(scheme: str, match: re.Match[str] | None, text: str, fold_case: bool = False) -> Key:
-    if match is None or len(text) > 256:
+    if match is None:
         raise VersionError(scheme, text)
     *numbers, prerelease = match.groups()
     parts = [int(number or 0) for number in numbers]

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from codeworld import attempt, bare_of, branches, commit, hook, repository
-from gitworld import assert_sound, git
+from codeworld import attempt, bare_of, branches, commit, repository
+from gitworld import assert_sound, git, hook
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.runners.agent.checkout import NotPublished, Published, leftovers

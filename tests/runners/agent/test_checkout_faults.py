@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from codeworld import attempt, bare_of, branches, hook, repository
+from codeworld import attempt, bare_of, branches, repository
 from githttp import serve
-from gitworld import assert_sound, git, python
+from gitworld import assert_sound, git, hook, python
 
 from cortex_git.runners.agent.checkout import Checkout, NotPublished, Published, leftovers
 from cortex_git.runners.agent.clones import FOLDER

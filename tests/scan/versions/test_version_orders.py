@@ -82,6 +82,8 @@ REFUSED = [
     ("Maven", "[1.0,2.0)"),
     ("NuGet", "1.0.0.0.0"),
     ("npm", "1." + "1" * 300),
+    ("Go", "1." + "9" * 5000),
+    ("Packagist", "1-rc" + "1" * 200 + "x"),  # a pattern that could split those digits anywhere never ended
     ("Haskell", "1.0"),
 ]
 

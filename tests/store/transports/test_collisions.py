@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, claim_all, git, result_for
+from gitworld import add_tasks, claim_all, git, hook, result_for
 from refcontract import A, commits
 from transportworld import Way, way_to
 
@@ -22,13 +22,6 @@ PUSHES = 5
 def way(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     with way_to(request.param, tmp_path, monkeypatch) as found:
         yield found
-
-
-def hook(bare: Path, name: str, body: str) -> Path:
-    path = bare / "hooks" / name
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    return path
 
 
 @pytest.mark.parametrize("atomic", [True, False], ids=["atomic", "one by one"])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from gitworld import add_tasks, claim_all, cortex, finish, git, result_commits, result_for, results_on
+from gitworld import add_tasks, claim_all, cortex, finish, git, hook, result_commits, result_for, results_on
 from transportworld import Way, way_to
 
 from cortex_git.errors import EnvironmentProblem
@@ -27,13 +27,6 @@ BRANCHES_ONLY = (
 def way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     with way_to("path", tmp_path, monkeypatch) as found:
         yield found
-
-
-def hook(bare: Path, name: str, body: str) -> Path:
-    path = bare / "hooks" / name
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    return path
 
 
 def no_custom_refs_by_update(bare: Path) -> None:

@@ -1,11 +1,18 @@
-"""What advisories hold."""
+"""Every target on its valid inputs, and on any other; lockfiles have tests of their own."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.mutating import MORE, inputs
-from fuzz.targets.scanning import TARGETS
+from fuzz.targets import FAMILIES, targets_of
+
+TARGETS = {
+    name: target
+    for family in FAMILIES
+    if family != "lockfiles"
+    for name, target in targets_of(family).items()
+}
 
 
 @pytest.mark.parametrize("name", TARGETS)
