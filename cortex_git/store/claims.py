@@ -24,8 +24,8 @@ from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only, unreachable
 from cortex_git.store.repository import Repository
 
-MOST_AT_ONCE = 256
-"""Claims in one push: enough to cover a slow remote, few enough for one command line."""
+MOST_AT_ONCE = 512
+"""Claims in one push: enough to cover a slow remote, few enough for one command line (some 200 kB of it)."""
 _MOST_COLLISIONS = 5
 """So many rounds in a row in which other pushes held all the refs are no chance: a lock was left there."""
 

@@ -23,7 +23,9 @@ _MOST_PAUSE_S = 2.0
 _LOOK_S = 10.0
 """How often a batch looks for what others added or did while it needs no claim."""
 _RECENT_S = 0.25
-"""A view this young will do to choose tasks by: what decides is the push, and the pull after it."""
+"""A view this young will do to choose tasks by: what decides is the push, and the pull after it. Where the
+last round got all it asked for, the view that ended it will do: another would cost a third round trip."""
+_MOST_ROUNDS = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,16 @@ class Claimer:
         self._condition = threading.Condition()
         self._stopping = False
         self._changed = False
-        self._taken_at: deque[float] = deque(maxlen=64)
+        self._taken_at: deque[float] = deque(maxlen=max(64, 2 * size))
+        """When workers took claims lately; of the first that each took, the last only: from then on they were
+        busy, and tell how fast they are."""
+        self._first_takes = size
         self._cycle_s = 0.2
+        self._rounds = 2.0
+        """How many rounds to the remote are covered. Workers that wait for claims take no more than there
+        are, so that their rate tells too little: each time they ran dry, twice as many are."""
+        self._plenty = False
+        """Whether the last round got all it asked for."""
         self._proven_at = uptime()
         """`state.uptime` when the oldest claim in hand was last known to be ours."""
         self._looked_at = 0.0
@@ -139,6 +149,7 @@ class Claimer:
         """Hold claims for another number of workers from now on."""
         with self._condition:
             self._shrunk = self._shrunk or size < self._size
+            self._first_takes += max(0, size - self._size)
             self._size = size
             self._condition.notify()
 
@@ -163,6 +174,9 @@ class Claimer:
             if self._coordination.is_finished(task):
                 self._coordination.locks.release(task)
                 return None
+            if self._first_takes:
+                self._first_takes -= 1
+                self._taken_at.clear()
             self._taken_at.append(time.monotonic())
             return held.claim
 
@@ -205,16 +219,20 @@ class Claimer:
     def _wanted(self) -> int:
         """How many claims to have in hand: one for each worker, more where tasks end faster than a claim.
 
-        Two rounds to the remote are covered at the rate at which workers took claims lately.
+        Two rounds to the remote are covered, or more, at the rate at which workers took claims lately.
         """
         return self._ahead() - len(self._ready)
+
+    def _short(self) -> bool:
+        """Whether so many are wanted that a round to the remote is worth it."""
+        return self._wanted() > self._ahead() // 4
 
     def _ahead(self) -> int:
         ahead = self._size
         if len(self._taken_at) >= 2:
             span = max(time.monotonic() - self._taken_at[0], 0.01)
-            ahead = max(ahead, int(2 * self._cycle_s * len(self._taken_at) / span))
-        return min(ahead, MOST_AT_ONCE)
+            ahead = max(ahead, int(self._rounds * self._cycle_s * (len(self._taken_at) - 1) / span))
+        return min(ahead, 2 * MOST_AT_ONCE)
 
     def _run(self) -> None:
         try:
@@ -229,12 +247,12 @@ class Claimer:
         first = self._size
         while True:
             with self._condition:
-                while not self._stopping and self._wanted() <= 0 and not first and not self._look_due():
+                while not (self._stopping or first or self._look_due() or self._short()):
                     self._condition.wait(timeout=1.0)
                 if self._stopping:
                     return
                 wanted = self._wanted()
-                asked = max(wanted, 1) + first if wanted > 0 or first else 0
+                asked = min(max(wanted, 1) + first, MOST_AT_ONCE) if wanted > 0 or first else 0
             self._give_back_surplus()
             got = self._try(asked)
             first = 0
@@ -248,10 +266,14 @@ class Claimer:
             pause = min(pause * 2, self._idle_s)
 
     def _give_back_surplus(self) -> None:
-        """After the pool has shrunk, others are to have what we would only hold."""
+        """After the pool has shrunk, or tasks have become long, others are to have what we would only hold."""
         with self._condition:
-            surplus = self.waiting()[2 * self._ahead() :] if self._shrunk else []
+            ahead = self._ahead()
+            is_much = self._shrunk or len(self._ready) > 4 * ahead
+            surplus = self.waiting()[2 * ahead :] if is_much else []
             self._shrunk = False
+            if surplus:
+                self._rounds = 2.0
             for held in surplus:
                 del self._ready[held.claim.task.task]
         self._coordination.claims.release([held.claim for held in surplus])
@@ -264,11 +286,13 @@ class Claimer:
         """Look at the remote, and claim up to `wanted` tasks; whether any was had."""
         started = self._looked_at = time.monotonic()
         try:
-            view = self._coordination.pull(not_before=monotonic() - _RECENT_S)
+            recent_s = max(_RECENT_S, self._cycle_s) if self._plenty else _RECENT_S
+            view = self._coordination.pull(not_before=monotonic() - recent_s)
             busy = self._coordination.claims.unavailable(view)
             self.elsewhere = self._coordination.claimed_elsewhere(view, busy, self._scope)
             skip = [*busy, *self._skip()]
             claims = self._coordination.claim(self._scope, wanted, self._worker, view, skip) if wanted else []
+            self._plenty = 0 < wanted <= len(claims)
             self.looked, self.problem = True, None
         except PASSING as error:
             self.problem = problem_of(error)
@@ -277,6 +301,10 @@ class Claimer:
         if claims:
             self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
         with self._condition:
+            if claims:
+                self._rounds = (
+                    max(0.8 * self._rounds, 2.0) if self._ready else min(2 * self._rounds, _MOST_ROUNDS)
+                )
             if not self._ready:
                 self._proven_at = uptime()
             self._ready |= {claim.task.task: Held(next(self._tickets), claim) for claim in claims}
