@@ -266,7 +266,7 @@ class Claimer:
             pause = min(pause * 2, self._idle_s)
 
     def _give_back_surplus(self) -> None:
-        """After the pool has shrunk, or tasks have become long, others are to have what we would only hold."""
+        """When the pool has shrunk, or tasks became long, others are to have what we would only hold."""
         with self._condition:
             ahead = self._ahead()
             is_much = self._shrunk or len(self._ready) > 4 * ahead
