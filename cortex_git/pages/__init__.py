@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: shell, sections, tables and plots. Knows nothing of what it shows."""
