@@ -1,6 +1,6 @@
 """What a report holds: facts about ended tasks, and the figures made from them.
 
-Owns the words and their JSON; `analysis.reporting` makes the figures. Moments are seconds since 1970 by the
+Owns the words and their JSON; `analysis.figures` makes the figures. Moments are seconds since 1970 by the
 clock of the host that wrote them down, durations are seconds, money is US dollars, shares are fractions.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from cortex_git.analysis.utilization import Utilization
+from cortex_git.analysis.utilization import Use, Utilization
 from cortex_git.llm import Usage
 
 SCHEMA = 1
@@ -18,7 +18,7 @@ Level = Literal["critical", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("critical", "warning", "note")
 """What cannot wait first."""
 
-_MOMENTS = {"at", "since", "until", "start", "end", "from_at", "oldest_at"}
+_MOMENTS = {"at", "since", "until", "start", "from_at"}
 """Fields that hold seconds since 1970, and become ISO 8601 in UTC."""
 
 
@@ -40,6 +40,11 @@ class Fact:
     status: str
     """`completed`, `failed`, `cancelled`, `timed_out`, `budget_exhausted`, or `unreadable`."""
     attempt: int
+    max_attempts: int
+    ran: bool
+    """Whether a worker ran it: neither called off, nor a merge, nor a result that nobody can read."""
+    redone: bool
+    """Whether there is a task that does its work again."""
     started_at: float | None
     completed_at: float | None
     created_at: float | None
@@ -60,8 +65,8 @@ class Fact:
     error: str
 
     @property
-    def in_backlog(self) -> bool:
-        """Whether it failed, and nobody called it off."""
+    def failed(self) -> bool:
+        """Whether it ended without success, and nobody called it off."""
         return self.status not in ("completed", "cancelled")
 
 
@@ -78,10 +83,10 @@ class Tally:
     success_rate: float | None
     """Completed ÷ (tasks − cancelled); None where that is nothing."""
     run_s: float
-    """Sum of run times."""
+    """Sum of run times of the tasks that a worker ran; like the two that follow."""
     run_s_median: float | None
     run_s_p90: float | None
-    """The nearest-rank percentile; both are of tasks that a worker ran, so without cancelled ones."""
+    """The nearest-rank percentile."""
     wait_s_median: float | None
     wait_s_p90: float | None
     """From being added to the last start; None where no task can tell by one clock."""
@@ -124,17 +129,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """Use of the pools in one hour: seconds with so many active workers, rounded to whole ones."""
+    """Use of the pools in one hour, by UTC, as far as it lies in the period."""
 
     start: float
-    light_s: float
-    """0 to 5 active."""
-    medium_s: float
-    """6 to 15."""
-    heavy_s: float
-    """16 and more."""
-    average_active: float | None
-    efficiency: float | None
+    use: Use
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +233,7 @@ class BudgetStanding:
     limit: int
     used: int
     level: str
-    """`ok`, `warning` or `critical`, by what is spent."""
+    """`ok`, `warn`, `critical` or `out`, by what is spent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +263,7 @@ class ReportData:
     """From the first step with an ended task to the last one, none left out in between."""
     days: tuple[Day, ...] = ()
     by_master: tuple[Tally, ...] = ()
-    """Like those that follow: most tasks first."""
+    """Most tasks first, like the three that follow."""
     by_type: tuple[Tally, ...] = ()
     by_model: tuple[Tally, ...] = ()
     """Only tasks that used tokens; the name is empty where the result names no model."""
@@ -273,6 +271,7 @@ class ReportData:
     repositories: int = 0
     """How many there are; `by_repository` lists the first ones."""
     by_batch: tuple[Tally, ...] = ()
+    """The one with the newest result first."""
     batches: int = 0
     gantt: Gantt | None = None
     slowest: tuple[SlowRepository, ...] = ()

@@ -61,26 +61,59 @@ class _Span:
     peak: int
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How pools were used, in seconds and worker-seconds: what shares are made of."""
+
+    light_s: float
+    """Seconds with 0 to 5 active workers, rounded to whole ones."""
+    medium_s: float
+    """6 to 15."""
+    heavy_s: float
+    """16 and more."""
+    busy_s: float
+    """Worker-seconds on a task."""
+    live_s: float
+    """Worker-seconds in all."""
+    peak_active: int
+
+    @property
+    def covered_s(self) -> float:
+        """Seconds in which a pool ran."""
+        return self.light_s + self.medium_s + self.heavy_s
+
+
 def utilization(samples: Iterable[Sample], since: float, until: float) -> Utilization:
     """The pools together from `since` to `until`, in seconds since 1970."""
+    return shares(use(samples, since, until))
+
+
+def use(samples: Iterable[Sample], since: float, until: float) -> Use:
+    """The same in seconds."""
     spans = _clipped(samples, since, until)
-    covered = busy_s = live_s = 0.0
-    shares = [0.0, 0.0, 0.0]
+    busy_s = live_s = 0.0
+    bands = [0.0, 0.0, 0.0]
     for seconds, live, busy in _levels(spans):
-        covered += seconds
         busy_s += seconds * busy
         live_s += seconds * live
         whole = int(busy + 0.5)
-        shares[(whole > LIGHT_MOST) + (whole > MEDIUM_MOST)] += seconds
-    light, medium, heavy = (share / covered if covered else None for share in shares)
+        bands[(whole > LIGHT_MOST) + (whole > MEDIUM_MOST)] += seconds
+    return Use(*bands, busy_s, live_s, _peak(spans))
+
+
+def shares(use: Use) -> Utilization:
+    """What parts of the covered time are."""
+    covered = use.covered_s
+    bands = (use.light_s, use.medium_s, use.heavy_s)
+    light, medium, heavy = (band / covered if covered else None for band in bands)
     return Utilization(
         covered_s=covered,
-        average_active=busy_s / covered if covered else None,
-        peak_active=_peak(spans),
+        average_active=use.busy_s / covered if covered else None,
+        peak_active=use.peak_active,
         light=light,
         medium=medium,
         heavy=heavy,
-        efficiency=busy_s / live_s if live_s else None,
+        efficiency=use.busy_s / use.live_s if use.live_s else None,
     )
 
 
