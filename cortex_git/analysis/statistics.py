@@ -263,8 +263,9 @@ class ReportData:
     """From the first step with an ended task to the last one, none left out in between."""
     days: tuple[Day, ...] = ()
     by_master: tuple[Tally, ...] = ()
-    """Most tasks first, like the three that follow."""
+    """Most tasks first, and at most 100, like the four that follow."""
     by_type: tuple[Tally, ...] = ()
+    by_host: tuple[Tally, ...] = ()
     by_model: tuple[Tally, ...] = ()
     """Only tasks that used tokens; the name is empty where the result names no model."""
     by_repository: tuple[Tally, ...] = ()

@@ -98,7 +98,8 @@ def use(samples: Iterable[Sample], since: float, until: float) -> Use:
         live_s += seconds * live
         whole = int(busy + 0.5)
         bands[(whole > LIGHT_MOST) + (whole > MEDIUM_MOST)] += seconds
-    return Use(*bands, busy_s, live_s, _peak(spans))
+    light_s, medium_s, heavy_s = bands
+    return Use(light_s, medium_s, heavy_s, busy_s, live_s, _peak(spans))
 
 
 def shares(use: Use) -> Utilization:

@@ -6,6 +6,7 @@ shows what is known, and says so.
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -159,7 +160,7 @@ def overview(coordination: Coordination) -> Overview:
         hosts=tuple(hosts(repository, view)),
         utilization=last_day(repository),
         waiting=coordination.outbox.count(),
-        pool=_pool(repository),
+        pool=running_pool(repository),
         fencing=count_waiting(repository),
     )
 
@@ -188,18 +189,19 @@ def last_day(repository: Repository) -> Utilization:
     return utilization(samples_since(repository, until - DAY_S), until - DAY_S, until)
 
 
-def samples_since(repository: Repository, since: float) -> list[Sample]:
-    """The samples of this clone's pools that ended after `since`, in seconds since 1970."""
-    at = datetime.fromtimestamp(since, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def samples_since(repository: Repository, since: float) -> Iterator[Sample]:
+    """The samples of this clone's pools that ended after `since`, in seconds since 1970, the oldest first."""
+    at = (
+        datetime.fromtimestamp(max(since, 0.0), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
     rows = repository.state.execute(
         "SELECT boot, pool, pool_started, at, interval_s, live, busy, peak FROM samples"
-        " WHERE at >= ? ORDER BY id",
+        " WHERE at >= ? ORDER BY at, id",
         (at,),
     )
-    return [
-        Sample(f"{boot} {pool} {started}", datetime.fromisoformat(at).timestamp(), interval, live, busy, peak)
-        for boot, pool, started, at, interval, live, busy, peak in rows
-    ]
+    for boot, pool, started, at, interval, live, busy, peak in rows:
+        moment = datetime.fromisoformat(at).timestamp()
+        yield Sample(f"{boot} {pool} {started}", moment, interval, live, busy, peak)
 
 
 def look(coordination: Coordination) -> tuple[View, str | None]:
@@ -210,7 +212,7 @@ def look(coordination: Coordination) -> tuple[View, str | None]:
         return index.refresh(coordination.repository), error.message
 
 
-def _pool(repository: Repository) -> dict[str, Any] | None:
+def running_pool(repository: Repository) -> dict[str, Any] | None:
     """The pool's view of itself; one that is about to end answers nothing any more."""
     try:
         return pool_status(repository.folder)

@@ -1,0 +1,179 @@
+"""Facts of ended tasks, as `analysis` adds them up, from what the store has of them.
+
+Owns how documents that anybody can push become plain figures: what is no sensible one is left out, never
+guessed, and never the end of a report.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from cortex_git.analysis.cost import Price, Prices, Tokens, price_of
+from cortex_git.analysis.statistics import Fact
+from cortex_git.config import HostSettings, Settings
+from cortex_git.llm import Usage
+from cortex_git.models import MERGE_SUFFIX, Batch, Result
+from cortex_git.results.scan_summary import row_of
+from cortex_git.scan.records import SEVERITIES
+from cortex_git.store import index
+from cortex_git.store.archivable import seconds_of
+from cortex_git.store.ended import Ended, ended
+from cortex_git.store.outcomes import UNREADABLE, usage_of
+from cortex_git.store.repository import Repository
+
+_FIRST = 1.1e9
+"""Seconds since 1970 before which there was no git, so that whoever says so has no clock."""
+_AHEAD_S = 24 * 3600.0
+"""How far other hosts' clocks may be ahead of this one's."""
+_MOST_S = 1e9
+_MOST_TOKENS = 10**12
+_MOST_ATTEMPTS = 10**6
+
+
+def prices_of(settings: Settings, host: HostSettings) -> dict[tuple[str, str], Price]:
+    """The prices of the settings, by provider and model."""
+    found: dict[tuple[str, str], Price] = {}
+    for provider, models in (("claude", settings.models), ("openai", host.openai.models)):
+        for tier, model in (("small", models.small), ("large", models.large)):
+            if (price := Price.of(model, tier)) is not None:
+                found[provider, model.name] = price
+    return found
+
+
+@dataclass
+class Facts:
+    """Turns what ended into facts."""
+
+    repository: Repository
+    prices: Prices
+    now: float
+    """Seconds since 1970."""
+    alone: bool
+    """Whether this is the only host that ever took part, so that there is one clock."""
+    _batches: dict[str, Batch | None] = field(default_factory=dict)
+
+    def of(
+        self, *, batch: str | None = None, since: float | None = None, until: float | None = None
+    ) -> Iterator[Fact]:
+        """One after another; see `store.ended`."""
+        for one in ended(self.repository, batch=batch, since=since, until=until):
+            yield _unreadable(one) if one.result is None else self._fact(one, one.result)
+
+    def _fact(self, one: Ended, result: Result) -> Fact:
+        document = one.document
+        started, completed = self._moment(result.started_at), self._moment(result.completed_at)
+        created = None if document is None else self._moment(document.created_at)
+        merges = one.task.endswith(MERGE_SUFFIX) or (document is not None and document.is_aggregate)
+        tokens, used, cost = self._spent(result)
+        repo = (document.repo if document is not None else None) or _text(result.output.get("repo"))
+        return Fact(
+            task=one.task,
+            batch=one.batch,
+            type=result.type,
+            master=result.master,
+            repo=repo,
+            host=result.host,
+            worker=result.worker,
+            status=result.status,
+            attempt=min(max(result.attempt, 1), _MOST_ATTEMPTS),
+            max_attempts=1 if document is None else document.max_attempts,
+            ran=started is not None and result.status != "cancelled" and not merges,
+            redone=one.redone,
+            started_at=started,
+            completed_at=completed,
+            created_at=created,
+            duration_s=_seconds(result.duration_s),
+            spawn_s=_seconds(result.spawn_s),
+            wait_s=self._wait_s(one.batch, result.host, created, started),
+            model=_text(result.output.get("model")),
+            tokens=tokens,
+            tokens_used=used,
+            cost_usd=cost,
+            severities=_severities(result, repo),
+            error=result.error or "",
+        )
+
+    def _moment(self, stamp: str) -> float | None:
+        """None for what is no moment, or cannot be one: such a clock would make a day of every year."""
+        at = seconds_of(stamp)
+        return at if at is not None and _FIRST <= at <= self.now + _AHEAD_S else None
+
+    def _wait_s(self, batch: str, host: str, created: float | None, started: float | None) -> float | None:
+        """None where the task was added by another host's clock, or nobody knows whose."""
+        if created is None or started is None or started < created:
+            return None
+        if batch not in self._batches:
+            self._batches[batch] = index.find_batch(self.repository.state, batch)
+        document = self._batches[batch]
+        by_host = document is not None and document.sealed and self._same(document.created_by, host)
+        return started - created if by_host or self.alone else None
+
+    def _same(self, one: str, other: str) -> bool:
+        own = {self.repository.host, *self.repository.former_hosts}
+        return one == other or {one, other} <= own
+
+    def _spent(self, result: Result) -> tuple[Usage, int, Decimal | None]:
+        """The tokens by kind and in all, and what they cost: those of an unknown kind as the dearest."""
+        kinds = usage_of(result.output)
+        used = min(result.tokens_used, _MOST_TOKENS)
+        if not used:
+            return Usage(), 0, Decimal(0)
+        provider, model = (_text(result.output.get(key)) for key in ("provider", "model"))
+        price = price_of(provider, model, self.prices)
+        if price is None:
+            return kinds, used, None
+        rest = max(used - kinds.total, 0)
+        tokens = Tokens(kinds.input, kinds.output, kinds.cache_write, kinds.cache_read, rest)
+        return kinds, used, price.of_tokens(tokens, batched=result.output.get("economy") is True)
+
+
+def _unreadable(one: Ended) -> Fact:
+    return Fact(
+        task=one.task,
+        batch=one.batch,
+        type=one.document.type if one.document is not None else "",
+        master=one.document.responsible if one.document is not None else "",
+        repo=(one.document.repo or "") if one.document is not None else "",
+        host="",
+        worker="",
+        status=UNREADABLE,
+        attempt=1,
+        max_attempts=1,
+        ran=False,
+        redone=one.redone,
+        started_at=None,
+        completed_at=None,
+        created_at=None,
+        duration_s=0.0,
+        spawn_s=0.0,
+        wait_s=None,
+        model="",
+        tokens=Usage(),
+        tokens_used=0,
+        cost_usd=Decimal(0),
+        severities=None,
+        error="",
+    )
+
+
+def _severities(result: Result, repo: str) -> Mapping[str, int] | None:
+    """A scan's findings by severity; None for what is no scan, failed, or cannot be read."""
+    if not isinstance(result.output.get("findings"), list) or "packages" not in result.output:
+        return None
+    row = row_of(result, repo)
+    if row.status == "failed":
+        return None
+    counts: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
+    for finding in row.findings:
+        counts[finding.severity] += 1
+    return counts
+
+
+def _seconds(value: float) -> float:
+    return min(value, _MOST_S) if isfinite(value) else 0.0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
