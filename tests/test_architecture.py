@@ -24,6 +24,7 @@ OWNERS = {
     "rich": ("cli/",),
     "statsmodels": ("workers/forecasting.py",),
     "textual": ("cli/",),
+    "vl_convert": ("pages/drawing.py",),
 }
 """Who may import each package, as path prefixes below the package."""
 LIGHT_START = (
@@ -47,6 +48,7 @@ LIGHT_START = (
     "statsmodels",
     "textual",
     "univers",
+    "vl_convert",
     "yaml",
 )
 """What importing the command line must not load."""

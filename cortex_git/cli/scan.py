@@ -16,6 +16,7 @@ class ReportFormat(StrEnum):
     JSON = "json"
     SARIF = "sarif"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 class Severity(StrEnum):

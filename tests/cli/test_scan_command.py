@@ -46,7 +46,10 @@ def test_json_is_as_published(
     assert (report["cves_found"], report["repositories_scanned"]) == (2, 1)
 
 
-@pytest.mark.parametrize(("form", "starts"), [("sarif", "{"), ("markdown", "# Vulnerability scan of 1 of 1")])
+@pytest.mark.parametrize(
+    ("form", "starts"),
+    [("sarif", "{"), ("markdown", "# Vulnerability scan of 1 of 1"), ("html", "<!doctype html>\n<html")],
+)
 def test_other_forms(cortex: Command, here: Path, checkout: Checkout, form: str, starts: str) -> None:
     done = scan(cortex, checkout("r1"), ALLOW, "--format", form)
     assert done.code == 0

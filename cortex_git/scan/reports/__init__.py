@@ -28,9 +28,16 @@ def _markdown(report: "ScanReport") -> str:
     return markdown.render(report)
 
 
+def _html(report: "ScanReport") -> str:
+    from cortex_git.scan.reports import html
+
+    return html.render(report)
+
+
 RENDERERS: dict[str, Callable[["ScanReport"], str]] = {
     "json": _json,
     "sarif": _sarif,
     "markdown": _markdown,
+    "html": _html,
 }
 """By the name `--format` takes. Every renderer's text ends with one newline."""

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from report_examples import hostile
 
+from cortex_git.pages.markup import escaped as escaped_html
 from cortex_git.scan.reports.escape import (
     clip,
     csv_cell,
-    html_text,
     markdown_cell,
     markdown_code,
     terminal,
@@ -72,7 +72,7 @@ def test_workflow_data_is_encoded_as_the_toolkit_does() -> None:
 
 @given(hostile)
 def test_html_is_text_and_nothing_else(text: str) -> None:
-    escaped = html_text(text)
+    escaped = escaped_html(text)
     assert not set("<>\"'") & set(escaped)
     assert html.unescape(escaped) == visible(text)
 
