@@ -35,6 +35,8 @@ from cortex_git.workers.levels import level_of, spent_by_all
 
 _SAMPLES_S = 30 * 24 * 3600.0
 """Samples are kept that long."""
+_SAMPLED_S = 60.0
+"""A batch that was shorter has hardly a sample of its own: each is of several seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def _hours(repository: Repository, period: Period, until: float, gathered: Gathe
     """Of the period; of a batch, from its first start to its last end, whatever else ran then."""
     since = period.since
     if period.batch is not None:
-        if gathered.whole.wall_s is None:
+        if (gathered.whole.wall_s or 0.0) < _SAMPLED_S:
             return []
         since, until = gathered.whole.start, gathered.whole.end
     since = max(since or 0.0, until - _SAMPLES_S)

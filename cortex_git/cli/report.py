@@ -1,0 +1,125 @@
+"""The command `cortex-git report`: how a period or a batch went, what it cost, what needs attention."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_git.cli.options import RepositoryOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_git.analysis.statistics import ReportData
+
+
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command(short_help="Show how a period or a batch went, what it cost, and what needs attention.")(
+        report
+    )
+
+
+def report(
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="WHEN",
+            help="24h, 7d, 90m, 2w, a day or a moment such as 2026-11-01T08:00Z (UTC), or all"
+            " (default: 24h; of a batch all).",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="WHEN", help="The same (default: now).", show_default=False),
+    ] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only this batch.")] = None,
+    output: Annotated[ReportFormat, typer.Option("--format", help="What to write.")] = ReportFormat.TABLE,
+    file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write to a file, not to stdout.")
+    ] = None,
+    charts: Annotated[
+        bool | None,
+        typer.Option(
+            "--charts/--no-charts",
+            help="Small charts below the table (default: on a terminal, with cortex-git[report]).",
+            show_default=False,
+        ),
+    ] = None,
+    repository: RepositoryOption = None,
+) -> None:
+    """Report on the results that were completed in a period, or on a batch.
+
+    Without the remote it reports what is known from before, and ends with exit status 3.
+    """
+    from cortex_git.cli.newer import note_newer
+    from cortex_git.cli.output import check_file, note, write_document, write_file
+    from cortex_git.cli.periods import period_of
+    from cortex_git.errors import ExitCode
+    from cortex_git.services import open_coordination
+    from cortex_git.services.reporting import report as made
+
+    period = period_of(since, until, batch)
+    if file is not None:
+        check_file(file)
+    if output is ReportFormat.HTML:
+        _page_of()
+    coordination = open_coordination(repository)
+    data, problem = made(coordination, period)
+    note_newer(coordination)
+    if output is ReportFormat.TABLE and file is None:
+        from cortex_git.cli.report_view import print_report
+
+        print_report(data, charts=charts)
+    else:
+        text = _text(data, output, charts=bool(charts))
+        write_document(text) if file is None else write_file(file, text)
+        for line in data.notes:
+            note(line)
+    if problem is not None:
+        note(f"the remote does not answer: {problem}")
+        raise typer.Exit(ExitCode.ENVIRONMENT)
+
+
+def _text(data: "ReportData", output: ReportFormat, *, charts: bool) -> str:
+    """The whole document."""
+    if output is ReportFormat.JSON:
+        import json
+
+        from cortex_git.cli.output import SCHEMA
+
+        return json.dumps({"schema": SCHEMA, **data.to_json()}, indent=2, ensure_ascii=False) + "\n"
+    if output is ReportFormat.MARKDOWN:
+        from cortex_git.analysis.report_markdown import markdown
+
+        return markdown(data)
+    if output is ReportFormat.HTML:
+        return str(_page_of()(data))
+    from cortex_git.cli.report_view import plain
+
+    return plain(data, charts=charts)
+
+
+def _page_of() -> "Callable[[ReportData], str]":
+    """What makes the page. Raises BadInput where this version has none."""
+    from importlib import import_module
+
+    from cortex_git.errors import BadInput
+
+    try:
+        found: Callable[[ReportData], str] = import_module("cortex_git.analysis.report_page").page
+    except ImportError as error:
+        raise BadInput("there is no HTML report in this version", "use --format markdown or json") from error
+    return found
