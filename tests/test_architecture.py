@@ -12,14 +12,17 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[1]
 PACKAGE = CHECKOUT / "cortex_git"
 OWNERS = {
+    "celery": ("analysis/bench/peer_programs/",),
     "git": ("gitio.py",),
+    "huey": ("analysis/bench/peer_programs/",),
+    "loky": ("analysis/bench/peer_programs/",),
     "anthropic": ("llm/claude.py",),
     "kingfisher_sdk": ("runners/agent/secrets.py",),
     "openai": ("llm/openai.py",),
     "typer": ("cli/",),
     "click": (),
     "dask": (),
-    "distributed": ("services/dask_engine.py", "services/dask_join.py"),
+    "distributed": ("services/dask_engine.py", "services/dask_join.py", "analysis/bench/peer_programs/"),
     "prometheus_client": ("services/metrics.py",),
     "rich": ("cli/",),
     "statsmodels": ("workers/forecasting.py",),

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from cortex_git.cli import bench_forecast
 from cortex_git.cli.options import Format, FormatOption
 
 app = typer.Typer(help="Measure, side by side with a baseline.", no_args_is_help=True)
+bench_forecast.register(app)
 
 
 @app.command()
@@ -125,6 +127,39 @@ def spawn(
     print_line(
         f"Beside it: dispatch {found['dispatch_ms_p50']} ms, fork {found['fork_ms_p50']} ms,"
         f" claim {found['claim_ms_p50']} ms"
+    )
+
+
+@app.command()
+def peers(
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Workers of each.")] = 8,
+    tasks: Annotated[
+        int, typer.Option("--tasks", min=10, max=100_000, help="Tasks that do nothing.")
+    ] = 2_000,
+    task_s: Annotated[
+        float, typer.Option("--task-s", min=0.001, max=60, help="Seconds of a task that sleeps.")
+    ] = 0.1,
+    sleeps: Annotated[int, typer.Option("--sleeps", min=10, max=100_000, help="Tasks that sleep.")] = 400,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100, help="Runs of each, in turn.")] = 3,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Ours against other queues and pools on one machine: no-op tasks and tasks that sleep."""
+    from cortex_git.analysis.bench.peers import OURS, bench_peers
+    from cortex_git.cli.output import note, print_json, print_table
+
+    machine = _machine()
+    found = bench_peers(workers, [(0.0, tasks), (task_s, sleeps)], runs, note)
+    ours = {row.task_s: row.per_s for row in found if row.name == OURS}
+    rows = [row.to_json(ours[row.task_s]) for row in found]
+    if output is Format.JSON:
+        print_json({"workers": workers, "runs": runs, "rows": rows, "machine": machine})
+        return
+    headings = {
+        "name": "", "version": "Version", "keeps": "Keeps", "task_s": "Task, s", "tasks": "Tasks",
+        "tasks_per_s": "Tasks/s", "ratio": "Ours in times of it", "note": "",
+    }  # fmt: skip
+    print_table(
+        [*headings.values()], [[row[key] for key in headings] for row in rows], "nothing was measured"
     )
 
 
