@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
 from cortex_git.analysis.cost import (
+    HOUR_S,
     ModelCost,
     Price,
     Return,
@@ -51,6 +52,14 @@ class Machines:
     parallel: Stretch
     source: Source
     """Where the times come from."""
+
+    def by_worker_hour(self, hour_usd: Decimal | None) -> Decimal | None:
+        """The workers' part of their instances, for the seconds of their tasks alone.
+
+        None without a price, or where nobody says how many workers share an instance.
+        """
+        shared = self.hours.workers_per_instance
+        return None if hour_usd is None or shared is None else self.worker_s / HOUR_S * hour_usd / shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,9 @@ class Cost:
     def _machines(self, machines: Machines) -> dict[str, Any]:
         hours = machines.hours
         return {
-            "worker_hours": _number(machines.worker_s / 3600),
+            "worker_hours": _number(machines.worker_s / HOUR_S),
+            "worker_hours_on_demand": money(machines.by_worker_hour(hours.on_demand)),
+            "worker_hours_spot": money(machines.by_worker_hour(hours.spot)),
             "hosts": machines.hosts,
             "source": machines.source,
             "prices": {

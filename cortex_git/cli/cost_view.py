@@ -152,5 +152,10 @@ def _print_machines(found: "Cost", machines: "Machines") -> None:
         if price is not None
     ]
     shared = hours.workers_per_instance
+    parts = machines.by_worker_hour(hours.on_demand), machines.by_worker_hour(hours.spot)
+    costs = [
+        f"{dollars(part)} {kind}" for part, kind in zip(parts, ("on demand", "spot"), strict=True) if part
+    ]
+    print_line(f"Worker-hours: {machines.worker_s / 3600:,.4f}" + (f": {', '.join(costs)}" if costs else ""))
     told = f"workers on each: {shared} ({hours.workers_source})" if shared else "a host counts as one"
     print_line(f"Times: {machines.source}; an instance-hour: {' and '.join(prices) or 'no price'}; {told}")

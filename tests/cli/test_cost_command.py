@@ -70,6 +70,8 @@ def test_the_published_example_from_the_command_line(cortex: Command, here: Path
     assert (machines["sequential"]["seconds"], machines["parallel"]["seconds"]) == (150, 15)
     assert machines["parallel"]["total_on_demand"]["usd"] == 1.24
     assert machines["prices"]["instance_hour_source"] == "given"
+    # Ten workers' 15 s, each alone on its machine: idle ones are not in it.
+    assert machines["worker_hours_on_demand"]["exact"] == "0.020833"
     assert found["return"]["net"]["usd"] == 2.23
     assert found["warnings"] == []
 
@@ -142,7 +144,7 @@ def test_a_batch_by_model_and_machine(cortex: Command, coordinated: Path, confor
     assert (machines["hosts"], machines["source"], machines["worker_hours"]) == (1, "measured", 0.0167)
     assert machines["sequential"]["seconds"] == 60
     assert (machines["parallel"]["workers"], machines["parallel"]["seconds"]) == (3, 30)
-    assert machines["parallel"]["spot"] is None
+    assert machines["parallel"]["spot"] is machines["worker_hours_on_demand"] is None
     assert any("2,000 tokens have no price here" in text for text in found["warnings"])
     assert any("[infrastructure]: the price is of 2026-01-01" in text for text in found["warnings"])
     table = cortex("cost", "--batch", "b1")
