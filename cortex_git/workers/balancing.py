@@ -257,4 +257,4 @@ def _started(floor: Floor, worker: str, task: Waiting) -> Floor:
     seats = tuple(
         replace(seat, idle=False, last_type=task.type) if seat.worker == worker else seat for seat in freed
     )
-    return Floor(seats, tuple(other for other in floor.waiting if other != task), floor.turn)
+    return Floor(seats, tuple(other for other in floor.waiting if other.task != task.task), floor.turn)
