@@ -7,7 +7,7 @@ and what has no price is counted apart instead of guessed.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from math import ceil
 from typing import Literal
 
@@ -19,13 +19,19 @@ Source = Literal["measured", "config", "given"]
 MILLION = Decimal(1_000_000)
 HOUR_S = Decimal(3600)
 CENT = Decimal("0.01")
+_WIDE = Context(prec=100)
 STALE_DAYS = 90
 """Days after which prices are called old."""
 
 
 def cents(amount: Decimal) -> Decimal:
     """US dollars to the cent, half a cent up. Only for what is shown: sums are made before it."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
+    return rounded(amount, CENT)
+
+
+def rounded(amount: Decimal, step: Decimal) -> Decimal:
+    """An amount in whole steps, half a step up, however large it is."""
+    return amount.quantize(step, ROUND_HALF_UP, _WIDE)
 
 
 def exact(value: float | str) -> Decimal:

@@ -7,7 +7,7 @@ rounded ones.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Literal
 
 from cortex_git.analysis.cost import (
@@ -19,6 +19,7 @@ from cortex_git.analysis.cost import (
     Stretch,
     cents,
     priced_usd,
+    rounded,
     unpriced_tokens,
 )
 from cortex_git.analysis.cost_examples import Example
@@ -166,7 +167,7 @@ def money(amount: Decimal | None) -> dict[str, Any] | None:
     """An amount to the cent as a number, and to a millionth of a dollar as text; None for none."""
     if amount is None:
         return None
-    return {"usd": float(cents(amount)), "exact": f"{amount.quantize(_MILLIONTH, ROUND_HALF_UP):f}"}
+    return {"usd": float(cents(amount)), "exact": f"{rounded(amount, _MILLIONTH):f}"}
 
 
 def examples_json(found: Iterable[Example]) -> dict[str, Any]:
@@ -248,4 +249,4 @@ def _plain(amount: Decimal | None) -> float | None:
 
 
 def _number(value: Decimal) -> float:
-    return float(round(value, 4))
+    return round(float(value), 4)

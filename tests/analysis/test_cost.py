@@ -67,6 +67,7 @@ def test_there_is_no_other_example() -> None:
         ("0.0208333", "0.02"),
         ("-0.005", "-0.01"),
         ("1234567.895", "1234567.90"),
+        ("1e40", f"1{'0' * 40}.00"),
     ],
 )
 def test_cents_are_rounded_half_up(amount: str, shown: str) -> None:

@@ -164,6 +164,17 @@ def test_a_period(cortex: Command, coordinated: Path) -> None:
     assert counts == [1, 1, 2, 0, 2]
 
 
+def test_amounts_beyond_all_measure(cortex: Command, here: Path, conforms: Conforms) -> None:
+    """The most that the options take."""
+    tokens = ("--tasks", "1000000000", "--tokens-per-task", "1000000000000", "--price-per-1k", "1000000")
+    machines = ("--seconds", "1e7", "--instances", "1000000", "--instance-hour", "1e6", "--hour-value", "1e6")
+    arguments = ("cost", *tokens, *machines, "--iterations", "1000000000")
+    found = cortex(*arguments, "--format", "json").json()
+    conforms(found, "cost")
+    assert found["tokens"]["cost"]["exact"] == f"1{'0' * 24}.000000"
+    assert cortex(*arguments).code == 0
+
+
 def test_nothing_yet(cortex: Command, coordinated: Path, conforms: Conforms) -> None:
     found = cortex("cost", "--format", "json").json()
     conforms(found, "cost")
