@@ -81,7 +81,7 @@ def _totals(gathered: Gathered, period: Period, open_tasks: int) -> Totals:
     ended = gathered.all.tasks - gathered.all.cancelled
     return Totals(
         tally=gathered.all.tally(""),
-        by_status=dict(gathered.by_status.most_common()),
+        by_status=dict(sorted(gathered.by_status.items(), key=lambda pair: (-pair[1], pair[0]))),
         throughput_per_hour=ended * 3600 / period.wall_s if period.wall_s else None,
         usage=gathered.all.usage,
         spawn_s_average=gathered.spawn_s_average,

@@ -3,7 +3,7 @@
 Owns layout only. Must never print what others chose unescaped.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from rich.console import Console, Group
@@ -60,7 +60,7 @@ def plain(data: ReportData, *, charts: bool) -> str:
     return written + "".join(f"{line}\n" for line in lines)
 
 
-def _parts(data: ReportData) -> Iterator[Panel | Text]:
+def _parts(data: ReportData) -> Iterator[Panel | Table | Text]:
     yield _box(data)
     yield from _attention(data.attention)
     for line in data.notes:
@@ -71,7 +71,7 @@ def _box(data: ReportData) -> Panel:
     title = "Report" if data.period.batch is None else f"Batch {terminal(clip(data.period.batch, 60))}"
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     for label, text in _lines(data):
         table.add_row(label, text)
     about = Text(heading(data.period), style="dim")
@@ -140,13 +140,16 @@ def _spent(data: ReportData) -> Iterator[tuple[str, str]]:
     yield "Cost", f"{cost(data)}{a_task}"
 
 
-def _attention(found: Iterable[Attention]) -> Iterator[Text]:
-    found = list(found)
+def _attention(found: Sequence[Attention]) -> Iterator[Text | Table]:
     if not found:
         yield Text("Nothing needs attention.", style="green")
         return
     yield Text(f"Needs attention ({len(found)}):", style="bold")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for one in found:
         what, where = (terminal(clip(text, _TEXT)) for text in (one.what, one.where))
-        yield Text.assemble(("  " + one.level, _STYLES[one.level]), f"  {where}: {what}")
-        yield Text(f"    {terminal(one.what_to_do)}")
+        table.add_row(Text(one.level, style=_STYLES[one.level]), f"{where}: {what}")
+        table.add_row("", terminal(one.what_to_do))
+    yield table

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from reportworld import fact, gathered_of
+from factworld import fact, gathered_of
 
 from cortex_git.analysis.attention import LONG_OPEN_S, OpenBatch, SilentHost, Standing, attention
 from cortex_git.analysis.statistics import Attention, BudgetStanding, Fact

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from factworld import NOON, fact, gathered_of, report_on
 from hypothesis import given
 from hypothesis import strategies as st
-from reportworld import NOON, fact, gathered_of, report_on
 
 from cortex_git.analysis.attention import Standing
 from cortex_git.analysis.figures import Asked, report_of

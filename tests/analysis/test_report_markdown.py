@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from reportworld import NOON, fact, report_on
+from factworld import NOON, fact, report_on
 
 from cortex_git.analysis.report_markdown import markdown
 from cortex_git.analysis.wording import money, number, percent, span
