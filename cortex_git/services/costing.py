@@ -132,13 +132,13 @@ def _described_tokens(work: Described, rates: Rates, models: Models) -> list[Mod
 
 def _cost(repository: Repository, scope: Scope, tasks: Sequence[str], rates: Rates) -> Cost:
     settings = repository.settings
-    prices = _prices(settings, load_host_settings())
+    prices = prices_of(settings, load_host_settings())
     flat = _given_price(rates)
     used: list[Used] = []
     runs: list[Run] = []
     for result in _results(repository, tasks):
         runs.append(Run(result.host, seconds_of(result.completed_at), result.duration_s))
-        if (found := _used(result)).tokens.total:
+        if (found := used_of(result)).tokens.total:
             used.append(found)
     rows = model_costs(used, prices, flat)
     hosts, untimed = occupations(runs)
@@ -170,7 +170,7 @@ def _results(repository: Repository, tasks: Sequence[str]) -> Iterator[Result]:
         yield from read_results(repository, part)
 
 
-def _used(result: Result) -> Used:
+def used_of(result: Result) -> Used:
     """What a result says its last attempt used; what it does not say by kind counts as unknown."""
     output = result.output
     kinds = outcomes.usage_of(output)
@@ -204,7 +204,7 @@ def _ledger(
     return Booked(repository.host, day, tuple(model_costs(used, prices, flat)))
 
 
-def _prices(settings: Settings, host: HostSettings) -> dict[tuple[str, str], Price]:
+def prices_of(settings: Settings, host: HostSettings) -> dict[tuple[str, str], Price]:
     found: dict[tuple[str, str], Price] = {}
     for provider, models in (("claude", settings.models), ("openai", host.openai.models)):
         for tier, model in _tiers(models).items():

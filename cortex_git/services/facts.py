@@ -10,13 +10,13 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from cortex_git.analysis.cost import Price, Prices, Tokens, price_of
+from cortex_git.analysis.cost import Prices, price_of
 from cortex_git.analysis.statistics import Fact
-from cortex_git.config import HostSettings, Settings
 from cortex_git.llm import Usage
 from cortex_git.models import MERGE_SUFFIX, Batch, Result
 from cortex_git.results.scan_summary import row_of
 from cortex_git.scan.records import SEVERITIES
+from cortex_git.services.costing import used_of
 from cortex_git.store import index
 from cortex_git.store.archivable import seconds_of
 from cortex_git.store.ended import Ended, ended
@@ -30,16 +30,6 @@ _AHEAD_S = 24 * 3600.0
 _MOST_S = 1e9
 _MOST_TOKENS = 10**12
 _MOST_ATTEMPTS = 10**6
-
-
-def prices_of(settings: Settings, host: HostSettings) -> dict[tuple[str, str], Price]:
-    """The prices of the settings, by provider and model."""
-    found: dict[tuple[str, str], Price] = {}
-    for provider, models in (("claude", settings.models), ("openai", host.openai.models)):
-        for tier, model in (("small", models.small), ("large", models.large)):
-            if (price := Price.of(model, tier)) is not None:
-                found[provider, model.name] = price
-    return found
 
 
 @dataclass
@@ -66,7 +56,9 @@ class Facts:
         started, completed = self._moment(result.started_at), self._moment(result.completed_at)
         created = None if document is None else self._moment(document.created_at)
         merges = one.task.endswith(MERGE_SUFFIX) or (document is not None and document.is_aggregate)
-        tokens, used, cost = self._spent(result)
+        used = used_of(result)
+        price = price_of(used.provider, used.model, self.prices)
+        nothing = Decimal(0) if not used.tokens.total else None
         repo = (document.repo if document is not None else None) or _text(result.output.get("repo"))
         return Fact(
             task=one.task,
@@ -87,10 +79,10 @@ class Facts:
             duration_s=_seconds(result.duration_s),
             spawn_s=_seconds(result.spawn_s),
             wait_s=self._wait_s(one.batch, result.host, created, started),
-            model=_text(result.output.get("model")),
-            tokens=tokens,
-            tokens_used=used,
-            cost_usd=cost,
+            model=used.model,
+            tokens=usage_of(result.output),
+            tokens_used=min(result.tokens_used, _MOST_TOKENS),
+            cost_usd=nothing if price is None else price.of_tokens(used.tokens, batched=used.batched),
             severities=_severities(result, repo),
             error=result.error or "",
         )
@@ -113,20 +105,6 @@ class Facts:
     def _same(self, one: str, other: str) -> bool:
         own = {self.repository.host, *self.repository.former_hosts}
         return one == other or {one, other} <= own
-
-    def _spent(self, result: Result) -> tuple[Usage, int, Decimal | None]:
-        """The tokens by kind and in all, and what they cost: those of an unknown kind as the dearest."""
-        kinds = usage_of(result.output)
-        used = min(result.tokens_used, _MOST_TOKENS)
-        if not used:
-            return Usage(), 0, Decimal(0)
-        provider, model = (_text(result.output.get(key)) for key in ("provider", "model"))
-        price = price_of(provider, model, self.prices)
-        if price is None:
-            return kinds, used, None
-        rest = max(used - kinds.total, 0)
-        tokens = Tokens(kinds.input, kinds.output, kinds.cache_write, kinds.cache_read, rest)
-        return kinds, used, price.of_tokens(tokens, batched=result.output.get("economy") is True)
 
 
 def _unreadable(one: Ended) -> Fact:

@@ -18,7 +18,8 @@ from cortex_git.config import load_host_settings
 from cortex_git.limits import accounts
 from cortex_git.limits.accounts import TOTAL, Caps, is_past
 from cortex_git.limits.balances import balances
-from cortex_git.services.facts import Facts, prices_of
+from cortex_git.services.costing import prices_of
+from cortex_git.services.facts import Facts
 from cortex_git.services.overview import look, running_pool, samples_since
 from cortex_git.store import index
 from cortex_git.store.archivable import seconds_of
