@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cortex_git.cli.options import Format
 
 if TYPE_CHECKING:
-    from cortex_git.analysis.cost import ModelCost
+    from cortex_git.analysis.cost import ModelCost, Return
     from cortex_git.analysis.cost_document import Cost, Machines
 
 
@@ -62,12 +62,18 @@ def show(found: "Cost", output: Format) -> None:
         print_line("Machines: no task here has a time")
     else:
         _print_machines(found, found.machines)
-    if (gain := found.gain) is not None:
-        ratio = "" if gain.ratio is None else f", {gain.ratio:,.1f} times what it costs more"
-        print_line(
-            f"Return: {gain.iterations:,} x {gain.saved_s:,.1f} s sooner are worth {dollars(gain.value_usd)}"
-            f" and cost {dollars(gain.cost_usd)} more: {dollars(gain.net_usd)}{ratio}"
-        )
+    if found.gain is not None:
+        print_line(f"Return: {_gained(found.gain)}")
+
+
+def _gained(gain: "Return") -> str:
+    when = "sooner" if gain.saved_s >= 0 else "later"
+    more = "more" if gain.cost_usd >= 0 else "less"
+    ratio = "" if gain.ratio is None else f", {gain.ratio:,.1f} times what it costs more"
+    return (
+        f"{gain.iterations:,} x {abs(gain.saved_s):,.1f} s {when} are worth {dollars(gain.value_usd)}"
+        f" and cost {dollars(abs(gain.cost_usd))} {more}: {dollars(gain.net_usd)}{ratio}"
+    )
 
 
 def _print_tokens(found: "Cost") -> None:

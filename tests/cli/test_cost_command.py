@@ -73,6 +73,8 @@ def test_the_published_example_from_the_command_line(cortex: Command, here: Path
     # Ten workers' 15 s, each alone on its machine: idle ones are not in it.
     assert machines["worker_hours_on_demand"]["exact"] == "0.020833"
     assert found["return"]["net"]["usd"] == 2.23
+    told = cortex(*DESCRIBED, *MACHINES, "--hour-value", "60").out
+    assert "1 x 135.0 s sooner are worth $2.25 and cost $0.02 more: $2.23, 107.0 times" in told
     assert found["warnings"] == []
 
 
