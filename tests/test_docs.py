@@ -13,6 +13,7 @@ from cortex_git.config import (
     AgentSettings,
     BudgetSettings,
     HostSettings,
+    Infrastructure,
     Leases,
     Model,
     Models,
@@ -84,7 +85,7 @@ def _anchors(text: str) -> set[str]:
 
 def test_every_setting_is_documented() -> None:
     text = (CHECKOUT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    shared = (Settings, Leases, PoolSettings, BudgetSettings, Rate, Models, Model)
+    shared = (Settings, Leases, PoolSettings, BudgetSettings, Rate, Models, Model, Infrastructure)
     for model in (*shared, HostSettings, OpenAI, AgentSettings):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in text, f"{model.__name__}.{name}"
