@@ -205,6 +205,46 @@ def overhead(
 
 
 @app.command()
+def simulation(
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N,…", help="Numbers of workers, one row for each.")
+    ] = "1,5,10,20,40,64",
+    task_s: Annotated[
+        float, typer.Option("--task-s", min=0.01, max=3600, help="Seconds that each task takes.")
+    ] = 0.5,
+    tasks_per_worker: Annotated[
+        int, typer.Option("--tasks-per-worker", min=1, max=1000, help="Tasks of each worker.")
+    ] = 20,
+    calibration: Annotated[
+        int, typer.Option("--calibration", min=50, max=10_000, help="No-op tasks of each calibration run.")
+    ] = 400,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """What operations cost here, and how near a simulation made of that comes to real batches."""
+    from cortex_git.analysis.bench.simulation import bench_simulation
+    from cortex_git.cli.output import note, print_json, print_line, print_table
+
+    counts = _counts(workers)
+    machine = _machine()
+    found = bench_simulation(
+        counts, note, task_s=task_s, tasks_per_worker=tasks_per_worker, calibration_tasks=calibration
+    )
+    if output is Format.JSON:
+        print_json({**found.to_json(), "machine": machine})
+        return
+    rows = [
+        [row.workers, row.tasks, f"{row.real_per_min:,.1f}", f"{row.simulated.tasks_per_min:,.1f}",
+         f"{row.difference:+.1%}", "" if row.bound is None else f"{row.bound:.0%}"]
+        for row in found.rows
+    ]  # fmt: skip
+    print_table(
+        ["Workers", "Tasks", "Real, tasks/min", "Simulated", "Difference", "At most"], rows, "nothing was run"
+    )
+    if found.within is not None:
+        print_line("The simulation is " + ("within" if found.within else "not within") + " its bound")
+
+
+@app.command()
 def scan(
     repositories: Annotated[
         int, typer.Option("--repositories", min=1, max=1000, help="Repositories, made for the run.")

@@ -12,8 +12,8 @@ import typer
 from typer.core import TyperGroup
 
 _COMMANDS = (
-    "scan", "workers", "preflight", "cost", "tasks", "route", "teaching", "reports", "report", "status",
-    "top", "admin", "doctor", "gc", "torture", "model",
+    "scan", "workers", "preflight", "plan", "cost", "tasks", "route", "teaching", "reports", "report",
+    "status", "top", "admin", "doctor", "gc", "torture", "model",
 )  # fmt: skip
 """Modules with commands of the root, in the order of the help."""
 _GROUPS = ("advisories", "bench", "budget", "pool")

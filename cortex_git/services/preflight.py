@@ -127,7 +127,7 @@ def preflight(
         accounts=_left(repository, planned),
         time=time,
         free_mib=free_mib(),
-        worker_mib=_worker_mib(repository),
+        worker_mib=worker_mib(repository),
     )
     return Preflight(
         tasks=len(tasks),
@@ -222,7 +222,7 @@ def _own_hosts(repository: Repository) -> list[str]:
     return [repository.host, *sorted(repository.former_hosts)]
 
 
-def _worker_mib(repository: Repository) -> float | None:
+def worker_mib(repository: Repository) -> float | None:
     """MiB of a worker as the pools of this clone were last seen; None before that."""
     row = repository.state.execute(
         "SELECT rss_mib / live FROM samples WHERE live > 0 AND rss_mib > 0 ORDER BY id DESC LIMIT 1"

@@ -1,0 +1,338 @@
+"""`bench simulation`: what operations cost here, and whether a simulation made of that does as real batches.
+
+Owns both, and that they are apart: costs come from no-op batches at numbers of workers that are not checked,
+and the checked batches of `sleep` tasks give nothing to the simulation. Must never compare a batch whose
+results are not on the remote exactly once.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean, linear_regression, median
+from typing import Any, TypeVar
+
+from cortex_git.analysis.bench.queue import Quiet, check_results
+from cortex_git.analysis.bench.workspace import (
+    Say,
+    add_no_ops,
+    new_host,
+    new_remote,
+    part_of,
+    until_ready,
+    workspace,
+)
+from cortex_git.analysis.simulation import Cost, Costs, Setup, Simulated, simulate
+from cortex_git.errors import EnvironmentProblem
+from cortex_git.models import Result, Task
+from cortex_git.store.claims import Claim
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope, View
+from cortex_git.store.publishing import Published
+from cortex_git.workers.batch import BatchRun
+from cortex_git.workers.pool import Event, Pool, running
+from cortex_git.workers.spawning import WarmSpawner
+
+CALIBRATED_AT = (2, 15, 50)
+"""Numbers of workers at which costs are measured: none of those that are checked."""
+CALIBRATION_TASKS = 400
+CHECKED_AT = (1, 5, 10, 20, 40, 64)
+TASK_S = 0.5
+TASKS_PER_WORKER = 20
+BOUND = 0.15
+"""How far the simulated throughput may be from the real one, as a fraction of it."""
+BOUND_AT = (5, 10, 20, 40)
+"""Numbers of workers that the bound is for."""
+_LEAST_LOOK_S = 0.005
+"""A look that took less started no git: the view was young enough."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A real batch and the simulated one, both from the batch's start to the last acknowledged result."""
+
+    workers: int
+    tasks: int
+    real_s: float
+    simulated: Simulated
+
+    @property
+    def real_per_min(self) -> float:
+        return 60 * self.tasks / self.real_s
+
+    @property
+    def difference(self) -> float:
+        """Simulated over real throughput, less 1."""
+        return self.simulated.tasks_per_min / self.real_per_min - 1
+
+    @property
+    def bound(self) -> float | None:
+        return BOUND if self.workers in BOUND_AT else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "workers": self.workers,
+            "tasks": self.tasks,
+            "real_tasks_per_min": round(self.real_per_min, 1),
+            "simulated_tasks_per_min": round(self.simulated.tasks_per_min, 1),
+            "difference": round(self.difference, 4),
+            "bound": self.bound,
+            "within": abs(self.difference) <= BOUND if self.bound is not None else None,
+            "real_s": round(self.real_s, 3),
+            "simulated_s": round(self.simulated.makespan_s, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationCheck:
+    """What was measured, and how near the simulation made of it comes."""
+
+    costs: Costs
+    calibrated_at: tuple[int, ...]
+    task_s: float
+    rows: tuple[CheckedRow, ...]
+
+    @property
+    def within(self) -> bool | None:
+        """Whether every row that has a bound is within it; None where none has."""
+        bounded = [abs(row.difference) <= BOUND for row in self.rows if row.bound is not None]
+        return all(bounded) if bounded else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "costs": self.costs.to_json(),
+            "calibrated_at": list(self.calibrated_at),
+            "task_s": self.task_s,
+            "rows": [row.to_json() for row in self.rows],
+            "within": self.within,
+        }
+
+
+@dataclass
+class _Clock:
+    """How long each operation took, and by how many things it was about. Safe from any thread."""
+
+    taken: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    first_look_at: float = 0.0
+    acknowledged_at: float = 0.0
+    """`time.monotonic` of the last push that carried a result."""
+    starved_s: float = 0.0
+    """How long the loop waited with no worker busy."""
+    _inside: threading.local = field(default_factory=threading.local)
+
+    def time(self, name: str, do: Callable[[], _T], count: Callable[[_T], int]) -> _T:
+        """Do it, and note it, unless it is a part of another operation."""
+        if getattr(self._inside, "busy", False):
+            return do()
+        self._inside.busy = True
+        started = time.monotonic()
+        try:
+            found = do()
+        finally:
+            self._inside.busy = False
+        self.taken.setdefault(name, []).append((count(found), time.monotonic() - started))
+        return found
+
+
+class _Timed(Coordination):
+    """A coordination repository whose operations are timed."""
+
+    def __init__(self, coordination: Coordination) -> None:
+        super().__init__(coordination.repository)
+        self.clock = _Clock()
+
+    def pull(self, *, not_before: float | None = None) -> View:
+        self.clock.first_look_at = self.clock.first_look_at or time.monotonic()
+        return self.clock.time("look", lambda: super(_Timed, self).pull(not_before=not_before), lambda _: 0)
+
+    def claim(
+        self,
+        scope: Scope,
+        count: int,
+        worker: Callable[[Task], str],
+        view: View | None = None,
+        busy: Sequence[str] | None = None,
+    ) -> list[Claim]:
+        return self.clock.time(
+            "claim", lambda: super(_Timed, self).claim(scope, count, worker, view, busy), len
+        )
+
+    def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> list[Result]:
+        return self.clock.time("record", lambda: super(_Timed, self).record(outcomes), len)
+
+    def flush(self) -> Published:
+        found = self.clock.time("push", lambda: super(_Timed, self).flush(), lambda report: len(report.done))
+        if found.done:
+            self.clock.acknowledged_at = time.monotonic()
+        return found
+
+    def fold(self) -> str | None:
+        return self.clock.time("fold", lambda: super(_Timed, self).fold(), lambda _: 0)
+
+
+class _Watched(Pool):
+    """A pool that notes how long nothing was to be waited for but claims."""
+
+    clock: _Clock
+
+    def wait(self, timeout_s: float, extra: Sequence[int] = ()) -> list[Event]:
+        if self.busy():
+            return super().wait(timeout_s, extra)
+        started = time.monotonic()
+        found = super().wait(timeout_s, extra)
+        self.clock.starved_s += time.monotonic() - started
+        return found
+
+
+class _Ends(Quiet):
+    """When each task ended, by its worker's clock, in seconds since the epoch."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(say)
+        self.ends: list[float] = []
+
+    def finished(self, result: Result) -> None:
+        if result.status != "completed":
+            raise EnvironmentProblem(
+                f"{result.task}: {result.error}", "that is no fair measurement: run it again"
+            )
+        self.ends.append(datetime.fromisoformat(result.completed_at).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """One batch: seconds to its last acknowledged result, and what was noted on the way."""
+
+    workers: int
+    tasks: int
+    seconds: float
+    start_s: float
+    ends: tuple[float, ...]
+    clock: _Clock
+    fold_s: float
+    """Of folding all of its results, after it."""
+
+
+def bench_simulation(
+    workers: Sequence[int] = CHECKED_AT,
+    say: Say = lambda _: None,
+    *,
+    task_s: float = TASK_S,
+    tasks_per_worker: int = TASKS_PER_WORKER,
+    costs: Costs | None = None,
+    calibration_tasks: int = CALIBRATION_TASKS,
+    calibrated_at: Sequence[int] = CALIBRATED_AT,
+) -> SimulationCheck:
+    """Measure costs (unless given), then run each number of workers for real and simulated.
+
+    Raises EnvironmentProblem where a batch was not as it has to be.
+    """
+    costs = costs or calibrate(say, calibrated_at, calibration_tasks)
+    rows = []
+    with workspace() as folder:
+        for count in workers:
+            tasks = count * tasks_per_worker
+            say(f"{count} workers: {tasks} tasks of {task_s:g} s, about {task_s * tasks_per_worker:.0f} s")
+            with part_of(folder) as place:
+                ran = _run(place, count, tasks, "sleep", task_s, say)
+            simulated = simulate(Setup(count), [task_s] * tasks, costs)
+            rows.append(CheckedRow(count, tasks, ran.seconds, simulated))
+            say(f"{count} workers: simulated {rows[-1].difference:+.1%}")
+    return SimulationCheck(costs, tuple(calibrated_at), task_s, tuple(rows))
+
+
+def calibrate(say: Say, workers: Sequence[int] = CALIBRATED_AT, tasks: int = CALIBRATION_TASKS) -> Costs:
+    """What operations cost on this machine before a local bare remote, from no-op batches.
+
+    A no-op batch keeps the host at its limit, so what goes by for each task is what the whole host needs for
+    it, its workers' and git's processes included.
+    """
+    ran: list[_Ran] = []
+    with workspace() as folder:
+        for count in workers:
+            say(f"calibration: {tasks} no-op tasks on {count} workers")
+            with part_of(folder) as place:
+                ran.append(_run(place, count, tasks, "echo", 0.0, say))
+    return costs_of(ran)
+
+
+def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say: Say) -> _Ran:
+    """A real batch on one host with so many warm workers, and a bare remote."""
+    remote = new_remote(folder / "remote.git")
+    coordination = _Timed(new_host(folder / "host", remote))
+    batch = add_no_ops(coordination, tasks, runner, {"seconds": task_s})
+    coordination.clock = clock = _Clock()
+    watcher = _Ends(say)
+    pool = _Watched(WarmSpawner([runner]), workers, lambda number: f"worker-bench-{number:03d}")
+    pool.clock = clock
+    with running(pool):
+        until_ready(pool)
+        run = BatchRun(coordination, pool, Scope(batch=batch), watcher=watcher)
+        clock.starved_s = 0.0
+        started = time.monotonic()
+        report = run.run()
+    if report.problem is not None:
+        raise report.problem
+    begun_fold = time.monotonic()
+    check_results(coordination, remote, batch, tasks)
+    fold_s = time.monotonic() - begun_fold
+    return _Ran(
+        workers=workers,
+        tasks=tasks,
+        seconds=clock.acknowledged_at - started,
+        start_s=max(clock.first_look_at - started, 0.0),
+        ends=tuple(sorted(watcher.ends)),
+        clock=clock,
+        fold_s=fold_s,
+    )
+
+
+def costs_of(ran: Sequence[_Ran]) -> Costs:
+    """The costs that explain those batches."""
+    taken: dict[str, list[tuple[int, float]]] = {}
+    for one in ran:
+        for name, found in one.clock.taken.items():
+            taken.setdefault(name, []).extend(found)
+    looks = [seconds for _, seconds in taken.get("look", []) if seconds >= _LEAST_LOOK_S]
+    return Costs(
+        start_s=round(median(one.start_s for one in ran), 6),
+        turn=line([(one.workers, _turn_s(one)) for one in ran]),
+        record=line(_counted(taken, "record")),
+        look=Cost(round(median(looks), 6) if looks else 0.0),
+        claim=line(_counted(taken, "claim")),
+        push=line(_counted(taken, "push")),
+        fold=line([(one.tasks, one.fold_s) for one in ran]),
+        remote_at_once=os.cpu_count() or 1,
+    )
+
+
+def _counted(taken: dict[str, list[tuple[int, float]]], name: str) -> list[tuple[int, float]]:
+    """What was about anything at all: a push with nothing to publish says nothing."""
+    return [one for one in taken.get(name, []) if one[0] > 0]
+
+
+def _turn_s(ran: _Ran) -> float:
+    """Seconds that went by for each task, first end to last, without what is counted elsewhere."""
+    passed = ran.ends[-1] - ran.ends[0]
+    recorded = sum(seconds for _, seconds in ran.clock.taken.get("record", []))
+    share = (len(ran.ends) - 1) / len(ran.ends)
+    return max(passed - recorded * share - ran.clock.starved_s, 0.0) / max(len(ran.ends) - 1, 1)
+
+
+def line(points: Sequence[tuple[int, float]]) -> Cost:
+    """The least-squares line of seconds by number, neither part of it below 0; the mean where that is all."""
+    if not points:
+        return Cost(0.0)
+    counts, seconds = zip(*points, strict=True)
+    if len(set(counts)) > 1:
+        slope, intercept = linear_regression(counts, seconds)
+        if slope > 0 and intercept >= 0:
+            return Cost(round(intercept, 6), round(slope, 6))
+        if slope > 0:
+            return Cost(0.0, round(linear_regression(counts, seconds, proportional=True).slope, 6))
+    return Cost(round(fmean(seconds), 6))
