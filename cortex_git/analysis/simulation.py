@@ -87,10 +87,10 @@ class Costs:
 TYPICAL = Costs(
     start_s=0.02,
     turn=Cost(0.006, 0.00005),
-    record=Cost(0.010, 0.001),
+    record=Cost(0.002, 0.001),
     look=Cost(0.03),
     claim=Cost(0.064, 0.0003),
-    push=Cost(0.033, 0.0004),
+    push=Cost(0.040, 0.0004),
     fold=Cost(0.05, 0.0003),
     remote_at_once=2,
 )

@@ -139,3 +139,24 @@ def test_costs_in_a_document() -> None:
             Costs.from_json(told | change)
     with pytest.raises(BadInput, match="no costs"):
         Costs.from_json([1])
+
+
+@pytest.mark.parametrize(
+    ("workers", "per_min"),
+    [(1, 7784), (5, 5710), (10, 6330), (20, 5517), (40, 6126)],
+    ids=lambda value: str(value),
+)
+def test_typical_costs_give_what_they_are_rounded_from(workers: int, per_min: int) -> None:
+    """No-op tasks as published; the runs of one row differ by more than this."""
+    found = simulate(Setup(workers), [0.0001] * 500, TYPICAL)
+    assert found.tasks_per_min == pytest.approx(per_min, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("workers", "overhead"), [(5, 0.007), (10, 0.006), (20, 0.014), (40, 0.019), (64, 0.023)],
+    ids=lambda value: str(value),
+)  # fmt: skip
+def test_and_the_overhead_that_they_were_not_made_from(workers: int, overhead: float) -> None:
+    """Of tasks of 1.2 s in steady state, by what ten more rounds take; to 2 % of the throughput."""
+    short, long = (simulate(Setup(workers), [1.2] * (workers * rounds), TYPICAL) for rounds in (13, 23))
+    assert 1 - 12 / (long.makespan_s - short.makespan_s) == pytest.approx(overhead, abs=0.02)
