@@ -143,14 +143,10 @@ def _rates(kind: str, tallies: Sequence[Tally]) -> Iterator[Attention]:
 
 def _late(now: Standing) -> Iterator[Attention]:
     if now.fenced:
-        many = (
-            "1 result came too late and does"
-            if now.fenced == 1
-            else f"{now.fenced:,} results came too late and do"
-        )
+        many = "1 result came" if now.fenced == 1 else f"{now.fenced:,} results came"
         yield Attention(
             "note",
-            f"{now.fenced:,} {many} too late, after another host's or a cancel: not counted",
+            f"{many} too late, after another host's or a cancel: not counted",
             "fenced results",
             "see `cortex-git results list --fenced`; where they are many, make `lease_s` longer",
         )

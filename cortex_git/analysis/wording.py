@@ -20,6 +20,8 @@ def span(seconds: float | None) -> str:
         if seconds >= size:
             whole = int(seconds)
             return f"{whole // size}{unit}{whole % size // part:02d}{below}"
+    if 0 < seconds < 0.001:
+        return "<0.001s"
     if seconds == int(seconds):
         return f"{int(seconds)}s"
     return f"{seconds:.1f}s" if seconds >= 10 else f"{seconds:.2f}s" if seconds >= 1 else f"{seconds:.3f}s"

@@ -63,7 +63,8 @@ def test_hostile_names_stay_code() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "–"), (0.0, "0s"), (0.0514, "0.051s"), (5.0, "5s"), (5.2, "5.20s"), (12.34, "12.3s"),
+    [(None, "–"), (0.0, "0s"), (0.0004, "<0.001s"),
+        (0.0514, "0.051s"), (5.0, "5s"), (5.2, "5.20s"), (12.34, "12.3s"),
      (185.0, "3m05s"), (7805.0, "2h10m"), (86400.0, "1d00h")],
 )  # fmt: skip
 def test_spans(seconds: float | None, said: str) -> None:

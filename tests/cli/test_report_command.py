@@ -1,6 +1,7 @@
 """`report`: a real batch in every format, figures that agree with other commands, hostile results."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 from command_line import COMMIT, Command
 from gitworld import add_tasks, claim_all, finish, git, result_for
+from modelworld import MessagesServer
 
 from cortex_git.gitio import Git
 from cortex_git.services.reporting import Period, report
-from cortex_git.store import ended
+from cortex_git.store import ended, heartbeat
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
 
 Conforms = Callable[[Any, str], None]
 HOSTILE = "<b>|`x`</b>\n# y \x1b[31m::error::z\u202e"
@@ -296,3 +299,76 @@ def test_results_are_read_many_at_a_time(coordinated: Path, monkeypatch: pytest.
         counts.append(calls.count("cat-file"))
     assert [count - counts[0] for count in counts] == [0, 2, 4]
     assert len(calls) < 30
+
+
+def test_what_a_real_model_attempt_cost_and_the_budget_it_nearly_spent(
+    cortex: Command, coordinated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tasks(coordination_of(coordinated), 1, type="review-worker", runner="claude")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "test-key")
+    with MessagesServer() as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        assert cortex("spawn-workers", "--count", "1").code == 0
+        billed = server.billed
+    assert cortex("budget", "set", "--total", str(billed + billed // 30)).code == 0
+    found = cortex("report", "--format", "json").json()
+    (result,) = cortex("results", "list", "--format", "json").json()["results"]
+    output = cortex("results", "show", result["task"], "--format", "json").json()["result"]["output"]
+    tally = found["totals"]["tally"]
+    assert (tally["tokens"], tally["unpriced_tokens"]) == (billed, 0)
+    assert tally["cost_usd"] == pytest.approx(output["cost_usd"])
+    assert found["totals"]["usage"]["output"] == output["usage"]["output"]
+    assert [(one["account"], one["used"], one["level"]) for one in found["budgets"]] == [
+        ("total", billed, "critical")
+    ]
+    (attention,) = found["attention"]
+    assert (attention["level"], attention["where"]) == ("critical", "total")
+    costed = cortex("cost", "--since", "24h", "--format", "json")
+    assert costed.code == 0
+
+
+def test_late_results_and_a_host_that_went_silent(
+    cortex: Command, clones: Callable[[int], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = (coordination_of(folder) for folder in clones(2))
+    add_tasks(here, 3)
+    there.pull()
+    late, lost = there.claim(Scope(batch="b1"), 2, lambda _: "worker-a")
+    there.claims.started(late)
+    assert heartbeat.beat(there.repository, 1)
+    taken = there.claims.take_over(late)
+    assert taken is not None
+    there.record([(late, result_for(there, late), {})])
+    there.flush()
+    finish(there, [taken])
+
+    def attention() -> dict[str, str]:
+        arguments = ("report", "--since", "1h", "--format", "json", "--repository", here.repository.folder)
+        return {one["where"]: one["what"] for one in cortex(*arguments).json()["attention"]}
+
+    assert list(attention()) == ["fenced results"]
+    real = heartbeat.monotonic
+    monkeypatch.setattr(heartbeat, "monotonic", lambda: real() + 1000)
+    found = attention()
+    assert set(found) == {"fenced results", there.repository.host}
+    assert found["fenced results"].startswith("1 result came too late")
+    assert found[there.repository.host].endswith("and holds 1 task")
+    assert lost.task.task != late.task.task
+    others = ("report", "--batch", "b1", "--format", "json", "--repository", here.repository.folder)
+    notes = cortex(*others).json()["notes"]
+    assert any(note.startswith("1 other host took part") for note in notes)
+
+
+def test_findings_agree_with_the_scan_s_own_summary(cortex: Command, here: Path) -> None:
+    scanned = cortex("multi-repo-scan", "--sample", "--parallel", "--workers", "2", "--format", "json")
+    summary = scanned.json()
+    found = cortex(
+        "report", "--batch", summary["batch"], "--format", "json",
+        "--repository", Path(os.environ["CORTEX_DATA_HOME"]) / "embedded",
+    ).json()  # fmt: skip
+    counts = {name: found["findings"][name] for name in summary["severity"]}
+    assert counts == summary["severity"]
+    assert found["scanned"] == summary["repositories_scanned"]
+    assert sum(counts.values()) == summary["cves_found"]
+    (point,) = found["scaling"]
+    assert point["workers"] == summary["workers"]
