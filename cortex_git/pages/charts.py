@@ -73,7 +73,7 @@ def ranked(stacks: Sequence[Stack], series: Sequence[Series], axis: Axis, width:
             rows.append(row | {"text": text if fits else "", "ink": kind.ink, "mid": at + value / 2})
             at += value
         ends.append({"name": name, "b": at, "text": frame.figure(at, plain)})
-    y = {"field": "name", "type": "nominal", "sort": names, "title": None, "scale": {"paddingInner": 0.25}}
+    y = frame.names(names, width, paddingInner=0.25)
     x = {"field": "a", "type": "quantitative", **frame.axis(axis)}
     bars: Marks = {
         "data": {"values": rows},
@@ -83,7 +83,7 @@ def ranked(stacks: Sequence[Stack], series: Sequence[Series], axis: Axis, width:
             "stroke": "var(--card)",
             "strokeWidth": 1,
         },
-        "encoding": {"y": y, "x": x, "x2": {"field": "b"}, **frame.colours(series), **frame.tip()},
+        "encoding": {"y": y, "x": x, "x2": {"field": "b"}, **frame.colours(series, width), **frame.tip()},
     }
     if plain:
         layers = [bars]
@@ -99,9 +99,15 @@ def _inside(rows: Sequence[Marks], at: Marks, ink: str) -> Marks:
 
 
 def columns(
-    found: Sequence[Column], series: Sequence[Series], axis: Axis, width: int, *, height: int = 210
+    found: Sequence[Column],
+    series: Sequence[Series],
+    axis: Axis,
+    width: int,
+    *,
+    span: tuple[float, float] | None = None,
+    height: int = 210,
 ) -> Marks:
-    """Vertical stacks over time (UTC)."""
+    """Vertical stacks over time (UTC), from and to the moments of `span` where they do not fill it."""
     rows = []
     for column in found:
         at = 0.0
@@ -110,16 +116,21 @@ def columns(
                 ends = {"t": column.start_ms, "u": column.end_ms, "a": at, "b": at + value}
                 rows.append(ends | {"kind": kind.name, "tip": column.tip})
             at += max(value, 0.0)
-    span = (found[0].start_ms, found[-1].end_ms) if found else (0.0, 1.0)
+    if span is None:
+        span = (found[0].start_ms, found[-1].end_ms) if found else (0.0, 1.0)
     bars: Marks = {
         "data": {"values": rows},
-        "mark": {"type": "rect", "stroke": "var(--card)", "strokeWidth": frame.gap(len(found), width)},
+        "mark": {
+            "type": "rect",
+            "stroke": "var(--card)",
+            "strokeWidth": frame.gap([(one.start_ms, one.end_ms) for one in found], span, width),
+        },
         "encoding": {
             "x": frame.time(span, width),
             "x2": {"field": "u"},
             "y": {"field": "a", "type": "quantitative", **frame.axis(axis)},
             "y2": {"field": "b"},
-            **frame.colours(series),
+            **frame.colours(series, width),
             **frame.tip(),
         },
     }
@@ -131,30 +142,26 @@ def lanes(
 ) -> Marks:
     """Stretches of time by lane (a Gantt chart). Series with a letter have it written where they start."""
     rows = [
-        {"lane": bar.lane, "a": bar.start, "b": bar.end, "kind": series[bar.series].name, "tip": bar.tip}
+        {"name": bar.lane, "a": bar.start, "b": bar.end, "kind": series[bar.series].name, "tip": bar.tip}
         for bar in bars
     ]
     marked = [
-        {"lane": bar.lane, "a": (bar.start + bar.end) / 2, "text": series[bar.series].letter}
+        {"name": bar.lane, "a": (bar.start + bar.end) / 2, "text": series[bar.series].letter}
         for bar in bars
         if series[bar.series].letter
     ]
-    y = {
-        "field": "lane",
-        "type": "nominal",
-        "sort": list(names),
-        "title": None,
-        "scale": {"domain": list(names)},
-    }
+    y = frame.names(names, width)
     x = {"field": "a", "type": "quantitative", **frame.axis(axis)}
     drawn: Marks = {
         "data": {"values": rows},
         "mark": {"type": "bar", "stroke": "var(--card)", "strokeWidth": 0.5},
-        "encoding": {"y": y, "x": x, "x2": {"field": "b"}, **frame.colours(series), **frame.tip()},
+        "encoding": {"y": y, "x": x, "x2": {"field": "b"}, **frame.colours(series, width), **frame.tip()},
     }
     layers = [drawn]
     if marked:
-        layers.append(frame.text(marked, {"y": y, "x": x}, align="center", colour="var(--text)", size=13))
+        layers.append(
+            frame.text(marked, {"y": y, "x": x}, align="center", colour="var(--on-severity)", size=12)
+        )
     return frame.plot(width, {"step": 22 if len(names) <= 24 else 13}, layers)
 
 
@@ -192,13 +199,13 @@ def curves(
         for line in lines
         for at, value in zip(line.x, line.y, strict=True)
     ]
-    dash = {"strokeDash": {"field": "kind", **frame.scale(kinds, dashes)}}
+    dash = {"strokeDash": {"field": "kind", "legend": None, **frame.scale(kinds, dashes)}}
     if rows:
         layers.append(
             {
                 "data": {"values": rows},
                 "mark": {"type": "line", "strokeWidth": 2},
-                "encoding": {"x": x, "y": y, **frame.colours(kinds), **dash},
+                "encoding": {"x": x, "y": y, **frame.colours(kinds, width), **dash},
             }
         )
     dots = [{"x": at, "y": value, "kind": measured, "tip": tip} for at, value, tip in points]
@@ -206,7 +213,7 @@ def curves(
         {
             "data": {"values": dots},
             "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.9},
-            "encoding": {"x": x, "y": y, **frame.colours(kinds), **frame.tip()},
+            "encoding": {"x": x, "y": y, **frame.colours(kinds, width), **frame.tip()},
         }
     )
     return frame.plot(width, height, layers)

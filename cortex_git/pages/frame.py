@@ -7,8 +7,10 @@ from typing import Any
 Marks = dict[str, Any]
 
 _NAME_LIMIT = 34
-_CHARACTER = 6.6
-"""Width of a character of a label in pixels, roughly."""
+_NARROW = 420
+"""Pixels below which a legend of many takes two lines."""
+_CHARACTER = 7.3
+"""Width of a character of a label in pixels, in a wide face: which one a browser takes is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,14 @@ def plot(width: int, height: object, layers: list[Marks]) -> Marks:
     }
 
 
+def names(found: Sequence[str], width: int, **scale: object) -> Marks:
+    """The axis of names, from above, with room for the longest of them."""
+    room = min(max(map(len, found), default=0) * _CHARACTER, width * 0.42)
+    drawn = {"title": None, "minExtent": round(room)}
+    domain = {"domain": list(found), **scale}
+    return {"field": "name", "type": "nominal", "sort": list(found), "axis": drawn, "scale": domain}
+
+
 def axis(found: Axis) -> Marks:
     """The axis of a quantity."""
     drawn: Marks = {"axis": {"title": found.title, "format": found.form, "tickCount": found.ticks}}
@@ -120,17 +130,12 @@ def time(span: tuple[float, float], width: int) -> Marks:
     }
 
 
-def colours(series: Sequence[Series]) -> Marks:
+def colours(series: Sequence[Series], width: int) -> Marks:
     """The colours of the series, and their legend where there are several."""
-    legend = {} if len(series) > 1 else {"legend": None}
-    return {
-        "color": {
-            "field": "kind",
-            "type": "nominal",
-            **scale(series, [kind.paint for kind in series]),
-            **legend,
-        }
-    }
+    legend = {"columns": 3 if width < _NARROW and len(series) > 3 else len(series)}
+    painted = scale(series, [kind.paint for kind in series])
+    shown = legend if len(series) > 1 else None
+    return {"color": {"field": "kind", "type": "nominal", **painted, "legend": shown}}
 
 
 def scale(series: Sequence[Series], values: Sequence[object]) -> Marks:
@@ -163,9 +168,10 @@ def figure(value: float, plain: bool) -> str:
     return f"{value:,.1f}" if plain and value < 100 else f"{value:,.0f}"
 
 
-def gap(count: int, width: int) -> float:
-    """Pixels between that many columns."""
-    return 1.0 if count * 6 < width else 0.0
+def gap(stretches: Sequence[tuple[float, float]], span: tuple[float, float], width: int) -> float:
+    """Pixels between columns: none where the narrowest is narrow."""
+    narrowest = min((end - start for start, end in stretches), default=0.0)
+    return 1.0 if narrowest * width > 5 * (span[1] - span[0]) else 0.0
 
 
 def name_room(width: int) -> int:

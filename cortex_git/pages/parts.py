@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from cortex_git.pages.markup import Html, element
+from cortex_git.pages.markup import Html, element, join
 from cortex_git.pages.text import clip
 
 Level = Literal["critical", "warning", "note", "good"]
@@ -89,9 +89,17 @@ def _tile(tile: Tile) -> Html:
 
 def _notice(notice: Notice) -> Html:
     sign, word = _SIGNS[notice.level]
-    what = element("p", element("strong", word), ": ", clip(notice.what, _TEXT_LIMIT), class_="what")
+    what = element("p", element("strong", word), ": ", _coded(notice.what), class_="what")
     where = element("p", element("bdi", clip(notice.where, _TEXT_LIMIT)), class_="where")
-    to_do = element("p", clip(notice.what_to_do, _TEXT_LIMIT), class_="todo")
+    to_do = element("p", _coded(notice.what_to_do), class_="todo")
     said = element("div", what, where if notice.where else None, to_do if notice.what_to_do else None)
     mark = element("span", sign, class_="sign", aria_hidden="true")
     return element("li", mark, said, class_=f"notice {notice.level}")
+
+
+def _coded(text: str) -> Html:
+    """The text, what stands between backticks as code."""
+    parts = clip(text, _TEXT_LIMIT).split("`")
+    if len(parts) % 2 == 0:
+        return join(["`".join(parts)])
+    return join(element("code", part) if place % 2 else part for place, part in enumerate(parts))

@@ -8,7 +8,7 @@ from cortex_git.pages.markup import Html, element, join
 from cortex_git.pages.tables import Table
 from cortex_git.pages.tables import draw as draw_table
 
-WIDE, HALF, PHONE = 940, 480, 372
+WIDE, HALF, PHONE = 940, 450, 372
 """Pixels for which a plot is drawn: alone, beside another, on a phone."""
 _NOT_DRAWN = "This plot could not be drawn; its data is in the table."
 

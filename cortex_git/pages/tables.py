@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from cortex_git.pages.markup import Html, element, join
 from cortex_git.pages.text import clip
@@ -105,7 +106,7 @@ def _cell(column: Column, content: Content | Cell, first: bool) -> Html:
         shown, sort, tone = content.shown, content.sort, content.tone
     else:
         shown, tone = _shown(column, content), ""
-        sort = content if column.number and content is not None else None
+        sort = None if shown == "–" or not column.number else content
     if not isinstance(shown, Html):
         shown = clip(shown, CELL_LIMIT)
     kinds = {"number": column.number, "name": column.name, "long": column.long}
@@ -120,7 +121,7 @@ def _cell(column: Column, content: Content | Cell, first: bool) -> Html:
 
 
 def _shown(column: Column, content: Content) -> str:
-    if content is None or content == "":
+    if content is None or content == "" or (isinstance(content, float) and not isfinite(content)):
         return "–"
     if isinstance(content, float):
         return f"{content:,.{column.digits}f}"

@@ -40,6 +40,11 @@ def break_log_commands(text: str, hash_code: str = "\\x23") -> str:
     return _LOG_COMMAND.sub(lambda _: f"#{hash_code}", text) if "##" in text else text
 
 
+def counted(amount: int, one: str, many: str | None = None) -> str:
+    """`1 task`, `2,000 tasks`."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
+
+
 def _code(char: str) -> str:
     number = ord(char)
     if number < 0x100:
