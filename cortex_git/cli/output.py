@@ -19,7 +19,12 @@ SCHEMA = 1
 
 def print_json(value: dict[str, Any]) -> None:
     """One JSON document with its schema version first."""
-    write_document(json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n")
+    write_document(json_text(value))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """A JSON document as `print_json` prints it."""
+    return json.dumps({"schema": SCHEMA, **value}, indent=2, ensure_ascii=False) + "\n"
 
 
 def write_document(text: str) -> None:
