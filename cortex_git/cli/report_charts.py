@@ -48,7 +48,7 @@ def _hours(data: ReportData, draw: _Draw) -> list[str]:
         ("medium", "▒", [hour.use.medium_s / 60 for hour in hours]),
         ("heavy", "█", [hour.use.heavy_s / 60 for hour in hours]),
     ]
-    return draw("Minutes of light, medium and heavy use by hour", [_at(hour.start) for hour in hours], groups)
+    return draw("Minutes of use by hour (UTC)", [_at(hour.start) for hour in hours], groups)
 
 
 def _throughput(data: ReportData, draw: _Draw) -> list[str]:
@@ -105,4 +105,4 @@ def _bars(plotext: Any, width: int, title: str, labels: Sequence[str], groups: S
     lines = str(plotext.uncolorize(str(figure.build()))).splitlines()
     legend = "  ".join(f"{marker} {name}" for name, marker, _ in shown)
     figure.clear()
-    return ["", f"{title}: {legend}" if len(shown) > 1 else title, *lines]
+    return ["", title, *([legend] if len(shown) > 1 else []), *lines]

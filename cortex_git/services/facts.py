@@ -25,7 +25,7 @@ from cortex_git.store.repository import Repository
 
 _FIRST = 1.1e9
 """Seconds since 1970 before which there was no git, so that whoever says so has no clock."""
-_AHEAD_S = 24 * 3600.0
+AHEAD_S = 24 * 3600.0
 """How far other hosts' clocks may be ahead of this one's."""
 _MOST_S = 1e9
 _MOST_TOKENS = 10**12
@@ -90,7 +90,7 @@ class Facts:
     def _moment(self, stamp: str) -> float | None:
         """None for what is no moment, or cannot be one: such a clock would make a day of every year."""
         at = seconds_of(stamp)
-        return at if at is not None and _FIRST <= at <= self.now + _AHEAD_S else None
+        return at if at is not None and _FIRST <= at <= self.now + AHEAD_S else None
 
     def _wait_s(self, batch: str, host: str, created: float | None, started: float | None) -> float | None:
         """None where the task was added by another host's clock, or nobody knows whose."""

@@ -19,7 +19,7 @@ from cortex_git.limits import accounts
 from cortex_git.limits.accounts import TOTAL, Caps, is_past
 from cortex_git.limits.balances import balances
 from cortex_git.services.costing import prices_of
-from cortex_git.services.facts import Facts
+from cortex_git.services.facts import AHEAD_S, Facts
 from cortex_git.services.overview import look, running_pool, samples_since
 from cortex_git.store import index
 from cortex_git.store.archivable import seconds_of
@@ -65,7 +65,7 @@ def report(coordination: Coordination, period: Period) -> tuple[ReportData, str 
     facts = Facts(
         repository, prices_of(repository.settings, load_host_settings()), now, _alone(repository, view)
     )
-    gathered.add_all(facts.of(batch=period.batch, since=period.since, until=until))
+    gathered.add_all(facts.of(batch=period.batch, since=period.since, until=_last(period, now)))
     notes = [] if problem is None else [f"The remote does not answer; this is as of the last time: {problem}"]
     fenced = 0 if problem else _fenced(repository, period, until, notes)
     standing = Standing(
@@ -84,6 +84,13 @@ def report(coordination: Coordination, period: Period) -> tuple[ReportData, str 
         open_tasks=index.count_open(repository, Scope(batch=period.batch)),
         notes=[*notes, *_notes(repository, gathered)],
     ), problem
+
+
+def _last(period: Period, now: float) -> float | None:
+    """Up to when results count. Of hosts whose clocks are ahead of this one's, some come from the future."""
+    if period.until is not None:
+        return period.until
+    return None if period.since is None else now + AHEAD_S
 
 
 def _alone(repository: Repository, view: View) -> bool:

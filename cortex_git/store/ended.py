@@ -52,7 +52,7 @@ def ended(
     if since is not None:
         clauses.append("o.completed_at >= ?")
         values.append(_stamp(since, -_SPREAD))
-    if until is not None and since is not None:
+    if until is not None:
         clauses.append("o.completed_at < ?")
         values.append(_stamp(until, _SPREAD))
     rows = repository.state.execute(
@@ -64,9 +64,13 @@ def ended(
     )
     while found := rows.fetchmany(AT_ONCE):
         for one in _read(repository, found):
-            at = None if one.result is None else seconds_of(one.result.completed_at)
-            if since is None or (at is not None and since <= at and (until is None or at < until)):
+            if (since is None and until is None) or _within(one.result, since, until):
                 yield one
+
+
+def _within(result: Result | None, since: float | None, until: float | None) -> bool:
+    at = None if result is None else seconds_of(result.completed_at)
+    return at is not None and (since is None or since <= at) and (until is None or at < until)
 
 
 def newest_batch(repository: Repository, until: float) -> str | None:
