@@ -26,6 +26,9 @@ from cortex_git.workers.memory import free_mib
 from cortex_git.workers.roster import live_workers
 
 _MOST_BYTES = 10_000_000
+_MOST_WORKERS = 10_000
+_LEAST_RATE = 1e-6
+"""Tasks a minute: a row with less says that nothing was done."""
 _LATELY = 1000
 """Results that task times are judged by."""
 _ASSUMED_TASK_S = 60.0
@@ -224,7 +227,9 @@ def _point(row: object, key: str) -> Point | None:
     if not isinstance(row, Mapping):
         return None
     workers, rate = row.get("workers"), _number(row.get(key))
-    if not isinstance(workers, int) or not 1 <= workers <= 10**6 or not rate:
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= _MOST_WORKERS:
+        return None
+    if rate is None or rate < _LEAST_RATE:
         return None
     return Point(workers, rate)
 

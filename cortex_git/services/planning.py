@@ -173,9 +173,7 @@ class Planning:
             walls.append(wall)
             inputs += [*_limits(share, source), tokens]
         else:
-            unknown.append(
-                "rate: no limit is known: give --tokens-per-minute, or set tokens_per_minute in rates.claude"
-            )
+            unknown.append(f"rate: {self._why_no_rate()}")
         scaling = None
         try:
             scaling = self._scaling()
@@ -192,6 +190,11 @@ class Planning:
             scaling=scaling,
             capacity=capacity,
         )
+
+    def _why_no_rate(self) -> str:
+        if self._sources.rates():
+            return "no task here uses tokens, as far as is known: give --tokens-per-task"
+        return "no limit is known: give --tokens-per-minute, or set tokens_per_minute in rates.claude"
 
     def _scaling(self) -> Scaling | None:
         """Raises where there is no curve."""

@@ -22,11 +22,11 @@ def checked(document: dict[str, object]) -> None:
 
 def test_a_real_run(tmp_path: Path) -> None:
     found = bench_simulation(
-        [2], said.append, task_s=0.1, tasks_per_worker=4, calibration_tasks=30, calibrated_at=(1, 3)
+        [2], said.append, task_s=0.1, tasks_per_worker=4, calibration_tasks=20, calibrated_at=(3,)
     )
     costs = found.costs
     assert costs.push.of(1) > 0 and costs.claim.of(1) > 0 and costs.record.of(1) > 0
-    assert costs.look.fixed_s > 0 and costs.fold.of(30) > 0
+    assert costs.look.fixed_s > 0 and costs.fold.of(20) > 0
     (row,) = found.rows
     assert row.tasks == 8
     assert 0 < row.real_per_min <= 2 * 60 / 0.1

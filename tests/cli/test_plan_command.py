@@ -149,10 +149,11 @@ def test_too_few_rows_say_why(cortex: Command, here: Path) -> None:
     ("text", "why"),
     [
         ("", "no JSON"), ("[" * 100_000, "no JSON"), ("[]", "no rows"), ('{"rows": {}}', "no rows"),
-        ('{"rows": [{"workers": 1, "tasks_per_min": NaN}, {"workers": true}]}', "no row has workers"),
+        ('{"rows": [{"workers": 1, "tasks_per_min": NaN}]}', "no row has workers"),
+        ('{"rows": [{"workers": true, "tasks_per_min": 9}]}', "no row has workers"),
         ('{"rows": [{"workers": 1, "real_tasks_per_min": 2}], "costs": 1}', "no costs of operations"),
     ],
-    ids=["empty", "deep", "list", "object", "not-a-number", "costs"],
+    ids=["empty", "deep", "list", "object", "not-a-number", "true", "costs"],
 )  # fmt: skip
 def test_a_file_that_is_no_measurement(cortex: Command, here: Path, text: str, why: str) -> None:
     path = here / "x.json"

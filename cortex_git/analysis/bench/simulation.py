@@ -6,16 +6,16 @@ results are not on the remote exactly once.
 """
 
 import os
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean, linear_regression, median
-from typing import Any, TypeVar
+from typing import Any
 
 from cortex_git.analysis.bench.queue import Quiet, check_results
+from cortex_git.analysis.bench.timed import Clock, Timed, Watched
 from cortex_git.analysis.bench.workspace import (
     Say,
     add_no_ops,
@@ -27,13 +27,10 @@ from cortex_git.analysis.bench.workspace import (
 )
 from cortex_git.analysis.simulation import Cost, Costs, Setup, Simulated, simulate
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.models import Result, Task
-from cortex_git.store.claims import Claim
-from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope, View
-from cortex_git.store.publishing import Published
+from cortex_git.models import Result
+from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun
-from cortex_git.workers.pool import Event, Pool, running
+from cortex_git.workers.pool import running
 from cortex_git.workers.spawning import WarmSpawner
 
 CALIBRATED_AT = (2, 15, 50)
@@ -48,8 +45,6 @@ BOUND_AT = (5, 10, 20, 40)
 """Numbers of workers that the bound is for."""
 _LEAST_LOOK_S = 0.005
 """A look that took less started no git: the view was young enough."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,82 +108,6 @@ class SimulationCheck:
         }
 
 
-@dataclass
-class _Clock:
-    """How long each operation took, and by how many things it was about. Safe from any thread."""
-
-    taken: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    first_look_at: float = 0.0
-    acknowledged_at: float = 0.0
-    """`time.monotonic` of the last push that carried a result."""
-    starved_s: float = 0.0
-    """How long the loop waited with no worker busy."""
-    _inside: threading.local = field(default_factory=threading.local)
-
-    def time(self, name: str, do: Callable[[], _T], count: Callable[[_T], int]) -> _T:
-        """Do it, and note it, unless it is a part of another operation."""
-        if getattr(self._inside, "busy", False):
-            return do()
-        self._inside.busy = True
-        started = time.monotonic()
-        try:
-            found = do()
-        finally:
-            self._inside.busy = False
-        self.taken.setdefault(name, []).append((count(found), time.monotonic() - started))
-        return found
-
-
-class _Timed(Coordination):
-    """A coordination repository whose operations are timed."""
-
-    def __init__(self, coordination: Coordination) -> None:
-        super().__init__(coordination.repository)
-        self.clock = _Clock()
-
-    def pull(self, *, not_before: float | None = None) -> View:
-        self.clock.first_look_at = self.clock.first_look_at or time.monotonic()
-        return self.clock.time("look", lambda: super(_Timed, self).pull(not_before=not_before), lambda _: 0)
-
-    def claim(
-        self,
-        scope: Scope,
-        count: int,
-        worker: Callable[[Task], str],
-        view: View | None = None,
-        busy: Sequence[str] | None = None,
-    ) -> list[Claim]:
-        return self.clock.time(
-            "claim", lambda: super(_Timed, self).claim(scope, count, worker, view, busy), len
-        )
-
-    def record(self, outcomes: Sequence[tuple[Claim, Result, dict[str, bytes]]]) -> list[Result]:
-        return self.clock.time("record", lambda: super(_Timed, self).record(outcomes), len)
-
-    def flush(self) -> Published:
-        found = self.clock.time("push", lambda: super(_Timed, self).flush(), lambda report: len(report.done))
-        if found.done:
-            self.clock.acknowledged_at = time.monotonic()
-        return found
-
-    def fold(self) -> str | None:
-        return self.clock.time("fold", lambda: super(_Timed, self).fold(), lambda _: 0)
-
-
-class _Watched(Pool):
-    """A pool that notes how long nothing was to be waited for but claims."""
-
-    clock: _Clock
-
-    def wait(self, timeout_s: float, extra: Sequence[int] = ()) -> list[Event]:
-        if self.busy():
-            return super().wait(timeout_s, extra)
-        started = time.monotonic()
-        found = super().wait(timeout_s, extra)
-        self.clock.starved_s += time.monotonic() - started
-        return found
-
-
 class _Ends(Quiet):
     """When each task ended, by its worker's clock, in seconds since the epoch."""
 
@@ -213,9 +132,9 @@ class _Ran:
     seconds: float
     start_s: float
     ends: tuple[float, ...]
-    clock: _Clock
+    clock: Clock
     fold_s: float
-    """Of folding all of its results, after it."""
+    """Of folding its results, after it."""
 
 
 def bench_simulation(
@@ -264,11 +183,11 @@ def calibrate(say: Say, workers: Sequence[int] = CALIBRATED_AT, tasks: int = CAL
 def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say: Say) -> _Ran:
     """A real batch on one host with so many warm workers, and a bare remote."""
     remote = new_remote(folder / "remote.git")
-    coordination = _Timed(new_host(folder / "host", remote))
+    coordination = Timed(new_host(folder / "host", remote))
     batch = add_no_ops(coordination, tasks, runner, {"seconds": task_s})
-    coordination.clock = clock = _Clock()
+    coordination.clock = clock = Clock()
     watcher = _Ends(say)
-    pool = _Watched(WarmSpawner([runner]), workers, lambda number: f"worker-bench-{number:03d}")
+    pool = Watched(WarmSpawner([runner]), workers, lambda number: f"worker-bench-{number:03d}")
     pool.clock = clock
     with running(pool):
         until_ready(pool)
@@ -279,8 +198,9 @@ def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say
     if report.problem is not None:
         raise report.problem
     begun_fold = time.monotonic()
-    check_results(coordination, remote, batch, tasks)
+    coordination.fold()
     fold_s = time.monotonic() - begun_fold
+    check_results(coordination, remote, batch, tasks)
     return _Ran(
         workers=workers,
         tasks=tasks,
