@@ -9,8 +9,6 @@ import typer
 from cortex_git.cli.options import RepositoryOption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cortex_git.analysis.statistics import ReportData
 
 
@@ -74,8 +72,6 @@ def report(
     period = period_of(since, until, batch)
     if file is not None:
         check_file(file)
-    if output is ReportFormat.HTML:
-        _page_of()
     coordination = open_coordination(repository)
     data, problem = made(coordination, period)
     note_newer(coordination)
@@ -106,20 +102,9 @@ def _text(data: "ReportData", output: ReportFormat, *, charts: bool) -> str:
 
         return markdown(data)
     if output is ReportFormat.HTML:
-        return str(_page_of()(data))
+        from cortex_git.analysis.report_page import page
+
+        return page(data)
     from cortex_git.cli.report_view import plain
 
     return plain(data, charts=charts)
-
-
-def _page_of() -> "Callable[[ReportData], str]":
-    """What makes the page. Raises BadInput where this version has none."""
-    from importlib import import_module
-
-    from cortex_git.errors import BadInput
-
-    try:
-        found: Callable[[ReportData], str] = import_module("cortex_git.analysis.report_page").page
-    except ImportError as error:
-        raise BadInput("there is no HTML report in this version", "use --format markdown or json") from error
-    return found

@@ -94,7 +94,7 @@ def check_one_batch(cortex: Command, conforms: Conforms) -> None:
 
 
 def check_files(cortex: Command, tmp_path: Path) -> None:
-    for name in ("table", "json", "markdown"):
+    for name in ("table", "json", "markdown", "html"):
         file = tmp_path / f"report.{name}"
         done = cortex("report", "--format", name, "--output", file)
         assert (done.code, done.out) == (0, "")
@@ -230,6 +230,10 @@ def test_hostile_results_in_every_format(cortex: Command, coordinated: Path, con
         assert "::error" not in done.err
     assert "::error" not in cortex("report").out
     text = cortex("report", "--format", "markdown").out
+    page = cortex("report", "--format", "html").out
+    assert page.startswith("<!doctype html>")
+    assert "<b>" not in page
+    assert "&lt;b&gt;" in page
     assert "<b>" in text
     assert "<b>" not in re.sub(r"(`+)(?!`).+?(?<!`)\1(?!`)", "", text)
 
