@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from cortex_git.analysis.bench import simulation as bench
-from cortex_git.analysis.bench.simulation import CheckedRow, SimulationCheck, bench_simulation, line
+from cortex_git.analysis.bench.simulation import CheckedRow, SimulationCheck, bench_simulation, line, turn_s
 from cortex_git.analysis.simulation import TYPICAL, Cost, Setup, simulate
 from cortex_git.services.plan_sources import read_document
 
@@ -22,7 +22,13 @@ def checked(document: dict[str, object]) -> None:
 
 def test_a_real_run(tmp_path: Path) -> None:
     found = bench_simulation(
-        [2], said.append, task_s=0.1, tasks_per_worker=4, calibration_tasks=20, calibrated_at=(3,)
+        [2],
+        said.append,
+        task_s=0.1,
+        tasks_per_worker=4,
+        calibration_tasks=20,
+        calibrated_at=(3,),
+        light=[(2, 4, 0.05)],
     )
     costs = found.costs
     assert costs.push.of(1) > 0 and costs.claim.of(1) > 0 and costs.record.of(1) > 0
@@ -61,7 +67,8 @@ def test_the_bound_is_on_throughput(rows: list[CheckedRow], within: bool | None)
 
 
 def test_what_is_checked_is_not_what_it_was_calibrated_on() -> None:
-    assert set(bench.CALIBRATED_AT).isdisjoint(bench.CHECKED_AT)
+    light = {workers for workers, _, _ in bench.LIGHT}
+    assert {*bench.CALIBRATED_AT, *light}.isdisjoint(bench.CHECKED_AT)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +84,19 @@ def test_what_is_checked_is_not_what_it_was_calibrated_on() -> None:
 )
 def test_no_part_of_a_cost_is_below_nothing(points: list[tuple[int, float]], cost: Cost) -> None:
     assert line(points) == cost
+
+
+@pytest.mark.parametrize(
+    ("starved", "recorded_s", "expected"),
+    [
+        ([], 0.0, 2.0),
+        ([(3.0, 5.0)], 0.0, 1.5),
+        ([(-9.0, 0.5), (8.0, 99.0)], 0.0, 1.875),
+        ([], 2.5, 1.5),
+        ([(0.0, 8.0)], 9.0, 0.0),
+    ],
+    ids=["all", "starved", "before-and-after", "recorded", "nothing-left"],
+)
+def test_what_a_turn_takes(starved: list[tuple[float, float]], recorded_s: float, expected: float) -> None:
+    assert turn_s([0.0, 1.0, 5.0, 6.0, 8.0], starved, recorded_s) == pytest.approx(expected)
+    assert turn_s([1.0], starved, recorded_s) == 0.0

@@ -1,8 +1,11 @@
 """`bench simulation`: what operations cost here, and whether a simulation made of that does as real batches.
 
-Owns both, and that they are apart: costs come from no-op batches at numbers of workers that are not checked,
-and the checked batches of `sleep` tasks give nothing to the simulation. Must never compare a batch whose
-results are not on the remote exactly once.
+Owns both, and that they are apart: costs come from batches of their own at numbers of workers that are not
+checked, and the checked batches give nothing to the simulation. Must never compare a batch whose results are
+not on the remote exactly once.
+
+No-op batches keep the host at its limit: what goes by for each task there is what the whole host needs for
+it. That work slows git down, so the cost of an operation on the remote is taken from batches that leave room.
 """
 
 import os
@@ -34,8 +37,10 @@ from cortex_git.workers.pool import running
 from cortex_git.workers.spawning import WarmSpawner
 
 CALIBRATED_AT = (2, 15, 50)
-"""Numbers of workers at which costs are measured: none of those that are checked."""
+"""Numbers of workers at which no-op batches are run: none of those that are checked."""
 CALIBRATION_TASKS = 400
+LIGHT = ((2, 24, 0.2), (15, 90, 0.5))
+"""Workers, tasks, and seconds of each, of the batches that leave the host room; not checked either."""
 CHECKED_AT = (1, 5, 10, 20, 40, 64)
 TASK_S = 0.5
 TASKS_PER_WORKER = 20
@@ -146,12 +151,13 @@ def bench_simulation(
     costs: Costs | None = None,
     calibration_tasks: int = CALIBRATION_TASKS,
     calibrated_at: Sequence[int] = CALIBRATED_AT,
+    light: Sequence[tuple[int, int, float]] = LIGHT,
 ) -> SimulationCheck:
     """Measure costs (unless given), then run each number of workers for real and simulated.
 
     Raises EnvironmentProblem where a batch was not as it has to be.
     """
-    costs = costs or calibrate(say, calibrated_at, calibration_tasks)
+    costs = costs or calibrate(say, calibrated_at, calibration_tasks, light)
     rows = []
     with workspace() as folder:
         for count in workers:
@@ -165,19 +171,25 @@ def bench_simulation(
     return SimulationCheck(costs, tuple(calibrated_at), task_s, tuple(rows))
 
 
-def calibrate(say: Say, workers: Sequence[int] = CALIBRATED_AT, tasks: int = CALIBRATION_TASKS) -> Costs:
-    """What operations cost on this machine before a local bare remote, from no-op batches.
-
-    A no-op batch keeps the host at its limit, so what goes by for each task is what the whole host needs for
-    it, its workers' and git's processes included.
-    """
-    ran: list[_Ran] = []
+def calibrate(
+    say: Say,
+    workers: Sequence[int] = CALIBRATED_AT,
+    tasks: int = CALIBRATION_TASKS,
+    light: Sequence[tuple[int, int, float]] = LIGHT,
+) -> Costs:
+    """What operations cost on this machine before a local bare remote, from batches run for that alone."""
+    full: list[_Ran] = []
+    easy: list[_Ran] = []
     with workspace() as folder:
         for count in workers:
             say(f"calibration: {tasks} no-op tasks on {count} workers")
             with part_of(folder) as place:
-                ran.append(_run(place, count, tasks, "echo", 0.0, say))
-    return costs_of(ran)
+                full.append(_run(place, count, tasks, "echo", 0.0, say))
+        for count, number, task_s in light:
+            say(f"calibration: {number} tasks of {task_s:g} s on {count} workers")
+            with part_of(folder) as place:
+                easy.append(_run(place, count, number, "sleep", task_s, say))
+    return costs_of(full, easy)
 
 
 def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say: Say) -> _Ran:
@@ -192,7 +204,6 @@ def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say
     with running(pool):
         until_ready(pool)
         run = BatchRun(coordination, pool, Scope(batch=batch), watcher=watcher)
-        clock.starved_s = 0.0
         started = time.monotonic()
         report = run.run()
     if report.problem is not None:
@@ -212,36 +223,43 @@ def _run(folder: Path, workers: int, tasks: int, runner: str, task_s: float, say
     )
 
 
-def costs_of(ran: Sequence[_Ran]) -> Costs:
-    """The costs that explain those batches."""
-    taken: dict[str, list[tuple[int, float]]] = {}
-    for one in ran:
-        for name, found in one.clock.taken.items():
-            taken.setdefault(name, []).extend(found)
-    looks = [seconds for _, seconds in taken.get("look", []) if seconds >= _LEAST_LOOK_S]
+def costs_of(full: Sequence[_Ran], light: Sequence[_Ran]) -> Costs:
+    """The costs that explain those batches; the first claim of a full one is made before it is busy."""
+    first = [found for one in full for found in one.clock.taken.get("claim", [])[:1]]
+    looks = [one for one in _counted(light, "look", least=0) if one[1] >= _LEAST_LOOK_S]
     return Costs(
-        start_s=round(median(one.start_s for one in ran), 6),
-        turn=line([(one.workers, _turn_s(one)) for one in ran]),
-        record=line(_counted(taken, "record")),
-        look=Cost(round(median(looks), 6) if looks else 0.0),
-        claim=line(_counted(taken, "claim")),
-        push=line(_counted(taken, "push")),
-        fold=line([(one.tasks, one.fold_s) for one in ran]),
+        start_s=round(median(one.start_s for one in light), 6),
+        turn=line([(one.workers, _turn_s(one)) for one in full]),
+        record=line(_counted(full, "record")),
+        look=Cost(round(median(seconds for _, seconds in looks), 6) if looks else 0.0),
+        claim=line([*_counted(light, "claim"), *(one for one in first if one[0])]),
+        push=line(_counted(light, "push")),
+        fold=line([(one.tasks, one.fold_s) for one in (*full, *light)]),
         remote_at_once=os.cpu_count() or 1,
     )
 
 
-def _counted(taken: dict[str, list[tuple[int, float]]], name: str) -> list[tuple[int, float]]:
-    """What was about anything at all: a push with nothing to publish says nothing."""
-    return [one for one in taken.get(name, []) if one[0] > 0]
+def _counted(ran: Sequence[_Ran], name: str, least: int = 1) -> list[tuple[int, float]]:
+    """What was about so many things at least: a push with nothing to publish says nothing."""
+    return [taken for one in ran for taken in one.clock.taken.get(name, []) if taken[0] >= least]
 
 
 def _turn_s(ran: _Ran) -> float:
     """Seconds that went by for each task, first end to last, without what is counted elsewhere."""
-    passed = ran.ends[-1] - ran.ends[0]
-    recorded = sum(seconds for _, seconds in ran.clock.taken.get("record", []))
-    share = (len(ran.ends) - 1) / len(ran.ends)
-    return max(passed - recorded * share - ran.clock.starved_s, 0.0) / max(len(ran.ends) - 1, 1)
+    return turn_s(ran.ends, ran.clock.starved, sum(s for _, s in ran.clock.taken.get("record", [])))
+
+
+def turn_s(ends: Sequence[float], starved: Sequence[tuple[float, float]], recorded_s: float) -> float:
+    """Seconds for each task between the first end and the last, by the epoch's seconds.
+
+    What went by while no worker had a task is not in it, nor what entering all the results took.
+    """
+    if len(ends) < 2:
+        return 0.0
+    first, last = ends[0], ends[-1]
+    waited = sum(max(min(until, last) - max(since, first), 0.0) for since, until in starved)
+    between = len(ends) - 1
+    return max(last - first - waited - recorded_s * between / len(ends), 0.0) / between
 
 
 def line(points: Sequence[tuple[int, float]]) -> Cost:

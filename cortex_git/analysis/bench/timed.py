@@ -27,8 +27,8 @@ class Clock:
     first_look_at: float = 0.0
     acknowledged_at: float = 0.0
     """`time.monotonic` of the last push that carried a result."""
-    starved_s: float = 0.0
-    """How long the loop waited with no worker busy."""
+    starved: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when the loop waited with no worker busy, in seconds since the epoch."""
     _inside: threading.local = field(default_factory=threading.local)
 
     def time(self, name: str, do: Callable[[], _T], count: Callable[[_T], int]) -> _T:
@@ -89,7 +89,7 @@ class Watched(Pool):
     def wait(self, timeout_s: float, extra: Sequence[int] = ()) -> list[Event]:
         if self.busy():
             return super().wait(timeout_s, extra)
-        started = time.monotonic()
+        started = time.time()
         found = super().wait(timeout_s, extra)
-        self.clock.starved_s += time.monotonic() - started
+        self.clock.starved.append((started, time.time()))
         return found
