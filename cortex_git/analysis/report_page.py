@@ -6,7 +6,7 @@ Pure. Every name was chosen by whoever could push: it is text to the page, which
 from collections.abc import Iterator, Mapping, Sequence
 
 from cortex_git.analysis.report_plots import plots
-from cortex_git.analysis.report_scaling import Fit, fit_of, scaling_plots
+from cortex_git.analysis.report_scaling import Fit, fit_of, scaling_plots, scaling_table
 from cortex_git.analysis.statistics import Attention, BudgetStanding, ReportData, Tally, moment
 from cortex_git.analysis.wording import cost, heading, money, no_pool, number, pace, percent, span, statuses
 from cortex_git.pages.drawing import MISSING
@@ -19,12 +19,13 @@ from cortex_git.pages.text import clip_start, counted
 
 _NOTICES_SHOWN = 30
 _NAME_LIMIT = 200
+_SCALING = "Throughput and overhead by workers"
 
 
 def page(data: ReportData, fitted: Fit | None = None) -> str:
     """The whole page; it ends with one newline. Without a fit it makes one, where the batches allow it."""
     found = [*plots(data)]
-    if data.scaling:
+    if len({one.workers for one in data.scaling}) > 1:
         found += scaling_plots(data.scaling, fitted or fit_of(data.scaling))
     drawn, could_draw = figures(found)
     batch = data.period.batch
@@ -63,7 +64,9 @@ def _tiles(data: ReportData) -> Iterator[Tile]:
     yield Tile("Still open", f"{totals.open:,}", f"{counted(totals.retried, 'task')} needed several attempts")
     yield Tile("Success", percent(tally.success_rate), _success_said(tally), _success_level(tally))
     per_hour = totals.throughput_per_hour
-    yield Tile("Tasks an hour", number(per_hour), pace(data) if per_hour is not None else "")
+    wall_s = data.period.wall_s or 0.0
+    over = pace(data) if wall_s < 3600 else f"over {span(wall_s)}"
+    yield Tile("Tasks an hour", number(per_hour), over if per_hour is not None else "")
     waits = f"90 % up to {span(tally.run_s_p90)}; waited {span(tally.wait_s_median)} (median)"
     waits = waits if tally.run_s_median is not None else ""
     yield Tile("Run time, median", span(tally.run_s_median), waits)
@@ -83,7 +86,7 @@ def _tiles(data: ReportData) -> Iterator[Tile]:
 
 
 def _success_said(tally: Tally) -> str:
-    return f"{tally.failed:,} of {tally.tasks - tally.cancelled:,} not completed" if tally.tasks else ""
+    return f"{tally.completed:,} of {tally.tasks - tally.cancelled:,} completed" if tally.tasks else ""
 
 
 def _success_level(tally: Tally) -> Level | None:
@@ -100,9 +103,9 @@ def _sections(data: ReportData, drawn: Mapping[str, Html]) -> Iterator[Section]:
     }
     yield from _each(alone, drawn)
     if "pace" in drawn:
-        yield Section(
-            "scaling", "Throughput and overhead by workers", _pair(drawn["pace"], drawn["overhead"])
-        )
+        yield Section("scaling", _SCALING, _pair(drawn["pace"], drawn["overhead"]))
+    elif data.scaling:
+        yield Section("scaling", _SCALING, draw(scaling_table(data.scaling), "scaling-list"))
     if "tokens" in drawn:
         yield Section("spending", "Tokens and cost by day", _pair(drawn["tokens"], drawn["cost"]))
     yield from _each({"severity": "Severity by repository", "slowest": "Slowest repositories"}, drawn)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from cortex_git.analysis.report_gantt import gantt_plot
-from cortex_git.analysis.statistics import Day, Hour, ReportData, Severities, SlowRepository, Step, moment
+from cortex_git.analysis.report_rankings import severities, slowest
+from cortex_git.analysis.statistics import Day, Hour, ReportData, Step, moment
 from cortex_git.analysis.timelines import DAY_S, HOUR_S, together
 from cortex_git.analysis.utilization import Use, shares
 from cortex_git.analysis.wording import money, number, percent, span
@@ -12,12 +13,9 @@ from cortex_git.pages import charts
 from cortex_git.pages.frame import Axis, Marks, Series
 from cortex_git.pages.plots import Plot
 from cortex_git.pages.tables import Column, Table
-from cortex_git.pages.text import clip_start, counted
-from cortex_git.scan.reports.html import SERIES as SEVERITY_SERIES
+from cortex_git.pages.text import counted
 
-BARS_SHOWN = 25
 COLUMNS_SHOWN = 200
-_NAME_LIMIT = 200
 _LEAST_COLUMNS = 6
 """A plot over time has room for as many, so that one is not as wide as the plot."""
 _BUCKET_HOURS = (1, 6, 24, 168, 720)
@@ -32,7 +30,6 @@ _KINDS = (
     Series("kind not known", "series-5"),
 )
 _COST = (Series("cost", "series-3"),)
-_LONGEST = (Series("longest task", "series-1"),)
 
 
 def plots(data: ReportData) -> Iterator[Plot]:
@@ -47,9 +44,9 @@ def plots(data: ReportData) -> Iterator[Plot]:
         yield _tokens(data.days)
         yield _cost(data.days)
     if data.severities:
-        yield _severities(data.severities)
+        yield severities(data.severities)
     if data.slowest:
-        yield _slowest(data.slowest)
+        yield slowest(data.slowest)
 
 
 def _utilization(hours: Sequence[Hour]) -> Plot:
@@ -60,7 +57,7 @@ def _utilization(hours: Sequence[Hour]) -> Plot:
         grouped.setdefault(hour.start // wide_s * wide_s, []).append(hour)
     uses = [(start, use) for start, group in sorted(grouped.items()) if (use := together(group))]
     shown = uses[-COLUMNS_SHOWN:]
-    per_unit, unit = (60.0, "minutes of the hour") if size == 1 else (HOUR_S, f"hours of {size}")
+    per_unit, unit = _unit(size, max(use.covered_s for _, use in shown))
     columns = [
         _column(start, wide_s, [part / per_unit for part in _parts(use)], _said(start, use))
         for start, use in shown
@@ -92,6 +89,13 @@ def _shares_said(hours: Sequence[Hour]) -> str:
 def _bucket(hours: Sequence[Hour]) -> int:
     passed = (hours[-1].start - hours[0].start) / HOUR_S
     return next((size for size in _BUCKET_HOURS if passed / size < COLUMNS_SHOWN), _BUCKET_HOURS[-1])
+
+
+def _unit(size: int, most_s: float) -> tuple[float, str]:
+    """Seconds of the unit in which a column of so many hours is told, and its name."""
+    if size > 1:
+        return HOUR_S, f"hours of {size}"
+    return (60.0, "minutes of the hour") if most_s >= 60 else (1.0, "seconds of the hour")
 
 
 def _parts(use: Use) -> tuple[float, float, float]:
@@ -143,8 +147,8 @@ def _throughput(steps: Sequence[Step]) -> Plot:
         "throughput",
         f"Tasks that ended, for each {_length(wide_s)}",
         f"Columns over time: {counted(sum(step.ended for step in steps), 'task')} ended, at most"
-        f" {most.ended:,} in {_length(wide_s)}, at {moment(most.start)}.",
-        _over_time(columns, _ENDED, Axis(f"tasks in {_length(wide_s)}", "~s"), wide_s),
+        f" {most.ended:,} each {_length(wide_s)}, at {moment(most.start)}.",
+        _over_time(columns, _ENDED, Axis(f"tasks each {_length(wide_s)}", "~s"), wide_s),
         Table(
             "Ended tasks over time",
             (Column("From (UTC)"), *(Column(name, number=True) for name in headings)),
@@ -213,69 +217,6 @@ def _money(amount: Decimal, unpriced_tokens: int) -> str:
     return f"{money(amount)} + ?" if unpriced_tokens else money(amount)
 
 
-def _severities(found: Sequence[Severities]) -> Plot:
-    shown = found[:BARS_SHOWN]
-    stacks = [charts.Stack(_repo(one.repo), tuple(map(float, _levels(one)))) for one in shown]
-    left = len(found) - len(shown)
-    worst = found[0]
-    return Plot(
-        "severity",
-        "Known vulnerabilities by the newest scan of each repository, the worst first",
-        f"Stacked bars for {counted(len(shown), 'repository', 'repositories')}. The worst is"
-        f" {clip_start(_repo(worst.repo), 80)} with {worst.critical:,} critical and {worst.high:,} high of"
-        f" {worst.total:,}.",
-        lambda width: charts.ranked(stacks, SEVERITY_SERIES, Axis("findings", ",d"), width),
-        Table(
-            "Findings by repository and severity",
-            (
-                Column("Repository", name=True),
-                *(Column(kind.name.capitalize(), number=True) for kind in SEVERITY_SERIES),
-            ),
-            [(clip_start(_repo(one.repo), _NAME_LIMIT), *_levels(one)) for one in found],
-        ),
-        note=f"{left:,} more in the table." if left else "",
-    )
-
-
-def _levels(one: Severities) -> tuple[int, ...]:
-    return (one.critical, one.high, one.medium, one.low, one.unknown)
-
-
-def _slowest(found: Sequence[SlowRepository]) -> Plot:
-    shown = found[:BARS_SHOWN]
-    stacks = [
-        charts.Stack(
-            _repo(one.repo),
-            (one.longest_s,),
-            f"{_repo(one.repo)}: {span(one.longest_s)} for {one.task}; median {span(one.median_s)}"
-            f" of {counted(one.tasks, 'task')}",
-        )
-        for one in shown
-    ]
-    slowest = found[0]
-    return Plot(
-        "slowest",
-        "Repositories by their longest task, in seconds",
-        f"Bars for {counted(len(shown), 'repository', 'repositories')}. The longest task took"
-        f" {span(slowest.longest_s)}, in {clip_start(_repo(slowest.repo), 80)}.",
-        lambda width: charts.ranked(stacks, _LONGEST, Axis("seconds", "~s"), width),
-        Table(
-            "Slowest repositories",
-            (
-                Column("Repository", name=True),
-                Column("Longest, s", number=True, digits=3),
-                Column("Median, s", number=True, digits=3),
-                Column("Tasks", number=True),
-                Column("Longest task", name=True),
-            ),
-            [
-                (clip_start(_repo(one.repo), _NAME_LIMIT), one.longest_s, one.median_s, one.tasks, one.task)
-                for one in found
-            ],
-        ),
-    )
-
-
 def _over_time(
     columns: Sequence[charts.Column], series: Sequence[Series], axis: Axis, wide_s: float
 ) -> Callable[[int], Marks]:
@@ -286,10 +227,6 @@ def _over_time(
 
 def _column(start: float, wide_s: float, values: Iterable[float], tip: str) -> charts.Column:
     return charts.Column(start * 1000, (start + wide_s) * 1000, tuple(values), tip)
-
-
-def _repo(name: str) -> str:
-    return name or "(no repository)"
 
 
 def _percent(fraction: float | None) -> float | None:

@@ -77,7 +77,7 @@ def scaling_plots(found: Sequence[ScalingPoint], fitted: Fit | None) -> tuple[Pl
         f"{said}. The most, {number(best.tasks_per_minute)} tasks a minute, on"
         f" {counted(best.workers, 'worker')}. {fitted.said if fitted else ''}",
         lambda width: _pace(found, fitted, width),
-        _table(found),
+        scaling_table(found),
         wide=False,
         note=fitted.said if fitted else "",
     )
@@ -87,7 +87,7 @@ def scaling_plots(found: Sequence[ScalingPoint], fitted: Fit | None) -> tuple[Pl
         f"{said}: from {percent(least.overhead)} on {counted(least.workers, 'worker')} to"
         f" {percent(most.overhead)} on {counted(most.workers, 'worker')}.",
         lambda width: _overhead(found, width),
-        _overhead_table(found),
+        scaling_table(found),
         wide=False,
     )
     return pace, overhead
@@ -130,24 +130,18 @@ def _tip(one: ScalingPoint) -> str:
     )
 
 
-_COLUMNS = (Column("Batch", name=True), Column("Workers", number=True))
-
-
-def _table(found: Sequence[ScalingPoint]) -> Table:
+def scaling_table(found: Sequence[ScalingPoint]) -> Table:
+    """Every batch with its pace and its overhead."""
     columns = (
-        *_COLUMNS,
+        Column("Batch", name=True),
+        Column("Workers", number=True),
         Column("Tasks", number=True),
         Column("Tasks a minute", number=True, digits=2),
+        Column("Overhead, %", number=True, digits=1),
         Column("Median task, s", number=True, digits=3),
     )
-    rows = [(one.batch, one.workers, one.tasks, one.tasks_per_minute, one.run_s_median) for one in found]
-    return Table("Throughput by batch and workers", columns, rows)
-
-
-def _overhead_table(found: Sequence[ScalingPoint]) -> Table:
-    columns = (*_COLUMNS, Column("Overhead, %", number=True, digits=1))
-    return Table(
-        "Overhead by batch and workers",
-        columns,
-        [(one.batch, one.workers, one.overhead * 100) for one in found],
-    )
+    rows = [
+        (one.batch, one.workers, one.tasks, one.tasks_per_minute, one.overhead * 100, one.run_s_median)
+        for one in found
+    ]
+    return Table("Throughput and overhead by batch", columns, rows)

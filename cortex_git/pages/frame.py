@@ -113,9 +113,10 @@ def axis(found: Axis) -> Marks:
 
 def time(span: tuple[float, float], width: int) -> Marks:
     """The axis of time (UTC), from and to milliseconds since 1970."""
-    hours = (span[1] - span[0]) / 3_600_000
-    by_clock = "utchours(datum.value) || utcminutes(datum.value)" if hours <= 96 else "false"
-    label = f"utcFormat(datum.value, {by_clock} ? '%H:%M' : '%b %d')"
+    seconds = (span[1] - span[0]) / 1000
+    clock = "%H:%M:%S" if seconds <= 600 else "%H:%M"
+    by_clock = "utchours(datum.value) || utcminutes(datum.value)" if seconds <= 96 * 3600 else "false"
+    label = f"utcFormat(datum.value, {by_clock} ? '{clock}' : '%b %d')"
     return {
         "field": "t",
         "type": "temporal",
@@ -123,9 +124,10 @@ def time(span: tuple[float, float], width: int) -> Marks:
         "axis": {
             "title": "UTC",
             "labelExpr": label,
-            "tickCount": max(2, width // 90),
+            "tickCount": max(2, width // 110),
             "grid": False,
-            "labelFlush": True,
+            "labelFlush": False,
+            "labelOverlap": True,
         },
     }
 
@@ -164,8 +166,9 @@ def text(rows: list[Marks], at: Marks, *, align: str, **more: Any) -> Marks:
 
 
 def figure(value: float, plain: bool) -> str:
-    """The total behind a bar."""
-    return f"{value:,.1f}" if plain and value < 100 else f"{value:,.0f}"
+    """The total behind a bar: a count, or a quantity with three digits that count."""
+    places = 0 if not plain or value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:,.{places}f}"
 
 
 def gap(stretches: Sequence[tuple[float, float]], span: tuple[float, float], width: int) -> float:

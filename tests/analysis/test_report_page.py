@@ -226,6 +226,13 @@ def test_a_curve_is_drawn_through_enough_numbers_of_workers_only() -> None:
     assert len(pace.spec(400)["layer"]) == 1
 
 
+def test_one_number_of_workers_makes_a_table_and_no_plot(undrawn: None) -> None:
+    data = busy()
+    found = parse(page(replace(data, scaling=data.scaling[:1])))
+    assert found.rows("scaling-list")[0][:2] == ["audit-0", "1"]
+    assert len(found.root.all("figure")) == len(PLOTS) - 2
+
+
 def test_a_fit_may_be_given_as_plain_numbers(undrawn: None) -> None:
     given = Fit((1.0, 10.0), (30.0, 200.0), (28.0, 180.0), (32.0, 220.0), "As given.")
     assert "As given." in parse(page(busy(), given)).text

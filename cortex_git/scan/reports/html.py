@@ -170,8 +170,8 @@ def _findings(report: ScanReport) -> Table:
         Column("Package", name=True),
         Column("Version"),
         Column("Fixed in"),
-        Column("Ecosystem", choose=True),
         Column("Where", name=True),
+        Column("Ecosystem", choose=True),
         Column("Summary", long=True),
     )
     return Table(
@@ -193,8 +193,8 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str | float | C
         finding.package,
         finding.version,
         finding.fixed or "none published",
-        finding.ecosystem,
         clip_start(where, _NAME_LIMIT),
+        finding.ecosystem,
         finding.summary,
     )
 
