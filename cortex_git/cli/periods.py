@@ -35,7 +35,7 @@ def period_of(since: str | None, until: str | None, batch: str | None) -> "Perio
         if end is None:
             raise BadInput(f"--since {since!r} has not come yet", "give an earlier moment")
         raise BadInput(f"--since {since!r} is not before --until {until!r}", "give them the other way round")
-    return Period(start, end, batch)
+    return Period(start, end, batch, now)
 
 
 def moment_of(text: str, option: str, now: float) -> float:

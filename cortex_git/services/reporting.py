@@ -48,6 +48,8 @@ class Period:
     until: float | None = None
     """None: now."""
     batch: str | None = None
+    at: float | None = None
+    """The moment that counts as now; None: when the report is made."""
 
 
 def report(coordination: Coordination, period: Period) -> tuple[ReportData, str | None]:
@@ -59,7 +61,7 @@ def report(coordination: Coordination, period: Period) -> tuple[ReportData, str 
     view, problem = look(coordination)
     if period.batch is not None:
         index.batch_of(repository, period.batch)
-    now = time.time()
+    now = time.time() if period.at is None else period.at
     until = now if period.until is None else period.until
     gathered = Gathered(period.batch or newest_batch(repository, until))
     facts = Facts(

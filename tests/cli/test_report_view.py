@@ -108,5 +108,7 @@ def test_what_is_no_moment(text: str) -> None:
 def test_usual_periods() -> None:
     usual, of_batch = period_of(None, None, None), period_of(None, None, "b1")
     assert usual.since is not None
+    assert usual.at is not None
+    assert usual.at - usual.since == 24 * 3600
     assert (usual.until, of_batch.since, of_batch.batch) == (None, None, "b1")
     assert period_of("all", None, None).since is None
