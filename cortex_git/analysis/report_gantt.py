@@ -12,11 +12,13 @@ from cortex_git.pages.charts import Bar, lanes
 from cortex_git.pages.frame import Axis, Marks, Series, distinct
 from cortex_git.pages.plots import Plot
 from cortex_git.pages.tables import Column, Table
-from cortex_git.pages.text import clip_start, counted, visible
+from cortex_git.pages.text import clip, clip_start, counted, visible
 
 LANES_SHOWN = 64
 _DRAWN = 0.8
 """Part of a plot's width that the bars have, roughly."""
+_ID_LIMIT = 100
+"""Characters of an id, which are all that a valid one has: a thousand rows repeat it."""
 _NAME_LIMIT = {True: 30, False: 16}
 _UNITS = ((3 * 3600.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
@@ -112,7 +114,8 @@ def _tip(one: _Stretch) -> str:
     lasted = span(one.end_s - one.start_s)
     if one.tasks > 1:
         return f"{counted(one.tasks, 'task')} in {lasted} from {one.start_s:,.1f} s"
-    return f"{one.named.task}: {one.named.status}, {lasted} from {one.start_s:,.1f} s"
+    named = f"{clip_start(one.named.task, _ID_LIMIT)}: {clip(one.named.status, 30)}"
+    return f"{named}, {lasted} from {one.start_s:,.1f} s"
 
 
 def _alt(found: Gantt, by_worker: dict[tuple[str, str], list[GanttRow]], span_s: float) -> str:
@@ -146,7 +149,10 @@ def _table(found: Gantt) -> Table:
         Column("Status", choose=True),
     )
     rows: Sequence[tuple[str | float, ...]] = [
-        (row.task, row.worker, row.host, row.start_s, row.end_s - row.start_s, row.status)
-        for row in found.rows
+        (*_ids(row), row.start_s, row.end_s - row.start_s, clip(row.status, 30)) for row in found.rows
     ]
     return Table(f"Tasks of the batch {found.batch} by worker", columns, rows, left_out=_note(found, 0))
+
+
+def _ids(row: GanttRow) -> tuple[str, str, str]:
+    return clip_start(row.task, _ID_LIMIT), clip_start(row.worker, _ID_LIMIT), clip_start(row.host, _ID_LIMIT)

@@ -37,6 +37,19 @@ def test_a_report_of_a_thousand_tasks_is_small(made: str) -> None:
     assert len(parse(made).rows("gantt-data")) == 1000
 
 
+def test_it_stays_small_with_the_longest_ids_on_many_workers() -> None:
+    pytest.importorskip("vl_convert")
+    data = busy(workers=64)
+    assert data.gantt is not None
+    rows = tuple(
+        replace(row, task=row.task.rjust(100, "t"), worker=f"{row.worker}-{row.host.rjust(40, 'h')}")
+        for row in data.gantt.rows
+    )
+    text = page(replace(data, gantt=replace(data.gantt, rows=rows), scaling=()))
+    assert len(text.encode()) < MOST_BYTES
+    assert len(parse(text).rows("gantt-data")) == 1000
+
+
 def test_every_plot_is_drawn_with_alt_text_and_its_data(made: str) -> None:
     found = parse(made)
     figures = found.root.all("figure")
