@@ -81,7 +81,7 @@ class Document(BaseModel):
     def parse(cls, data: bytes, where: str) -> Self:
         """The document in `data`; `where` names the file or ref in the error."""
         try:
-            value = json.loads(data, parse_constant=_no_number)
+            value = _loaded(data)
             found = value.get("schema") if isinstance(value, dict) else None
             if isinstance(found, int) and found > SCHEMA:
                 raise NewerSchema(where, cls.kind, found, SCHEMA)
@@ -103,6 +103,18 @@ class Document(BaseModel):
         return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode(
             "utf-8", "replace"
         )
+
+
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
+"""What only JSON with half surrogates in it can contain, and some other: escaped, as bytes, or in UTF-16."""
+
+
+def _loaded(data: bytes) -> Any:
+    """What the JSON says. Half surrogates, which SQLite cannot hold, become `?` as in `to_bytes`."""
+    value = json.loads(data, parse_constant=_no_number)
+    if _HALVES.search(data):
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
 
 
 def _no_number(name: str) -> float:

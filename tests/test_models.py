@@ -120,3 +120,22 @@ def test_other_documents_are_named_in_errors() -> None:
     for model, kind in ((Batch, "batch"), (ClaimRecord, "claim"), (Result, "result")):
         with pytest.raises(BadInput, match=f"not a valid {kind}"):
             model.parse(b"{}", "here")
+
+
+@pytest.mark.parametrize(
+    "half", [b'"\\ud800x"', b'"\\uDBffx"', b'"\xed\xa0\x80x"'], ids=["escaped", "capitals", "bytes"]
+)
+def test_half_surrogates_do_not_get_in(half: bytes) -> None:
+    """Else SQLite raised for one such result, and no host's `status`, `report` or batch ran any more."""
+    fields = b'"schema":1,"task":"t1","batch":"b1","status":"completed","worker":"w","host":"h","nonce":"n"'
+    result = Result.parse(b'{%s,"type":%s,"output":{%s:[%s]}}' % (fields, half, half, half), "x")
+    assert result.type == "?x"
+    assert result.output == {"?x": ["?x"]}
+
+
+def test_whole_characters_beside_half_ones_stay() -> None:
+    fields = '"schema":1,"task":"t1","batch":"b1","status":"completed","worker":"w","host":"h","nonce":"n"'
+    text = f'{{{fields},"type":"\\ud83d\\ude00é","error":"\\ud83d"}}'
+    for data in (text.encode(), text.encode("utf-16")):
+        result = Result.parse(data, "x")
+        assert (result.type, result.error) == ("\U0001f600é", "?")

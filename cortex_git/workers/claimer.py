@@ -189,8 +189,9 @@ class Claimer:
             self.problem = error
             return False
         self._proven_at = uptime()
+        kept = {claim.oid for claim in ours}  # a thousand may be held, and claims compare slowly
         for claim in held:
-            if claim not in ours:
+            if claim.oid not in kept:
                 del self._ready[claim.task.task]
                 self._coordination.locks.release(claim.task.task)
         return bool(ours)
