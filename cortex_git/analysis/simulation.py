@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_A_HOST = 64
 """Workers that one host may have."""
+MOST_TASK_S = 1e9
+"""Seconds that no task takes: who says more is not believed."""
 LOSSES = ("memory", "bounds", "rate", "remote", "host", "tasks")
 """What keeps wanted workers from working, see `Simulated.shares`."""
 _NOT_STARTED = ("memory", "bounds")
@@ -187,7 +189,7 @@ def drawn(quantiles: Sequence[float], count: int, seed: int) -> list[float]:
     taken to be even. Raises BadInput for none, or for times below 0.
     """
     known = sorted(quantiles)
-    if not known or not known[0] >= 0 or known[-1] > 1e9:
+    if not known or not known[0] >= 0 or known[-1] > MOST_TASK_S:
         raise BadInput("task times must be 0 seconds or more, and at least one", "give --task-seconds")
     chance = random.Random(seed)  # noqa: S311 - no secret
     found = []

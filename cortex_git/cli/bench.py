@@ -154,6 +154,11 @@ def every(
 
     if unknown := [name for name in only or () if name not in PARTS]:
         raise BadInput(f"--only {unknown[0]!r} is no table", f"they are: {', '.join(PARTS)}")
+    if directory is not None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # before hours of measuring, not after
+            raise BadInput(f"--output {directory}: {error.strerror or error}", "name a folder") from None
     machine = _machine()
     tables: list[Table] = []
     document: dict[str, object] = {"quick": quick, "tables": [], "machine": machine}
@@ -161,7 +166,6 @@ def every(
         tables.append(table)
         document["tables"] = [one.to_json() for one in tables]
         if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
             (directory / "all.json").write_text(json_text(document))
             (directory / "all.md").write_text(markdown(tables, machine))
     if output is Format.JSON:

@@ -154,7 +154,7 @@ def _measured(batch: str | None, since: str | None, rates: "Rates", repository: 
     from cortex_git.services.costing import cost_of_batch, cost_since
     from cortex_git.services.overview import look
 
-    since = since or USUAL
+    since = USUAL if since is None else since
     moment = None if since == EVERYTHING else moment_of(since, "--since", time.time())
     coordination = open_coordination(repository)
     _, problem = look(coordination)

@@ -101,10 +101,13 @@ def plan(
     Each figure says where it is from: given, measured, or configured. Changes nothing.
     """
     from cortex_git.cli.output import note, print_json
+    from cortex_git.errors import BadInput
     from cortex_git.locating import located
     from cortex_git.services.plan_sources import Wishes
     from cortex_git.services.planning import Planning
 
+    if any(amount != amount for amount in (worker_mib, free_mib, task_s, round_trip_ms)):
+        raise BadInput("an amount is not a number", "give MiB, seconds and milliseconds as numbers")
     counts = _numbers(workers, "--workers", 100_000)
     machines = _numbers(hosts, "--hosts", 1_000)
     coordination = None

@@ -12,7 +12,7 @@ from statistics import fmean, median
 from typing import Any
 
 from cortex_git.analysis.binding import RateShare
-from cortex_git.analysis.simulation import Costs
+from cortex_git.analysis.simulation import MOST_TASK_S, Costs
 from cortex_git.analysis.usl import Interval, Point, measured
 from cortex_git.config import Settings
 from cortex_git.errors import BadInput
@@ -170,8 +170,9 @@ class Sources:
         outcomes(repository, 0)  # reads what is new
         rows = repository.state.execute(
             "SELECT duration_s FROM outcomes WHERE status = 'completed' AND duration_s > 0"
+            " AND duration_s <= ?"
             " ORDER BY completed_at DESC, task LIMIT ?",
-            (_LATELY,),
+            (MOST_TASK_S, _LATELY),
         )
         return [float(seconds) for (seconds,) in rows]
 
@@ -202,6 +203,8 @@ class Sources:
 def read_document(path: Path) -> Throughput:
     """What a document of `bench` says. Raises BadInput for a file that is none."""
     try:
+        if not path.is_file() and path.exists() and not path.is_dir():  # a pipe waits, a device may never end
+            raise BadInput(f"--from {path}: no regular file", _DOCUMENTS)
         if path.stat().st_size > _MOST_BYTES:
             raise BadInput(f"--from {path}: over {_MOST_BYTES:,} bytes", _DOCUMENTS)
         document = json.loads(path.read_bytes())

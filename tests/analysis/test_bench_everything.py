@@ -40,6 +40,13 @@ def test_a_wrong_name_lists_the_tables(tmp_path: Path) -> None:
     assert "they are: spawn, queue, overhead, ten-tasks, audit, scan, memory, recycling, peers" in done.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = cortex("bench", "all", "--output", str(tmp_path / "file"), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "name a folder" in done.stderr
+
+
 def test_a_part_that_cannot_be_measured_says_why_and_the_others_go_on(mocker: MockerFixture) -> None:
     def fails(_sizes: Sizes, _say: Say) -> everything.Measured:
         raise EnvironmentProblem("there is no xargs", "install findutils")

@@ -101,6 +101,7 @@ def test_the_examples(cortex: Command, here: Path, conforms: Conforms) -> None:
         (("--tasks", "1", "--seconds", "inf"), "--seconds"),
         (("--since", "yesterday"), "is no moment"),
         (("--since", "3x"), "is no moment"),
+        (("--since", ""), "is no moment"),
         (("--batch", "nothing"), "no batch 'nothing'"),
     ],
 )

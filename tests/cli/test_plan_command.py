@@ -161,6 +161,30 @@ def test_a_file_that_is_no_measurement(cortex: Command, here: Path, text: str, w
     assert why in cortex("plan", "--from", path).error(2)
 
 
+def test_what_is_no_regular_file_is_not_waited_for(cortex: Command, here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    assert "no regular file" in cortex("plan", "--from", here / "pipe").error(2)
+    assert "no regular file" in cortex("plan", "--from", "/dev/zero").error(2)
+
+
+@pytest.mark.parametrize(
+    "option", ["--free-memory", "--memory-per-worker", "--task-seconds", "--round-trip-ms"]
+)
+def test_no_amount_may_be_no_number(cortex: Command, here: Path, option: str) -> None:
+    assert "not a number" in cortex("plan", "--simulate", option, "nan").error(2)
+
+
+def test_a_task_that_says_it_took_for_ever_is_not_drawn_from(cortex: Command, coordinated: Path) -> None:
+    coordination = Coordination.open(coordinated)
+    coordination.pull()
+    add_tasks(coordination, 2)
+    claims = zip(claim_all(coordination), (2.0, 1e308), strict=True)
+    coordination.record([(one, result_for(coordination, one, duration_s=took), {}) for one, took in claims])
+    coordination.flush()
+    found = cortex("plan", "--simulate", "--repositories", "3", "--workers", "1", "--format", "json").json()
+    assert found["simulation"]["times_source"] == "measured: drawn from the last 1 completed results"
+
+
 def test_wrong_use(cortex: Command, here: Path) -> None:
     assert "No such file" in cortex("plan", "--from", here / "nothing").error(2)
     assert "two sources" in cortex("plan", "--from", overhead(here), "--measure").error(2)
