@@ -149,7 +149,7 @@ class Claimer:
         """Hold claims for another number of workers from now on."""
         with self._condition:
             self._shrunk = self._shrunk or size < self._size
-            self._first_takes += max(0, size - self._size)
+            self._first_takes = min(self._first_takes + max(0, size - self._size), size)
             self._size = size
             self._condition.notify()
 
@@ -287,7 +287,7 @@ class Claimer:
         """Look at the remote, and claim up to `wanted` tasks; whether any was had."""
         started = self._looked_at = time.monotonic()
         try:
-            recent_s = max(_RECENT_S, self._cycle_s) if self._plenty else _RECENT_S
+            recent_s = max(_RECENT_S, self._cycle_s) if wanted and self._plenty else _RECENT_S
             view = self._coordination.pull(not_before=monotonic() - recent_s)
             busy = self._coordination.claims.unavailable(view)
             self.elsewhere = self._coordination.claimed_elsewhere(view, busy, self._scope)

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from gitworld import add_tasks, claims_held, new_coordination
 from poolworld import until
 
@@ -45,12 +46,18 @@ def test_one_claim_a_worker_is_ahead_of_long_tasks(tmp_path: Path, bare: Path) -
     assert len(claims_held(bare)) == WORKERS
 
 
-def test_short_tasks_behind_a_slow_remote_are_claimed_in_few_rounds(tmp_path: Path, bare: Path) -> None:
+@pytest.mark.parametrize("resizes", [0, 40], ids=["of one size", "after growing and shrinking often"])
+def test_short_tasks_behind_a_slow_remote_are_claimed_in_few_rounds(
+    tmp_path: Path, bare: Path, resizes: int
+) -> None:
     coordination = Coordination.open(new_coordination(tmp_path / "host", bare))
     add_tasks(coordination, 600)
     slow = SlowRemote.make(tmp_path / "slow", 0.1)
     slow.slow_down(tmp_path / "host")
     claims = claimer(coordination)
+    for _ in range(resizes):  # workers that came and went without a task
+        claims.resize(4 * WORKERS)
+        claims.resize(WORKERS)
     claims.start()
     try:
         assert take(claims, 600) == 600
