@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_git.cli import bench_forecast
-from cortex_git.cli.options import Format, FormatOption
+from cortex_git.cli.options import Format, FormatOption, check_amounts
 
 app = typer.Typer(help="Measure, side by side with a baseline.", no_args_is_help=True)
 bench_forecast.register(app)
@@ -193,6 +193,7 @@ def peers(
     from cortex_git.analysis.bench.peers import OURS, bench_peers
     from cortex_git.cli.output import note, print_json, print_table
 
+    check_amounts(task_s)
     machine = _machine()
     found = bench_peers(workers, [(0.0, tasks), (task_s, sleeps)], runs, note)
     ours = {row.task_s: row.per_s for row in found if row.name == OURS}
@@ -270,6 +271,7 @@ def simulation(
     from cortex_git.analysis.bench.simulation import bench_simulation
     from cortex_git.cli.output import note, print_json, print_line, print_table
 
+    check_amounts(task_s)
     counts = _counts(workers)
     machine = _machine()
     found = bench_simulation(

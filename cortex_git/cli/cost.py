@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import Format, FormatOption, RepositoryOption, check_amounts
 
 if TYPE_CHECKING:
     from cortex_git.analysis.cost_document import Cost
@@ -124,8 +124,7 @@ def cost(
         return
     if [batch, since, tasks].count(None) < 2:
         raise BadInput("--batch, --since and --tasks exclude each other", "give one of them")
-    if any(amount != amount for amount in (seconds, price_per_1k, instance_hour, spot_hour, hour_value)):
-        raise BadInput("an amount is not a number", "give US dollars and seconds as numbers")
+    check_amounts(seconds, price_per_1k, instance_hour, spot_hour, hour_value)
     rates = Rates(price_per_1k, instance_hour, spot_hour, workers_per_instance, hour_value, iterations)
     if tasks is None:
         told = {

@@ -16,6 +16,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def check_amounts(*amounts: float | None) -> None:
+    """Raise BadInput for one that is no number: `nan` is within every option's least and most."""
+    if any(amount != amount for amount in amounts):
+        from cortex_git.errors import BadInput
+
+        raise BadInput("an amount is not a number", "give digits, such as 0.5")
+
+
 RepositoryOption = Annotated[
     Path | None,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import Format, FormatOption, RepositoryOption
+from cortex_git.cli.options import Format, FormatOption, RepositoryOption, check_amounts
 
 if TYPE_CHECKING:
     from cortex_git.services.plan_sources import Input, Throughput
@@ -101,13 +101,11 @@ def plan(
     Each figure says where it is from: given, measured, or configured. Changes nothing.
     """
     from cortex_git.cli.output import note, print_json
-    from cortex_git.errors import BadInput
     from cortex_git.locating import located
     from cortex_git.services.plan_sources import Wishes
     from cortex_git.services.planning import Planning
 
-    if any(amount != amount for amount in (worker_mib, free_mib, task_s, round_trip_ms)):
-        raise BadInput("an amount is not a number", "give MiB, seconds and milliseconds as numbers")
+    check_amounts(worker_mib, free_mib, task_s, round_trip_ms)
     counts = _numbers(workers, "--workers", 100_000)
     machines = _numbers(hosts, "--hosts", 1_000)
     coordination = None

@@ -140,3 +140,8 @@ def test_limits(tmp_path: Path, conforms: Callable[[Any, str], None]) -> None:
     assert found["made_calls"] >= 100, "a minute's worth of tokens"
     assert found["most_tokens"]["by_arrival"] <= found["tokens"]
     assert 0 < found["throughput"] <= 1
+
+
+@pytest.mark.parametrize("command", ["peers", "simulation"])
+def test_no_time_of_a_task_may_be_no_number(cortex: Command, command: str) -> None:
+    assert "not a number" in cortex("bench", command, "--task-s", "nan").error(2)
