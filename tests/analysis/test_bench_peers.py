@@ -1,6 +1,7 @@
 """`bench peers`: real queues and pools do all of the same work, and one that is missing is said."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import jsonschema
@@ -19,8 +20,12 @@ def only(mocker: MockerFixture, program: str) -> None:
 
 
 @pytest.mark.parametrize("program", sorted({peer.program for peer in PEERS}))
-def test_a_peer_does_all_of_the_work(program: str, mocker: MockerFixture) -> None:
+def test_a_peer_does_all_of_the_work_and_leaves_nothing(
+    program: str, mocker: MockerFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only(mocker, program)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     rows = {row.name: row for row in bench_peers(2, [(0.01, 12)], 1, said.append)}
     (peer,) = (row for name, row in rows.items() if name not in (OURS, "GNU parallel"))
     assert peer.note is None
@@ -31,6 +36,7 @@ def test_a_peer_does_all_of_the_work(program: str, mocker: MockerFixture) -> Non
         "rows": [row.to_json(rows[OURS].per_s) for row in rows.values()],
     }  # fmt: skip
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_peer_that_is_missing_or_fails_is_a_row_that_says_so(mocker: MockerFixture) -> None:

@@ -143,7 +143,8 @@ def _peer(folder: Path, peer: Peer, workers: int, task_s: float, tasks: int) -> 
     if importlib.util.find_spec(peer.package) is None:
         return PeerRow(*row, None, note=f"{peer.package} is not installed: pip install 'cortex-git[peers]'")
     arguments = (sys.executable, "-c", _START, f"{_PROGRAMS}.{peer.program}", str(tasks), str(workers))
-    environment = own_environment(**dict(peer.environment))
+    # What their processes leave when they are killed goes with the folder.
+    environment = own_environment(TMPDIR=str(folder), **dict(peer.environment))
     output = folder / "said"
     try:
         run_together([Command((*arguments, f"{task_s:g}"), folder, environment, output)], _MOST_S)
