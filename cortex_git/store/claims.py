@@ -375,8 +375,9 @@ class Claims(Judge):
         Each claim is an object of its own (its nonce is inside), so finding it proves that it is ours.
         """
         proven = self.still_ours(unproven)
+        ours = {claim.oid for claim in proven}
         for claim in unproven:
-            if claim not in proven:
+            if claim.oid not in ours:
                 self._locks.release(claim.task.task)
                 if claim.record.state != "cancelled":  # giving that back would undo a person's cancel
                     with self._guard:

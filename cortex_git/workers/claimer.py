@@ -26,6 +26,8 @@ _RECENT_S = 0.25
 """A view this young will do to choose tasks by: what decides is the push, and the pull after it. Where the
 last round got all it asked for, the view that ended it will do: another would cost a third round trip."""
 _MOST_ROUNDS = 16.0
+_AT_ONCE_S = 0.05
+"""A claim that is taken so soon after it came was waited for, where there was none in hand before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Claimer:
         self._rounds = 2.0
         """How many rounds to the remote are covered. Workers that wait for claims take no more than there
         are, so that their rate tells too little: each time they ran dry, twice as many are."""
+        self._awaited_at: float | None = None
+        """When claims came while there was none in hand, until the first of them is taken."""
         self._plenty = False
         """Whether the last round got all it asked for."""
         self._proven_at = uptime()
@@ -177,7 +181,12 @@ class Claimer:
             if self._first_takes:
                 self._first_takes -= 1
                 self._taken_at.clear()
-            self._taken_at.append(time.monotonic())
+            now = time.monotonic()
+            self._taken_at.append(now)
+            if self._awaited_at is not None:
+                dry = now - self._awaited_at < _AT_ONCE_S
+                self._rounds = min(2 * self._rounds, _MOST_ROUNDS) if dry else max(0.8 * self._rounds, 2.0)
+                self._awaited_at = None
             return held.claim
 
     def _prove_held(self) -> bool:
@@ -254,7 +263,7 @@ class Claimer:
                     return
                 wanted = self._wanted()
                 asked = min(max(wanted, 1) + first, MOST_AT_ONCE) if wanted > 0 or first else 0
-            self._give_back_surplus()
+            self._give_back_surplus(quiet=asked == 0)
             got = self._try(asked)
             first = 0
             if got or asked == 0:
@@ -266,22 +275,25 @@ class Claimer:
                 self._changed = False
             pause = min(pause * 2, self._idle_s)
 
-    def _give_back_surplus(self) -> None:
-        """When the pool has shrunk, or tasks became long, others are to have what we would only hold."""
+    def _give_back_surplus(self, *, quiet: bool) -> None:
+        """Let others have what we would only hold: the pool has shrunk, or tasks became long.
+
+        `quiet`: no claim is wanted, so workers are slower than they were.
+        """
         with self._condition:
-            ahead = self._ahead()
-            is_much = self._shrunk or len(self._ready) > 4 * ahead
-            surplus = self.waiting()[2 * ahead :] if is_much else []
-            self._shrunk = False
-            if surplus:
+            if quiet:
                 self._rounds = 2.0
+            surplus = self.waiting()[2 * self._ahead() :] if quiet or self._shrunk else []
+            self._shrunk = False
             for held in surplus:
                 del self._ready[held.claim.task.task]
         self._coordination.claims.release([held.claim for held in surplus])
 
     def _look_due(self) -> bool:
-        """Whether new tasks may have come unseen, because there was no need to claim any."""
-        return time.monotonic() - self._looked_at > self._look_s
+        """Whether to look though no claim is needed: for new tasks, or at claims that are held too long."""
+        is_much = len(self._ready) > 2 * self._ahead()
+        pause = min(_MOST_PAUSE_S, self._look_s) if is_much else self._look_s
+        return time.monotonic() - self._looked_at > pause
 
     def _try(self, wanted: int) -> bool:
         """Look at the remote, and claim up to `wanted` tasks; whether any was had."""
@@ -296,16 +308,16 @@ class Claimer:
             self._plenty = 0 < wanted <= len(claims)
             self.looked, self.problem = True, None
         except PASSING as error:
-            self.problem = problem_of(error)
+            self.problem, self._plenty = problem_of(error), False
             self._wake()
             return False
         if claims:
             self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
         with self._condition:
-            if claims:
-                self._rounds = (
-                    max(0.8 * self._rounds, 2.0) if self._ready else min(2 * self._rounds, _MOST_ROUNDS)
-                )
+            if claims and not self._ready:
+                self._awaited_at = time.monotonic()
+            elif claims:
+                self._rounds = max(0.8 * self._rounds, 2.0)
             if not self._ready:
                 self._proven_at = uptime()
             self._ready |= {claim.task.task: Held(next(self._tickets), claim) for claim in claims}

@@ -72,8 +72,8 @@ def bench_forecast(traces: Iterable[Trace], say: Say, model: Model = holt) -> It
 def judged(name: str, counts: Sequence[float], season: int, model: Model) -> Iterator[ForecastRow]:
     """The methods side by side on the same minutes; none where the trace is too short for them.
 
-    A forecast is made each minute and knows what a pool would: the last 60. The naive one repeats the last minute, the
-    seasonal-naive one the same minute of the season before.
+    A forecast is made each minute and knows what a pool would: the last 60. The naive one repeats the last
+    minute, the seasonal-naive one the same minute of the season before.
     """
     errors: dict[tuple[int, str], list[float]] = {(h, m): [] for h in HORIZONS for m in METHODS}
     fits = _Fits(model)
