@@ -13,7 +13,6 @@ from typing import Any, Literal
 from cortex_git.analysis.utilization import Use, Utilization
 from cortex_git.llm import Usage
 
-SCHEMA = 1
 Level = Literal["critical", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("critical", "warning", "note")
 """What cannot wait first."""

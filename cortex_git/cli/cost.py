@@ -1,6 +1,5 @@
 """The command `cortex-git cost`: what a batch, a period, or work that is only described costs."""
 
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -148,13 +147,12 @@ def cost(
 def _measured(batch: str | None, since: str | None, rates: "Rates", repository: Path | None) -> "Cost":
     from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import note
-    from cortex_git.cli.periods import EVERYTHING, USUAL, moment_of
+    from cortex_git.cli.periods import period_of
     from cortex_git.services import open_coordination
     from cortex_git.services.costing import cost_of_batch, cost_since
     from cortex_git.services.overview import look
 
-    since = USUAL if since is None else since
-    moment = None if since == EVERYTHING else moment_of(since, "--since", time.time())
+    period = period_of(since, None, batch)
     coordination = open_coordination(repository)
     _, problem = look(coordination)
     if problem is not None:
@@ -162,6 +160,6 @@ def _measured(batch: str | None, since: str | None, rates: "Rates", repository: 
     if batch is not None:
         found = cost_of_batch(coordination, batch, rates)
     else:
-        found = cost_since(coordination, moment, rates)
+        found = cost_since(coordination, period.since, period.at, rates)
     note_newer(coordination)
     return found

@@ -20,17 +20,19 @@ USUAL = "24h"
 
 
 def period_of(since: str | None, until: str | None, batch: str | None) -> "Period":
-    """What the options say; without `--since` the last 24 hours, or all of the batch.
+    """What the options say; without `--since` the 24 hours before `--until`, or all of the batch.
 
     Raises BadInput.
     """
     from cortex_git.services.reporting import Period
 
     now = time.time()
+    end = None if until is None else moment_of(until, "--until", now)
     if since is None:
         since = EVERYTHING if batch is not None else USUAL
-    start = None if since == EVERYTHING else moment_of(since, "--since", now)
-    end = None if until is None else moment_of(until, "--until", now)
+        start = None if batch is not None else moment_of(USUAL, "--since", now if end is None else end)
+    else:
+        start = None if since == EVERYTHING else moment_of(since, "--since", now)
     if start is not None and start >= (now if end is None else end):
         if end is None:
             raise BadInput(f"--since {since!r} has not come yet", "give an earlier moment")

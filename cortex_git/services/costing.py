@@ -34,15 +34,17 @@ from cortex_git.config import HostSettings, Model, Models, Settings, load_host_s
 from cortex_git.errors import BadInput
 from cortex_git.limits.balances import spending
 from cortex_git.locating import CONFIG, located
-from cortex_git.models import Result
+from cortex_git.models import MERGE_SUFFIX, Result
 from cortex_git.store import index, outcomes
 from cortex_git.store.archivable import seconds_of
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.ended import ended
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results
 
 _MOST_TOKENS = 10**12
 """More is no count of tokens."""
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,17 @@ def cost_of_batch(coordination: Coordination, batch: str, rates: Rates) -> Cost:
     return _cost(repository, Scope("batch", batch=batch), tasks, rates)
 
 
-def cost_since(coordination: Coordination, moment: float | None, rates: Rates) -> Cost:
-    """Every result completed since that moment (seconds since 1970; None: ever), as of the last pull."""
-    at = None
-    if moment is not None:
-        at = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def cost_since(coordination: Coordination, moment: float | None, until: float | None, rates: Rates) -> Cost:
+    """Every result completed since that moment and before `until`, as of the last pull.
+
+    Both are in seconds since 1970; without a moment it is every result there is.
+    """
     repository = coordination.repository
-    tasks = outcomes.ended(repository, since=at or "")
+    if moment is None:
+        return _cost(repository, Scope("period"), outcomes.ended(repository), rates)
+    at = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    names = (one.task for one in ended(repository, since=moment, until=until))
+    tasks = sorted(name for name in names if not name.endswith(MERGE_SUFFIX))
     return _cost(repository, Scope("period", since=at), tasks, rates)
 
 
@@ -266,10 +272,10 @@ def _warnings(
     rows: Sequence[ModelCost], machines: Machines | None, settings: Settings, rates: Rates
 ) -> Iterator[str]:
     if missing := unpriced_tokens(rows):
-        names = ", ".join(
-            sorted({row.model or "a model that was not named" for row in rows if row.usd is None})
-        )
-        yield f"{missing:,} tokens have no price here and are in no sum: {names}"
+        names = sorted({row.model or "a model that was not named" for row in rows if row.usd is None})
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        named = ", ".join(names[:_MOST_NAMES])
+        yield f"{missing:,} tokens have no price here and are in no sum: {named}{more}"
     dates: list[tuple[str, date | None]] = [
         (row.model or f"models.{row.price.tier}", row.price.priced_on)
         for row in rows

@@ -100,20 +100,13 @@ def latest(repository: Repository, scope: Scope, limit: int) -> list[str]:
     return [task for (task,) in rows][::-1]
 
 
-def ended(repository: Repository, *, batch: str | None = None, since: str = "") -> list[str]:
-    """The tasks with a result, of a batch or of all, archived ones too; last tasks of batches are left out.
-
-    `since` (ISO 8601, UTC): only those completed then or later, by the clock of the host that wrote it down.
-    """
+def ended(repository: Repository, *, batch: str | None = None) -> list[str]:
+    """The tasks with a result, of a batch or of all, archived ones too; not the last tasks of batches."""
     query = f"SELECT r.task FROM results r WHERE r.task NOT LIKE '%{MERGE_SUFFIX}'"  # noqa: S608
     values: list[str] = []
     if batch is not None:
         query += " AND r.batch = ?"
         values.append(batch)
-    if since:
-        _catch_up(repository)
-        query += " AND r.task IN (SELECT task FROM outcomes WHERE completed_at >= ?)"
-        values.append(since)
     return [task for (task,) in repository.state.execute(f"{query} ORDER BY r.task", values)]
 
 

@@ -102,6 +102,7 @@ def test_the_examples(cortex: Command, here: Path, conforms: Conforms) -> None:
         (("--since", "yesterday"), "is no moment"),
         (("--since", "3x"), "is no moment"),
         (("--since", ""), "is no moment"),
+        (("--since", "2099-01-01"), "has not come yet"),
         (("--batch", "nothing"), "no batch 'nothing'"),
     ],
 )

@@ -112,3 +112,10 @@ def test_usual_periods() -> None:
     assert usual.at - usual.since == 24 * 3600
     assert (usual.until, of_batch.since, of_batch.batch) == (None, None, "b1")
     assert period_of("all", None, None).since is None
+
+
+def test_a_period_with_an_end_alone_is_the_day_before_it() -> None:
+    asked = period_of(None, "2026-11-20", None)
+    assert asked.since is not None
+    assert asked.until is not None
+    assert asked.until - asked.since == 24 * 3600
