@@ -72,6 +72,7 @@ def latency(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """No-op tasks behind a slow remote: ours against the shell loop, and what one worker waits for."""
+    check_amounts(window_s)
     from cortex_git.analysis.bench.latency import bench_latency
     from cortex_git.cli.output import note, print_json, print_line, print_table
 
@@ -230,6 +231,7 @@ def overhead(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Share of the workers' time that coordination takes, publishing included, while tasks sleep."""
+    check_amounts(task_s)
     from cortex_git.analysis.bench.overhead import bench_overhead
     from cortex_git.cli.output import note, print_json, print_table
 
@@ -429,6 +431,7 @@ def limits(
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Use of a provider's limits by many workers, and the most in any minute, by a local server's log."""
+    check_amounts(minutes, call_s, minute_s)
     from cortex_git.analysis.bench.limits import Load, bench_limits
     from cortex_git.cli.output import note, print_json, print_line
 
