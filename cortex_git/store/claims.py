@@ -27,7 +27,7 @@ from cortex_git.store.repository import Repository
 MOST_AT_ONCE = 512
 """Claims in one push: enough to cover a slow remote, few enough for one command line (some 200 kB of it)."""
 _MOST_COLLISIONS = 5
-"""So many rounds in a row in which other pushes held all the refs are no chance: a lock was left there."""
+"""So many rounds in a row in which other pushes held a ref are no chance: a lock was left there."""
 
 
 class ClaimLost(EnvironmentProblem):
@@ -84,7 +84,8 @@ class Claims(Judge):
         """Claims to be given back, with the pause before their retry, until their push was tried: a full
         disk can keep the object from being written that takes their place. Their locks are held as long."""
         self._unreleased: list[Update] = []
-        self._collisions = 0
+        self._collisions: dict[str, int] = {}
+        """By task: rounds in a row in which another push held its ref."""
 
     def claim(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[Claim]:
         """Try to claim each of the tasks as `view` shows them; those that are ours now.
@@ -352,16 +353,19 @@ class Claims(Judge):
                 self._unproven += [claim for claim in held if claim.record.state != "cancelled"]
             raise
         if loud and not placed:
-            self._complain(outcomes)
+            self._complain(by_outcome)
         return placed
 
-    def _complain(self, outcomes: Sequence[Outcome]) -> None:
+    def _complain(self, by_outcome: Sequence[tuple[Claim, Outcome]]) -> None:
         """Say so where the remote will have no claim of ours: they would be tried in silence for ever."""
         refs = self._repository.refs
-        self._collisions = self._collisions + 1 if Outcome.BUSY in outcomes else 0
+        busy = [claim.task.task for claim, outcome in by_outcome if outcome is Outcome.BUSY]
+        # Of one task: hosts that work in step may well collide in every round, each time over another.
+        self._collisions = {task: self._collisions.get(task, 0) + 1 for task in busy}
+        outcomes = [outcome for _, outcome in by_outcome]
         if not refs.refusal:
             return
-        if Outcome.REFUSED in outcomes or self._collisions >= _MOST_COLLISIONS:
+        if Outcome.REFUSED in outcomes or max(self._collisions.values(), default=0) >= _MOST_COLLISIONS:
             raise EnvironmentProblem(
                 f"the remote refuses claims: {refs.refusal}",
                 "`cortex-git init` tells what it must allow; nothing is lost meanwhile",

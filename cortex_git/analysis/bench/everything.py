@@ -151,7 +151,7 @@ def _queue(sizes: Sizes, say: Say) -> Measured:
     rows = rows_to_json(bench_queue(sizes.queue_workers, sizes.queue_tasks, say))
     figures = [
         Figure(
-            f"{row['workers']} workers", "tasks/min", _number(row["ours_tasks_per_min"]),
+            _workers(row["workers"]), "tasks/min", _number(row["ours_tasks_per_min"]),
             note=f"the loop: {row['loop_tasks_per_min']}",
         )
         for row in rows
@@ -274,6 +274,10 @@ def _line(figure: Figure) -> str:
         f"| {figure.name} | {published} | {_rounded(figure.measured):,} | {figure.unit} | {ratio} |"
         f" {figure.note} |"
     )
+
+
+def _workers(count: object) -> str:
+    return "one worker" if count == 1 else f"{count} workers"
 
 
 def _rounded(value: float) -> float:

@@ -12,7 +12,9 @@ from transportworld import Way, way_to
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.gitio import Git
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
 from cortex_git.store.refs import ABSENT, Outcome, RemoteRefs, Update
+from cortex_git.store.tasks import listed
 
 Hosts = Callable[[int], list[Coordination]]
 PUSHES = 5
@@ -58,6 +60,20 @@ def test_a_lock_left_on_the_server_is_said_in_the_end_and_is_no_claim(hosts: Hos
         claim_all(one)
     lock.unlink()
     assert len(claim_all(one)) == 1
+
+
+def test_collisions_over_one_task_after_another_are_only_lost(hosts: Hosts, way: Way) -> None:
+    """Hosts that work in step collide in every round, and there is nothing wrong with the remote."""
+    (one,) = hosts(1)
+    add_tasks(one, 8)
+    folder = way.bare / "refs" / "cortex" / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    for task in listed(one.repository, Scope(batch="b1")):
+        lock = folder / f"{task.task}.lock"
+        lock.touch()
+        assert one.claims.claim([task], one.pull(), lambda _: "worker-test-001") == []
+        lock.unlink()
+    assert len(claim_all(one)) == 8
 
 
 def test_refs_that_are_being_packed_put_a_publish_off(
