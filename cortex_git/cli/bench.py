@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_git.cli import bench_forecast
-from cortex_git.cli.options import Format, FormatOption, check_amounts
+from cortex_git.cli.options import Format, FormatOption, check_amounts, numbers_of
 
 app = typer.Typer(help="Measure, side by side with a baseline.", no_args_is_help=True)
 bench_forecast.register(app)
@@ -347,7 +347,7 @@ def growth(
     from cortex_git.analysis.bench.growth_history import Past
     from cortex_git.cli.output import note, print_json, print_line, print_table
 
-    numbers = _numbers(sizes)
+    numbers = numbers_of(sizes, "--sizes", 1_000_000, "100,1000,10000")
     if plot is not None:
         from cortex_git.analysis.bench.growth_plot import check_plot
 
@@ -497,15 +497,6 @@ def _counts(text: str) -> list[int]:
     if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
         raise BadInput(f"--workers {text!r} is not a list of 1 to 64", "write 1,5,10,20,40")
     return [int(part) for part in parts]
-
-
-def _numbers(text: str) -> list[int]:
-    from cortex_git.errors import BadInput
-
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdigit() and 1 <= int(part) <= 1_000_000 for part in parts):
-        raise BadInput(f"--sizes {text!r} is not a list of 1 to 1000000", "write 100,1000,10000")
-    return sorted({int(part) for part in parts})
 
 
 def _machine() -> dict[str, str | int | float]:

@@ -24,6 +24,18 @@ def check_amounts(*amounts: float | None) -> None:
         raise BadInput("an amount is not a number", "give digits, such as 0.5")
 
 
+def numbers_of(text: str, option: str, most: int, example: str = "1,10,100") -> list[int]:
+    """A list such as `1,10,100`, each from 1 to `most`, in order and once. Raises BadInput."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(
+        part.isascii() and part.isdigit() and len(part) < 10 and 1 <= int(part) <= most for part in parts
+    ):
+        from cortex_git.errors import BadInput
+
+        raise BadInput(f"{option} {text!r} is not a list of 1 to {most}", f"write {example}")
+    return sorted({int(part) for part in parts})
+
+
 RepositoryOption = Annotated[
     Path | None,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import Format, FormatOption, RepositoryOption, check_amounts
+from cortex_git.cli.options import Format, FormatOption, RepositoryOption, check_amounts, numbers_of
 
 if TYPE_CHECKING:
     from cortex_git.services.plan_sources import Input, Throughput
@@ -106,8 +106,8 @@ def plan(
     from cortex_git.services.planning import Planning
 
     check_amounts(worker_mib, free_mib, task_s, round_trip_ms)
-    counts = _numbers(workers, "--workers", 100_000)
-    machines = _numbers(hosts, "--hosts", 1_000)
+    counts = numbers_of(workers, "--workers", 100_000)
+    machines = numbers_of(hosts, "--hosts", 1_000)
     coordination = None
     if located(repository) is not None:
         from cortex_git.services import open_coordination
@@ -163,17 +163,6 @@ def _simulated(
 
         costs = calibrate(note), "measured: just now"
     return making.capacity(repositories, workers, hosts, seed=seed, round_trip_s=round_trip_s, costs=costs)
-
-
-def _numbers(text: str, option: str, most: int) -> list[int]:
-    from cortex_git.errors import BadInput
-
-    parts = [part.strip() for part in text.split(",")]
-    if not all(
-        part.isascii() and part.isdigit() and len(part) < 10 and 1 <= int(part) <= most for part in parts
-    ):
-        raise BadInput(f"{option} {text!r} is not a list of 1 to {most}", "write 1,10,100")
-    return sorted({int(part) for part in parts})
 
 
 def _print(found: "Plan") -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from cortex_git.analysis.cost import (
     ModelCost,
@@ -42,8 +41,6 @@ from cortex_git.store.ended import ended
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results
 
-_MOST_TOKENS = 10**12
-"""More is no count of tokens."""
 _MOST_NAMES = 3
 
 
@@ -180,15 +177,14 @@ def used_of(result: Result) -> Used:
     """What a result says its last attempt used; what it does not say by kind counts as unknown."""
     output = result.output
     kinds = outcomes.usage_of(output)
-    rest = max(min(result.tokens_used, _MOST_TOKENS) - kinds.total, 0)
+    rest = max(min(result.tokens_used, outcomes.MOST_TOKENS) - kinds.total, 0)
     tokens = Tokens(kinds.input, kinds.output, kinds.cache_write, kinds.cache_read, rest)
     return Used(
-        _text(output.get("provider")), _text(output.get("model")), tokens, output.get("economy") is True
+        outcomes.text_of(output.get("provider")),
+        outcomes.text_of(output.get("model")),
+        tokens,
+        output.get("economy") is True,
     )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _ledger(

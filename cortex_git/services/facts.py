@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
-from typing import Any
 
 from cortex_git.analysis.cost import Prices, price_of
 from cortex_git.analysis.statistics import Fact
@@ -20,7 +19,7 @@ from cortex_git.services.costing import used_of
 from cortex_git.store import index
 from cortex_git.store.archivable import seconds_of
 from cortex_git.store.ended import Ended, ended
-from cortex_git.store.outcomes import UNREADABLE, usage_of
+from cortex_git.store.outcomes import MOST_TOKENS, UNREADABLE, text_of, usage_of
 from cortex_git.store.repository import Repository
 
 _FIRST = 1.1e9
@@ -28,7 +27,6 @@ _FIRST = 1.1e9
 AHEAD_S = 24 * 3600.0
 """How far other hosts' clocks may be ahead of this one's."""
 _MOST_S = 1e9
-_MOST_TOKENS = 10**12
 _MOST_ATTEMPTS = 10**6
 
 
@@ -59,7 +57,7 @@ class Facts:
         used = used_of(result)
         price = price_of(used.provider, used.model, self.prices)
         nothing = Decimal(0) if not used.tokens.total else None
-        repo = (document.repo if document is not None else None) or _text(result.output.get("repo"))
+        repo = (document.repo if document is not None else None) or text_of(result.output.get("repo"))
         return Fact(
             task=one.task,
             batch=one.batch,
@@ -81,7 +79,7 @@ class Facts:
             wait_s=self._wait_s(one.batch, result.host, created, started),
             model=used.model,
             tokens=usage_of(result.output),
-            tokens_used=min(result.tokens_used, _MOST_TOKENS),
+            tokens_used=min(result.tokens_used, MOST_TOKENS),
             cost_usd=nothing if price is None else price.of_tokens(used.tokens, batched=used.batched),
             severities=_severities(result, repo),
             error=result.error or "",
@@ -151,7 +149,3 @@ def _severities(result: Result, repo: str) -> Mapping[str, int] | None:
 
 def _seconds(value: float) -> float:
     return min(value, _MOST_S) if isfinite(value) else 0.0
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -18,7 +18,7 @@ from cortex_git.store.repository import Repository
 
 _AT_ONCE = 1000
 """Documents read in one git call."""
-_MOST_TOKENS = 10**12
+MOST_TOKENS = 10**12
 """More is no count of tokens, and would not add up in SQLite."""
 _LATEST = 1000
 """Attempts of a worker type that what the next one takes is judged by."""
@@ -150,14 +150,18 @@ def _row(task: str, path: str, oid: str, body: bytes) -> _Row:
         result = Result.parse(body, path)
     except BadInput:
         return task, oid, UNREADABLE, "", "", "", 0, "", "", 0.0, 0, 0, 0, 0
-    tokens = min(result.tokens_used, _MOST_TOKENS)
-    model = result.output.get("model")
+    tokens = min(result.tokens_used, MOST_TOKENS)
     used = usage_of(result.output)
     return (
         task, oid, result.status, result.worker, result.host, result.completed_at, tokens,
-        result.type, model if isinstance(model, str) else "", result.duration_s,
+        result.type, text_of(result.output.get("model")), result.duration_s,
         used.input, used.output, used.cache_write, used.cache_read,
     )  # fmt: skip
+
+
+def text_of(value: Any) -> str:
+    """A value of a result's output as text; empty where it is none."""
+    return value if isinstance(value, str) else ""
 
 
 def usage_of(output: Mapping[str, Any]) -> Usage:
@@ -166,6 +170,6 @@ def usage_of(output: Mapping[str, Any]) -> Usage:
     if not isinstance(told, dict):
         return Usage()
     counts = [told.get(kind, 0) for kind in ("input", "output", "cache_write", "cache_read")]
-    if not all(isinstance(count, int) and 0 <= count <= _MOST_TOKENS for count in counts):
+    if not all(isinstance(count, int) and 0 <= count <= MOST_TOKENS for count in counts):
         return Usage()
     return Usage(*counts)

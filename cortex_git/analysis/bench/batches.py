@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cortex_git.analysis.bench.queue import check_results, timed_run
-from cortex_git.analysis.bench.workspace import Say, add_no_ops, new_host, new_remote, part_of, ready_pool
-from cortex_git.workers.spawning import WarmSpawner
+from cortex_git.analysis.bench.queue import run_batch
+from cortex_git.analysis.bench.workspace import Say, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,5 @@ def sleep_batches(
 def _run(folder: Path, tasks: int, task_s: float, workers: int, say: Say) -> SleepBatch:
     say(f"{tasks} tasks of {task_s:g} s, {workers} workers")
     with part_of(folder) as place:
-        remote = new_remote(place / "remote.git")
-        coordination = new_host(place / "host", remote)
-        batch = add_no_ops(coordination, tasks, "sleep", {"seconds": task_s})
-        with ready_pool(WarmSpawner(["sleep"]), min(workers, tasks)) as pool:
-            report, wall_s = timed_run(coordination, pool, batch, lambda _: None)
-        check_results(coordination, remote, batch, tasks)
+        report, wall_s = run_batch(place, min(workers, tasks), tasks, task_s, lambda _: None)
     return SleepBatch(tasks, task_s, workers, wall_s, sum(r.duration_s for r in report.results.values()))

@@ -13,21 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cortex_git.analysis.bench.queue import check_results, timed_run
+from cortex_git.analysis.bench.queue import run_batch
 from cortex_git.analysis.bench.workspace import (
     Command,
     Say,
-    add_no_ops,
-    new_host,
-    new_remote,
     own_environment,
     part_of,
-    ready_pool,
     run_together,
     workspace,
 )
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.workers.spawning import WarmSpawner
 
 _PROGRAMS = "cortex_git.analysis.bench.peer_programs"
 _START = "import importlib, sys; importlib.import_module(sys.argv.pop(1)).main()"
@@ -128,13 +123,7 @@ def _median(rows: Sequence[PeerRow]) -> PeerRow:
 
 
 def _ours(folder: Path, workers: int, task_s: float, tasks: int, say: Say) -> PeerRow:
-    remote = new_remote(folder / "remote.git")
-    coordination = new_host(folder / "host", remote)
-    runner = "sleep" if task_s else "echo"
-    batch = add_no_ops(coordination, tasks, runner, {"seconds": task_s} if task_s else None)
-    with ready_pool(WarmSpawner([runner]), workers) as pool:
-        _, seconds = timed_run(coordination, pool, batch, say)
-    check_results(coordination, remote, batch, tasks)
+    _, seconds = run_batch(folder, workers, tasks, task_s, say)
     return PeerRow(OURS, "tasks and results, on the remote", task_s, tasks, seconds)
 
 

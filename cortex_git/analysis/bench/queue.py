@@ -128,13 +128,24 @@ def bench_queue(
 
 def run_ours(folder: Path, workers: int, tasks: int, say: Say) -> Ours:
     """A batch of no-ops on one host with so many warm workers, and a bare remote below `folder`."""
+    report, took = run_batch(folder, workers, tasks, 0.0, say)
+    return Ours(tasks, took, report.pushes)
+
+
+def run_batch(folder: Path, workers: int, tasks: int, task_s: float, say: Say) -> tuple[BatchReport, float]:
+    """A new host runs a batch of tasks that sleep for `task_s` seconds, or do nothing where that is 0.
+
+    The report, and its seconds. Raises EnvironmentProblem where the results on the remote are not those of
+    the tasks, each once.
+    """
     remote = new_remote(folder / "remote.git")
     coordination = new_host(folder / "host", remote)
-    batch = add_no_ops(coordination, tasks)
-    with ready_pool(WarmSpawner(["echo"]), workers) as pool:
+    runner = "sleep" if task_s else "echo"
+    batch = add_no_ops(coordination, tasks, runner, {"seconds": task_s} if task_s else None)
+    with ready_pool(WarmSpawner([runner]), workers) as pool:
         report, took = timed_run(coordination, pool, batch, say)
     check_results(coordination, remote, batch, tasks)
-    return Ours(tasks, took, report.pushes)
+    return report, took
 
 
 def timed_run(coordination: Coordination, pool: Pool, batch: str, say: Say) -> tuple[BatchReport, float]:
