@@ -58,7 +58,7 @@ def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
                 env=_environment(entry, task, context),
                 check=False,
             )
-            answer = _printed(out)
+            context.so_far["text"] = answer = _printed(out)
         except OSError as error:
             return RunOutcome("failed", error=f"{entry.argv[0]}: {error.strerror}")
         except BaseException:  # its time is up

@@ -45,7 +45,7 @@ class Slot:
     startup_s: float = 0.0
     """What a cold start took, until an assignment has accounted for it."""
     told: bool = False
-    """SIGTERM was sent because the time is up."""
+    """OUT_OF_TIME was sent because the time is up."""
     leaving: str = ""
     """Why it gets no further assignment; empty while it does."""
     since: str = ""
@@ -254,7 +254,7 @@ class Pool:
         self._fill(slot)
 
     def _enforce_time(self) -> None:
-        """SIGTERM when an attempt's time is up, SIGKILL for its whole session after the grace."""
+        """OUT_OF_TIME when an attempt's time is up, SIGKILL for its whole session after the grace."""
         now = time.monotonic()
         for slot in self.busy():
             if now >= slot.ends_at + self._grace_s:
@@ -262,7 +262,6 @@ class Pool:
                 signal_session(slot.pid, signal.SIGKILL)
             elif now >= slot.ends_at and not slot.told:
                 slot.told = True
-                signal_session(slot.pid, signal.SIGTERM, but=slot.pid)
                 with suppress(ProcessLookupError):
                     os.kill(slot.pid, OUT_OF_TIME)
 

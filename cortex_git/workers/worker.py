@@ -86,8 +86,14 @@ class Worker:
             os._exit(1)
 
     def _on_out_of_time(self, _number: int, _frame: FrameType | None) -> None:
+        """End the attempt, after what it started was asked to end.
+
+        Both here: were the programs asked by the pool, one could be gone before its runner hears of the
+        time, and would be taken for one that failed by itself.
+        """
         if self._busy:
             self._busy = False
+            signal_session(os.getpid(), signal.SIGTERM, but=os.getpid())
             raise _OutOfTime
 
     def _on_term(self, _number: int, _frame: FrameType | None) -> None:

@@ -24,6 +24,7 @@ from cortex_git.store.commits import Draft
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.refs import Outcome, Update
+from cortex_git.workers import pool as pool_module
 from cortex_git.workers.attempts import BatchReport
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.pool import Pool
@@ -165,6 +166,28 @@ def test_a_worker_told_to_end_by_somebody_else_has_not_used_up_its_time(one_host
         when_busy(pool, lambda: os.kill(pool.busy()[0].pid, signal.SIGTERM))
         report = run_for(batch, 10)
     assert [result.status for result in report.results.values()] == ["completed"]
+
+
+def test_a_program_that_leaves_as_soon_as_its_time_is_up_has_run_out_of_time(
+    one_host: Coordination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the pool takes from its first signal to its next: the worker hears of the time first."""
+    config = Path(os.environ["CORTEX_CONFIG_HOME"])
+    config.mkdir(parents=True)
+    script = "trap 'exit 4' TERM; echo half; while :; do sleep 0.05; done"
+    (config / "config.toml").write_text(f'[commands.slow]\nargv = ["sh", "-c", "{script}"]\n')
+    add_tasks(one_host, 1, runner="command", context={"command": "slow"}, deadline=0.05)
+    real = pool_module.signal_session
+
+    def slowly(leader: int, number: signal.Signals, **given: int) -> None:
+        real(leader, number, **given)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(pool_module, "signal_session", slowly)
+    with open_pool(one_host, ["command"], 1, "scan-worker") as pool:
+        report = run_for(BatchRun(one_host, pool, Scope(batch="b1"), watcher=Seen()), 30)
+    (result,) = report.results.values()
+    assert (result.status, result.output, result.attempt) == ("timed_out", {"text": "half\n"}, 1)
 
 
 def test_a_busy_database_does_not_end_the_claiming(
