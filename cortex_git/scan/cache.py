@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS lockfile (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS matched (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_PACKAGE_FIELDS = attrgetter(*Package.__dataclass_fields__)
+"""A package as a plain tuple; `astuple` copies deeply, which takes eight times as long."""
+_FORM = 2
+"""Of what is stored; a change of it makes everything older a miss."""
 _CODE = ("lockfiles", "versions", "advisories", "matching.py", "records.py", "cache.py")
 
 OidOf = Callable[[str], str | None]
@@ -45,9 +50,9 @@ class ScanCache:
         try:
             if value is None or any(oid_of(name) != was for name, was in value["includes"].items()):
                 return None
-            packages = tuple(Package(*fields) for fields in value["packages"])
+            packages = tuple(_package(fields) for fields in value["packages"])
             return LockfileContent(packages, tuple(NotScanned(*gap) for gap in value["not_scanned"]))
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, IndexError):
             return None
 
     def remember_lockfile(
@@ -56,7 +61,7 @@ class ScanCache:
         """Keep what a lockfile held, and which other files that depended on."""
         value = {
             "includes": dict(includes),
-            "packages": [astuple(package) for package in content.packages],
+            "packages": [_PACKAGE_FIELDS(package) for package in content.packages],
             "not_scanned": [astuple(gap) for gap in content.not_scanned],
         }
         self._pending.append(("lockfile", _lockfile_key(path, oid), json.dumps(value)))
@@ -152,7 +157,7 @@ class ScanCache:
 def match_key(database_identity: str, packages: Sequence[Package]) -> str:
     """Names a match: the database, the packages with their places, and the code that matches."""
     digest = hashlib.sha256(f"{code_mark()}\0{database_identity}\0".encode())
-    digest.update(json.dumps([astuple(package) for package in packages]).encode())
+    digest.update(json.dumps([_PACKAGE_FIELDS(package) for package in packages]).encode())
     return digest.hexdigest()
 
 
@@ -170,7 +175,7 @@ def code_mark() -> str:
         for file in sorted((here / name).glob("*.py") if "." not in name else [here / name])
     ]
     facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((_FORM, facts)).encode()).hexdigest()[:16]
 
 
 def _connect(file: Path) -> sqlite3.Connection:
@@ -185,8 +190,13 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
+def _package(fields: Sequence[Any]) -> Package:
+    return Package(*fields[:-1], via=tuple(fields[-1]))
+
+
 def _finding(fields: Sequence[Any]) -> Finding:
     values = dict(zip(Finding.__dataclass_fields__, fields, strict=True))
     values["aliases"] = tuple(values["aliases"])
     values["other_lockfiles"] = tuple(values["other_lockfiles"])
+    values["via"] = tuple(values["via"])
     return Finding(**values)

@@ -7,12 +7,13 @@ database does not cover, or a version that can't be ordered, becomes a `NotScann
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
 from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.advisories.ranges import Span
-from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package
+from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package, joined
 from cortex_git.scan.versions import VersionError, parse
 
 
@@ -158,6 +159,7 @@ def _findings(
         hit = checked[first.version].hits[number]
         known = database.vulnerability(number)
         others = dict.fromkeys(p.lockfile for p in packages if p.lockfile != first.lockfile)
+        origin = reduce(joined, packages)
         yield Finding(
             id=known.id,
             aliases=known.aliases,
@@ -171,6 +173,9 @@ def _findings(
             line=first.line,
             summary=hit.summary,
             other_lockfiles=tuple(others),
+            direct=origin.direct,
+            dev=origin.dev,
+            via=origin.via,
         )
 
 

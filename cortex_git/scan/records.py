@@ -4,7 +4,7 @@ Partial failure is a value here (`NotScanned`), never an exception that ends a s
 that silently skips something is a false all-clear.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Severity = Literal["critical", "high", "medium", "low", "unknown"]
@@ -12,6 +12,9 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "unknow
 """Most severe first; `unknown` last, because no figure was published and none is guessed."""
 
 RepositoryStatus = Literal["scanned", "incomplete", "failed"]
+
+MAX_VIA = 5
+"""Direct dependencies that are named for a package which several bring in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,12 @@ class Package:
     """Path inside the repository, with forward slashes."""
     line: int | None = None
     """1-based line of the entry in the lockfile, None where the format gives none."""
+    direct: bool | None = None
+    """Whether the repository itself asks for it; None where the lockfile does not tell."""
+    dev: bool | None = None
+    """Whether it is there only for development; None where the lockfile does not tell."""
+    via: tuple[str, ...] = ()
+    """Direct dependencies that bring it in: sorted, at most MAX_VIA, empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,14 @@ class Finding:
     summary: str = ""
     other_lockfiles: tuple[str, ...] = ()
     """Further lockfiles of the repository that pin a vulnerable version of the package."""
+    direct: bool | None = None
+    """As of the package: True when the repository asks for a vulnerable version anywhere."""
+    dev: bool | None = None
+    """As of the package: True only when every vulnerable place is for development alone."""
+    via: tuple[str, ...] = ()
+    """As of the package, over every vulnerable place."""
+    upgrade: str | None = None
+    """A command that a person can paste, shell-quoted; None where none is known to help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +117,29 @@ class RepositoryScan:
         return cls(**known)
 
 
+def joined(one: Package, other: Package) -> Package:
+    """`one` with what `other`, the same package at another place, adds to where it comes from.
+
+    Production wins over development, asked for wins over brought in, and not known over the rest.
+    """
+    if (one.direct, one.dev, one.via) == (other.direct, other.dev, other.via):
+        return one
+    via = tuple(sorted({*one.via, *other.via})[:MAX_VIA])
+    direct = _joined(one.direct, other.direct, wins=True)
+    return replace(one, direct=direct, dev=_joined(one.dev, other.dev, wins=False), via=via)
+
+
+def _joined(one: bool | None, other: bool | None, *, wins: bool) -> bool | None:
+    if wins in (one, other):
+        return wins
+    return one if one == other else None
+
+
 def _finding(value: dict[str, Any]) -> Finding:
     known = {name: value[name] for name in Finding.__dataclass_fields__ if name in value}
     known["aliases"] = tuple(value.get("aliases", ()))
     known["other_lockfiles"] = tuple(value.get("other_lockfiles", ()))
+    known["via"] = tuple(value.get("via", ()))
     return Finding(**known)
 
 

@@ -4,8 +4,9 @@ Owns the limits on names, versions and counts. Must never drop an entry without 
 """
 
 import re
+from collections.abc import Iterable
 
-from cortex_git.scan.records import LockfileContent, NotScanned, Package
+from cortex_git.scan.records import MAX_VIA, LockfileContent, NotScanned, Package, joined
 
 MAX_TEXT = 512
 """Characters of a name or a version; no registry allows more."""
@@ -29,8 +30,21 @@ class Collector:
         self._packages_over = 0
         self._not_scanned_over = 0
 
-    def add(self, name: object, version: object, line: int | None = None, path: str | None = None) -> None:
-        """One pinned package; `path` when an included file pins it. Unusable values become gaps."""
+    def add(
+        self,
+        name: object,
+        version: object,
+        line: int | None = None,
+        path: str | None = None,
+        *,
+        direct: bool | None = None,
+        dev: bool | None = None,
+        via: Iterable[str] = (),
+    ) -> None:
+        """One pinned package; `path` when an included file pins it. Unusable values become gaps.
+
+        `direct`, `dev` and `via` as `Package` has them; of a package that is added again they are joined.
+        """
         if not isinstance(name, str) or not name:
             return self.skip(name or "an entry", "the package has no name", path)
         problem = _problem("name", name) or ("the name has a space" if " " in name else None)
@@ -44,12 +58,16 @@ class Collector:
         if problem:
             return self.skip(name, problem, path)
         key = (name, version)
-        if key in self._packages:
+        named = tuple(sorted(set(via))[:MAX_VIA]) if via else ()
+        found = Package(self._ecosystem, name, version, path or self._path, line, direct, dev, named)
+        known = self._packages.get(key)
+        if known is not None:
+            self._packages[key] = joined(known, found)
             return None
         if len(self._packages) >= MAX_PACKAGES:
             self._packages_over += 1
             return None
-        self._packages[key] = Package(self._ecosystem, name, version, path or self._path, line)
+        self._packages[key] = found
         return None
 
     def skip(self, entry: object, reason: str, path: str | None = None) -> None:

@@ -87,6 +87,10 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "line": finding.line,
         "summary": finding.summary,
         "other_lockfiles": finding.other_lockfiles,
+        "direct": finding.direct,
+        "dev": finding.dev,
+        "via": finding.via,
+        "upgrade": finding.upgrade,
     }
 
 
