@@ -191,7 +191,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _package(fields: Sequence[Any]) -> Package:
-    return Package(*fields[:-1], via=tuple(fields[-1]))
+    return Package(*(*fields[:-1], tuple(fields[-1])))
 
 
 def _finding(fields: Sequence[Any]) -> Finding:
