@@ -25,7 +25,7 @@ class Collector:
     def __init__(self, ecosystem: str, path: str) -> None:
         self._ecosystem = ecosystem
         self._path = path
-        self._packages: dict[tuple[str, str], Package] = {}
+        self._packages: dict[tuple[str, str, str], Package] = {}
         self._not_scanned: dict[tuple[str, str], NotScanned] = {}
         self._packages_over = 0
         self._not_scanned_over = 0
@@ -40,8 +40,11 @@ class Collector:
         direct: bool | None = None,
         dev: bool | None = None,
         via: Iterable[str] = (),
+        ecosystem: str | None = None,
     ) -> None:
         """One pinned package; `path` when an included file pins it. Unusable values become gaps.
+
+        `ecosystem` where it is not the format's own: a bill of materials has packages of many.
 
         `direct`, `dev` and `via` as `Package` has them; of a package that is added again they are joined.
         """
@@ -57,9 +60,10 @@ class Collector:
         problem = _problem("version", version)
         if problem:
             return self.skip(name, problem, path)
-        key = (name, version)
+        ecosystem = ecosystem or self._ecosystem
+        key = (ecosystem, name, version)
         named = tuple(sorted(set(via))[:MAX_VIA]) if via else ()
-        found = Package(self._ecosystem, name, version, path or self._path, line, direct, dev, named)
+        found = Package(ecosystem, name, version, path or self._path, line, direct, dev, named)
         known = self._packages.get(key)
         if known is not None:
             self._packages[key] = joined(known, found)
