@@ -7,11 +7,6 @@ import typer
 from cortex_git.cli.options import Format, FormatOption
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's command to the group."""
-    app.command()(forecast)
-
-
 def forecast(
     seed: Annotated[int, typer.Option("--seed", help="What the traces are made from.")] = 1,
     trace: Annotated[
