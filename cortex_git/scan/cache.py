@@ -199,4 +199,5 @@ def _finding(fields: Sequence[Any]) -> Finding:
     values["aliases"] = tuple(values["aliases"])
     values["other_lockfiles"] = tuple(values["other_lockfiles"])
     values["via"] = tuple(values["via"])
+    values["other_versions"] = tuple(values["other_versions"])
     return Finding(**values)

@@ -159,6 +159,7 @@ def _findings(
         hit = checked[first.version].hits[number]
         known = database.vulnerability(number)
         others = dict.fromkeys(p.lockfile for p in packages if p.lockfile != first.lockfile)
+        versions = dict.fromkeys(p.version for p in packages if p.version != first.version)
         origin = reduce(joined, packages)
         yield Finding(
             id=known.id,
@@ -176,6 +177,7 @@ def _findings(
             direct=origin.direct,
             dev=origin.dev,
             via=origin.via,
+            other_versions=tuple(versions),
         )
 
 

@@ -5,7 +5,10 @@ that silently skips something is a false all-clear.
 """
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from cortex_git.scan.set_aside import Baseline, Suppressed
 
 Severity = Literal["critical", "high", "medium", "low", "unknown"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "unknown")
@@ -86,6 +89,12 @@ class Finding:
     """As of the package, over every vulnerable place."""
     upgrade: str | None = None
     """A command that a person can paste, shell-quoted; None where none is known to help."""
+    other_versions: tuple[str, ...] = ()
+    """Further vulnerable versions of the package in the repository, in any of the lockfiles."""
+    epss: float | None = None
+    """Probability (0.0 to 1.0) that it is exploited within 30 days, by FIRST's EPSS; None where not known."""
+    kev: str | None = None
+    """The day (YYYY-MM-DD) on which CISA listed it as exploited; None where it, or the list, is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,7 @@ def _finding(value: dict[str, Any]) -> Finding:
     known["aliases"] = tuple(value.get("aliases", ()))
     known["other_lockfiles"] = tuple(value.get("other_lockfiles", ()))
     known["via"] = tuple(value.get("via", ()))
+    known["other_versions"] = tuple(value.get("other_versions", ()))
     return Finding(**known)
 
 
@@ -169,6 +179,16 @@ class ScanReport:
     """What the whole batch could not cover, such as a missing database."""
     sample: bool = False
     """True when the repositories are the generated sample, which every format then says."""
+    suppressed: "tuple[Suppressed, ...]" = ()
+    """Findings that an ignore file or a VEX document takes out of the rows, each with its reason."""
+    baseline: "Baseline | None" = None
+    """What the report was compared with: the rows then have the new findings only."""
+    notes: tuple[str, ...] = ()
+    """On the statements given: what in them expired or applied to nothing."""
+    epss_date: str | None = None
+    """The day of the EPSS scores used (YYYY-MM-DD), None where none were imported."""
+    kev_date: str | None = None
+    """The day of the list of exploited vulnerabilities used, None where none was imported."""
 
     @property
     def severity(self) -> dict[Severity, int]:

@@ -91,6 +91,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "dev": finding.dev,
         "via": finding.via,
         "upgrade": finding.upgrade,
+        "other_versions": finding.other_versions,
+        "epss": finding.epss,
+        "kev": finding.kev,
     }
 
 

@@ -1,0 +1,52 @@
+"""Findings that a report counts apart: suppressed by a person's statement, or known from a baseline.
+
+Owns what is remembered of them. Nothing is ever dropped: every format counts and lists what is set aside.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cortex_git.scan.records import Finding
+
+SuppressionStatus = Literal["accepted", "not_affected", "fixed", "false_positive"]
+"""`accepted`: the risk is borne, which is what an ignore file says unless it says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A finding with the repository it is in."""
+
+    repo: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding that somebody's statement takes out of the count."""
+
+    repo: str
+    finding: Finding
+    status: SuppressionStatus
+    reason: str
+    """Never empty: what the ignore file says, or the justification of a VEX statement."""
+    source: str
+    """The file that says so, and which entry of it."""
+    justification: str | None = None
+    """OpenVEX's label, such as `vulnerable_code_not_present`, where one was given."""
+    expires: str | None = None
+    """Last day on which it applies (YYYY-MM-DD), None where it has no end."""
+    in_baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier report or batch that this one was compared with; `findings` are then the new ones only."""
+
+    source: str
+    """The file or the batch, as given."""
+    known: tuple[Placed, ...] = ()
+    """Found now and then."""
+    fixed: tuple[Placed, ...] = ()
+    """Found then and, where it was looked for again, not now: updated, removed, or withdrawn."""
+    not_compared: int = 0
+    """Findings of then whose place was not scanned now, so nobody knows."""
