@@ -7,7 +7,21 @@ import re
 
 from cortex_git.errors import BadInput
 
-ECOSYSTEMS = ("npm", "PyPI", "Maven", "Go", "crates.io", "RubyGems", "Packagist", "NuGet")
+ECOSYSTEMS = (
+    "npm",
+    "PyPI",
+    "Maven",
+    "Go",
+    "crates.io",
+    "RubyGems",
+    "Packagist",
+    "NuGet",
+    "Pub",
+    "Hex",
+    "CRAN",
+    "Bioconductor",
+    "ConanCenter",
+)
 """What can be matched, by the names of OSV's own list."""
 
 _BY_REPOSITORY = ("Maven", "Packagist")
@@ -37,7 +51,7 @@ def lookup_name(ecosystem: str, name: str) -> str:
     """The name under which a package is stored and looked up.
 
     PyPI by PEP 503; NuGet and Packagist ignore letter case; crates.io takes `-` and `_` and letter case
-    as equal; npm, Go, Maven and RubyGems names are exact.
+    as equal; the names of all others are exact.
     """
     if ecosystem == "PyPI":
         return _SEPARATORS.sub("-", name).lower()

@@ -3,7 +3,7 @@
 Owns the layout on disk. A file with another `LAYOUT` is never read: it is built again.
 """
 
-LAYOUT = "1"
+LAYOUT = "2"
 """Change it whenever the tables change, or what import puts into them."""
 
 TABLES = """

@@ -25,6 +25,18 @@ LOCK_WAIT_S = 900.0
 _PROGRESS_RECORDS = 500
 
 
+class NoAdvisories(BadInput):
+    """An archive that is whole and holds no record that is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    imported: dict[str, int]
+    """Records by ecosystem."""
+    empty: tuple[str, ...]
+    """Ecosystems whose archive holds nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpdateSummary:
     """What an update did."""
@@ -77,9 +89,9 @@ def _update(
     for stale in target.parent.glob(f"{target.name}.*.tmp"):
         stale.unlink(missing_ok=True)
     gathered = gather(source, wanted, target.parent / "downloads", _known(target), limits, progress)
-    tally, imported = Tally(), {}
+    tally, built = Tally(), _Built({}, ())
     if gathered.archives:
-        imported = _build(target, gathered, frozenset(wanted) or None, limits, tally, progress)
+        built = _build(target, gathered, frozenset(wanted) or None, limits, tally, progress)
     for item in gathered.archives:
         if item.downloaded:
             download.discard(item.path)
@@ -87,9 +99,9 @@ def _update(
         records = sum(count for count, _ in database.content.values())
     return UpdateSummary(
         path=target,
-        imported=imported,
+        imported=built.imported,
         unchanged=gathered.unchanged,
-        missing=gathered.missing,
+        missing=gathered.missing + built.empty,
         unreadable=tally.unreadable,
         withdrawn=sum(tally.withdrawn.values()),
         records=records,
@@ -136,23 +148,36 @@ def _build(
     limits: Limits,
     total: Tally,
     progress: Progress,
-) -> dict[str, int]:
-    """Build the new database and put it in place. Returns the records imported by ecosystem."""
+) -> _Built:
+    """Build the new database and put it in place.
+
+    An archive that holds nothing is an error only where its ecosystem was asked for, or where no other
+    holds anything: some small ecosystems of OSV's list have no advisories yet.
+    """
     carried = _known(target)
     imported: dict[str, int] = {}
+    empty: list[str] = []
     with DatabaseBuilder(target, "osv") as builder:
         replaced: set[str] = set()
         for item in gathered.archives:
-            tally = _import(builder, item, wanted, limits, progress)
+            try:
+                tally = _import(builder, item, wanted, limits, progress)
+            except NoAdvisories:
+                empty.append(item.ecosystem or NO_ECOSYSTEM)
+                useless = len(empty) == len(gathered.archives) and not gathered.unchanged
+                if wanted or item.ecosystem is None or useless:
+                    raise
+                continue
             imported |= tally.records
             replaced |= set(tally.records) | ({NO_ECOSYSTEM} if item.ecosystem is None else set())
             total.unreadable += tally.unreadable
             for ecosystem, count in tally.withdrawn.items():
                 total.withdrawn[ecosystem] = total.withdrawn.get(ecosystem, 0) + count
-        if carried:
-            builder.copy_from(target, replaced)
-        builder.finish()
-    return imported
+        if imported:
+            if carried:
+                builder.copy_from(target, replaced)
+            builder.finish()
+    return _Built(imported, tuple(empty))
 
 
 def _import(
@@ -173,7 +198,8 @@ def _import(
         lacking = sorted((only or frozenset()) - set(tally.records))
         if lacking or not tally.records:
             about = f" for {lacking[0]}" if lacking else ""
-            raise BadInput(f"{item.origin} holds no advisories{about}", "it is not imported")
+            problem = BadInput if tally.unreadable else NoAdvisories
+            raise problem(f"{item.origin} holds no advisories{about}", "it is not imported")
     except BadInput:
         if item.downloaded:
             download.discard(item.path)

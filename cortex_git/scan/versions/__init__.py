@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from cortex_git.scan.versions import composer, gem, maven, pypi, semver
+from cortex_git.scan.versions import composer, conan, gem, maven, pypi, r, semver
 from cortex_git.scan.versions.error import VersionError
 
 __all__ = ["SCHEMES", "VersionError", "parse"]
@@ -22,6 +22,11 @@ SCHEMES: dict[str, Callable[[str], Any]] = {
     "Packagist": composer.parse,
     "RubyGems": gem.parse,
     "Maven": maven.parse,
+    "Pub": semver.parse_pub,
+    "Hex": semver.parse,
+    "CRAN": r.parse,
+    "Bioconductor": r.parse,
+    "ConanCenter": conan.parse,
 }
 LONGEST = 256
 """Characters of a version; longer ones are somebody's attempt to keep a pattern busy."""

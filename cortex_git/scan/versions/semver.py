@@ -1,7 +1,7 @@
-"""The order of SemVer 2.0.0 versions, and the two dialects near it: Go's and NuGet's.
+"""The order of SemVer 2.0.0 versions, and the dialects near it: Go's, NuGet's and Pub's.
 
 Measured, `univers` orders some npm versions wrongly, so this small order is ours. Build metadata is
-never compared.
+compared by Pub alone.
 """
 
 import re
@@ -13,6 +13,7 @@ _CORE = r"(\d+)(?:\.(\d+))?(?:\.(\d+))?"
 _TAIL = r"(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?"
 _SEMVER = re.compile(rf"[v=]?{_CORE}{_TAIL}", re.ASCII)
 _NUGET = re.compile(rf"{_CORE}(?:\.(\d+))?{_TAIL}", re.ASCII)
+_PUB = re.compile(rf"{_CORE}(?:-([0-9A-Za-z.-]+))?(?:\+([0-9A-Za-z.-]+))?", re.ASCII)
 _GO_RELEASE = re.compile(r"(?:go)?(\d+)\.(\d+)(?:\.(\d+))?(?:(alpha|beta|rc)(\d+))?", re.ASCII)
 
 Key = tuple[Any, ...]
@@ -28,6 +29,16 @@ def parse(text: str) -> Key:
 def parse_nuget(text: str) -> Key:
     """The key of a NuGet version: SemVer with up to four numbers, prerelease in any letter case."""
     return _key("NuGet", _NUGET.fullmatch(text), text, fold_case=True)
+
+
+def parse_pub(text: str) -> Key:
+    """The key of a Dart package's version: SemVer, but `1.0.0+1` comes after `1.0.0` and before `1.0.1`."""
+    match = _PUB.fullmatch(text)
+    if match is None:
+        raise VersionError("Pub", text)
+    major, minor, patch, prerelease, build = match.groups()
+    before = _identifiers(prerelease) if prerelease else _RELEASE
+    return (int(major), int(minor or 0), int(patch or 0), before, _identifiers(build) if build else ())
 
 
 def parse_go(text: str) -> Key:

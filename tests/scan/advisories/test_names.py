@@ -21,6 +21,8 @@ from cortex_git.scan.advisories.names import chosen, ecosystem_of, lookup_name
         ("Go", "github.com/a/b", "github.com/a/b/v2", False),
         ("Maven", "g:A", "g:a", False),
         ("RubyGems", "a-b", "a_b", False),
+        ("CRAN", "Rcpp", "rcpp", False),
+        ("Hex", "plug_cowboy", "plug-cowboy", False),
     ],
 )
 def test_lookup_names(ecosystem: str, one: str, other: str, same: bool) -> None:
@@ -44,6 +46,6 @@ def test_ecosystems(text: str, expected: str | None) -> None:
 
 
 def test_a_person_may_write_an_ecosystem_in_any_case() -> None:
-    assert chosen(["pypi", "CRATES.IO", "PyPI"]) == ["PyPI", "crates.io"]
-    with pytest.raises(BadInput, match="unknown ecosystem 'hex'"):
-        chosen(["npm", "hex"])
+    assert chosen(["pypi", "CRATES.IO", "PyPI", "hex"]) == ["PyPI", "crates.io", "Hex"]
+    with pytest.raises(BadInput, match="unknown ecosystem 'debian'"):
+        chosen(["npm", "debian"])

@@ -254,3 +254,14 @@ def test_two_updates_at_once_are_done_one_after_the_other(tmp_path: Path, make_d
     assert [process.exitcode for process in both] == [0, 0]
     assert counts(tmp_path) == {"PyPI": 200, "npm": 200}
     assert [path.name for path in (tmp_path / "advisories").glob("*.tmp")] == []
+
+
+def test_an_empty_ecosystem_costs_the_others_nothing(tmp_path: Path, make_dump: MakeDump) -> None:
+    whole = {"PyPI": dump(record("A-1", "p")), "ConanCenter": zipped({}), "CRAN": zipped({})}
+    summary = run(tmp_path, make_dump(whole))
+    assert (summary.imported, summary.records) == ({"PyPI": 1}, 1)
+    assert {"ConanCenter", "CRAN", "npm"} <= set(summary.missing)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(BadInput, match="holds no advisories"):
+        run(tmp_path, make_dump({"ConanCenter": zipped({}), "CRAN": zipped({})}, "nothing"))
+    assert (tmp_path / FILE).read_bytes() == before
