@@ -1,20 +1,17 @@
-"""Which repositories a scan looks at: arguments, a repositories file, the checkouts below a folder.
+"""How a repository is written down: a path, a URL, `git@host:path`, each with an optional `@ref`.
 
-Owns how a repository is written down. Must never let a URL's user name or password be stored or
-printed, nor hand git an address that could start a program (`ext::`, `-option`).
+Must never let a URL's user name or password be stored or printed, nor hand git an address that could
+start a program (`ext::`, `-option`).
 """
 
 import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.records import NotScanned
 
 REMOTE_SCHEMES = ("https", "http", "ssh", "git")
 """What may be fetched from; `file` is read in place and nothing else is accepted."""
@@ -55,13 +52,6 @@ class Credentials:
 
     askpass: str | None = None
     helper: str | None = None
-
-
-class Checkouts(NamedTuple):
-    """What was found below a folder, and the folders that could not be looked into."""
-
-    sources: list[Source]
-    not_scanned: list[NotScanned]
 
 
 def parse_source(text: str, base: Path | None = None) -> Source:
@@ -194,72 +184,9 @@ def checked_ref(ref: str) -> str:
     return ref
 
 
-def read_repos_file(path: str) -> list[Source]:
-    """The repositories listed in a file, one a line; `-` reads standard input.
-
-    Blank lines and `#` comments are passed over. Relative paths are relative to the file. BadInput
-    names the file and the line.
-    """
-    base = Path.cwd() if path == "-" else Path(path).absolute().parent
-    try:
-        raw = sys.stdin.buffer.read() if path == "-" else Path(path).expanduser().read_bytes()
-        lines = raw.decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}", "give a file with one repository a line") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is not UTF-8 text", "give a file with one repository a line") from None
-    sources = []
-    for number, line in enumerate(lines, 1):
-        text = re.sub(r"(?:^|\s)#.*", "", line).strip()
-        if not text:
-            continue
-        try:
-            sources.append(parse_source(text, base))
-        except BadInput as error:
-            raise BadInput(f"{path}:{number}: {error.message}", error.hint) from None
-    return without_duplicates(sources)
-
-
 def without_duplicates(sources: Iterable[Source]) -> list[Source]:
     """Each repository and ref once, in the order given."""
     kept: dict[tuple[str, str | None], Source] = {}
     for source in sources:
         kept.setdefault((source.url, source.ref), source)
     return list(kept.values())
-
-
-def find_checkouts(root: Path) -> Checkouts:
-    """The checkouts and bare repositories below `root`, sorted by path; none inside another is looked for.
-
-    Symbolic links are not followed. Worktrees (a `.git` file) count. Raises BadInput when `root` is
-    not a folder that can be read.
-    """
-    top = Path(os.path.abspath(root.expanduser()))  # noqa: PTH100  normalised, but links not resolved
-    if not top.is_dir():
-        raise BadInput(f"{root} is not a folder", "give a folder that has checkouts below it")
-    not_scanned: list[NotScanned] = []
-    found = sorted(_walk(top, not_scanned))
-    return Checkouts([Source(path, path) for path in found], not_scanned)
-
-
-def _walk(top: Path, not_scanned: list[NotScanned]) -> Iterator[str]:
-    pending = [str(top)]
-    while pending:
-        folder = pending.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = {entry.name: entry for entry in listing}
-        except OSError as error:
-            not_scanned.append(NotScanned(folder, f"the folder cannot be read ({error.strerror})"))
-            continue
-        if ".git" in entries or {"HEAD", "objects", "refs"} <= entries.keys():
-            yield folder
-            continue
-        pending += [entry.path for entry in entries.values() if _is_folder(entry)]
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False
