@@ -10,10 +10,19 @@ from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.manifests import manifest_without_lock
+from cortex_git.scan.lockfiles.naming import NOT_BELOW, as_expression, as_pathspecs, matcher
 from cortex_git.scan.lockfiles.source import MalformedError, Sibling, Source
 from cortex_git.scan.records import LockfileContent, NotScanned
 
-__all__ = ["Sibling", "includes_of", "kind_of", "manifest_without_lock", "read_lockfile"]
+__all__ = [
+    "Sibling",
+    "includes_of",
+    "kind_of",
+    "manifest_without_lock",
+    "path_expression",
+    "pathspecs",
+    "read_lockfile",
+]
 
 Reader = Callable[[Source, Collector], None]
 
@@ -64,6 +73,21 @@ _KIND_OF_NAME = {
     "buildscript-gradle.lockfile": "gradle",
 }
 
+_KIND_OF_PATTERN = {
+    "requirements*.txt": "requirements",
+    "*requirements.txt": "requirements",
+    "requirements/*.txt": "requirements",
+    "pylock.*.toml": "pylock",
+    "gradle/dependency-locks/*.lockfile": "gradle",
+    "packages.lock.json": "nuget-lock",
+    "packages.*.lock.json": "nuget-lock",
+    "packages.config": "nuget-config",
+    "packages.*.config": "nuget-config",
+}
+"""Globs of the last parts of a path, in any letter case; the first that fits counts."""
+
+_kind_by_pattern = matcher(_KIND_OF_PATTERN)
+
 _KINDS_WITH_INCLUDES = frozenset({"requirements", "maven"})
 
 
@@ -73,30 +97,20 @@ def kind_of(path: str) -> str | None:
     Lockfiles below `node_modules/` describe other people's development set-ups and are not counted.
     """
     folder, _, name = path.rpartition("/")
-    kind = _KIND_OF_NAME.get(name) or _kind_by_pattern(folder, name)
-    if kind is not None and "node_modules" in folder.split("/"):
+    kind = _KIND_OF_NAME.get(name) or _kind_by_pattern(path)
+    if kind is not None and NOT_BELOW in folder.split("/"):
         return None
     return kind
 
 
-def _kind_by_pattern(folder: str, name: str) -> str | None:
-    lowered = name.lower()
-    if lowered.endswith(".txt"):
-        stem = lowered[:-4]
-        in_folder = folder == "requirements" or folder.endswith("/requirements")
-        named = stem.startswith("requirements") or stem.endswith("requirements")
-        return "requirements" if named or in_folder else None
-    if lowered.startswith("pylock.") and lowered.endswith(".toml"):
-        return "pylock"
-    if lowered.endswith(".lockfile"):
-        old_layout = folder == "gradle/dependency-locks" or folder.endswith("/gradle/dependency-locks")
-        return "gradle" if old_layout else None
-    if lowered.startswith("packages."):
-        if lowered.endswith(".lock.json"):
-            return "nuget-lock"
-        if lowered.endswith(".config"):
-            return "nuget-config"
-    return None
+def pathspecs() -> tuple[str, ...]:
+    """Arguments by which git finds exactly the paths that `kind_of` knows."""
+    return as_pathspecs(_KIND_OF_NAME, _KIND_OF_PATTERN)
+
+
+def path_expression() -> str:
+    """A regular expression (Python's `re`) that is found in exactly the paths that `kind_of` knows."""
+    return as_expression(_KIND_OF_NAME, _KIND_OF_PATTERN)
 
 
 def read_lockfile(path: str, data: bytes, sibling: Sibling) -> LockfileContent:
