@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from cortex_git.scan.versions import composer, conan, gem, maven, pypi, r, semver
+from cortex_git.scan.versions import composer, conan, gem, hackage, maven, pypi, r, semver
 from cortex_git.scan.versions.error import VersionError
 
 __all__ = ["SCHEMES", "VersionError", "parse"]
@@ -27,6 +27,8 @@ SCHEMES: dict[str, Callable[[str], Any]] = {
     "CRAN": r.parse,
     "Bioconductor": r.parse,
     "ConanCenter": conan.parse,
+    "SwiftURL": semver.parse,
+    "Hackage": hackage.parse,
 }
 LONGEST = 256
 """Characters of a version; longer ones are somebody's attempt to keep a pattern busy."""
