@@ -112,6 +112,10 @@ class RepositoryScan:
     not_scanned: tuple[NotScanned, ...] = ()
     database: str = ""
     """Which advisory database answered, such as `osv 2026-08-01` or `starter`."""
+    mark: str = ""
+    """A digest of what the row rests on beside the commit: the readers' code, the database, the limits."""
+    unchanged_since: str | None = None
+    """The batch that scanned this very commit, from which the row was taken over; None where it is this one."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain JSON values."""
