@@ -69,6 +69,7 @@ class Runner(Protocol):
 
 
 RUNNERS: dict[str, str] = {
+    "bump": "cortex_git.runners.bump",
     "claude": "cortex_git.runners.claude",
     "command": "cortex_git.runners.command",
     "echo": "cortex_git.runners.echo",
@@ -83,7 +84,7 @@ RUNNERS: dict[str, str] = {
 METERED = frozenset({"claude", "command", "openai", "replay"})
 """Those of ours whose attempts may spend tokens; others' say so by an attribute `metered`."""
 
-READS_REPOSITORIES = frozenset({"claude", "openai", "replay", "scan"})
+READS_REPOSITORIES = frozenset({"bump", "claude", "openai", "replay", "scan"})
 """Runners that fetch the repository a task names; others may take any word for it."""
 HARMLESS = frozenset({"echo", "scan", "sleep", "trial"})
 """Those whose output holds only what they were given or looked up, and is published as it is."""

@@ -106,7 +106,7 @@ def _prepared(payload: Mapping[str, Any]) -> _State:
     data_dir, cache_dir = str(payload.get("data_dir") or ""), str(payload.get("cache_dir") or "")
     key = (os.getpid(), database, data_dir + _mark(database, data_dir), cache_dir)
     if _state is None or _state.key != key:
-        opened = _open_database(database, data_dir, cache_dir)
+        opened = _open(database, data_dir, cache_dir)
         _state = _State(key, opened, open_cache(Path(cache_dir) if cache_dir else None))
     return _state
 
@@ -124,7 +124,13 @@ def _mark(database: str, data_dir: str) -> str:
     return f" {facts.st_ino} {facts.st_mtime_ns}"
 
 
-def _open_database(database: str, data_dir: str, cache_dir: str) -> "AdvisoryDatabase":
+def open_database(options: Mapping[str, Any]) -> "AdvisoryDatabase":
+    """The advisories that the options of a scan name. Raises EnvironmentProblem where none were imported."""
+    database = str(options.get("database") or "")
+    return _open(database, str(options.get("data_dir") or ""), str(options.get("cache_dir") or ""))
+
+
+def _open(database: str, data_dir: str, cache_dir: str) -> "AdvisoryDatabase":
     from cortex_git.scan.advisories.database import AdvisoryDatabase, open_default, open_starter
 
     if database == STARTER:

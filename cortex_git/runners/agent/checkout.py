@@ -141,6 +141,18 @@ class Checkout:
             one.path for one in staging.changed(self._work, self._start.commit, staging.staged(self._work))
         ]
 
+    def snapshot(self) -> str:
+        """The tree of the files as they are now, for `read` and `restore`."""
+        return staging.staged(self._work)
+
+    def read(self, tree: str, path: str) -> bytes | None:
+        """A file of a snapshot, never through a symbolic link; None where there is none, or a huge one."""
+        return staging.content(self._work, tree, path)
+
+    def restore(self, tree: str) -> None:
+        """Put the files back as a snapshot has them: what was changed since is lost."""
+        staging.restore(self._work, tree)
+
     def diff(self, limit: int) -> bytes:
         """How they differ, the first `limit` bytes of it."""
         return staging.shown(self._work, self._start.commit, staging.staged(self._work), limit)

@@ -1,4 +1,4 @@
-"""Runs one program for a model: no shell, no keys, no network, for a bounded time.
+"""Runs one program on a task's files: no shell, no keys, no network unless asked for, for a bounded time.
 
 Owns what such a program sees and how it is made to end, with everything it started. What it may be is
 for `words`; the limits themselves are set by `launcher`. Must never run in the worker's own environment.
@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -72,26 +72,51 @@ class Ran:
 class Commands:
     """Runs programs in one folder, with one scratch folder for all of them."""
 
-    def __init__(self, folder: Path, private: tuple[Path, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        private: tuple[Path, ...] = (),
+        *,
+        network: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`network`: programs may use it, as those must that fetch packages. They get `variables`, too."""
         self._folder = folder.resolve()
+        self._network = network
+        self._variables = dict(variables or {})
         self._scratch = Path(tempfile.mkdtemp(prefix="cortex-run-"))
         weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
         (self._scratch / "tmp").mkdir()
         self._private = private
 
-    def run(self, words: list[str], limit_s: float) -> Ran:
-        """Run a program that `words_of` let through. Raises Refused where it is not installed."""
+    def run(
+        self,
+        words: list[str],
+        limit_s: float,
+        *,
+        below: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> Ran:
+        """Run a program that `words_of` let through, in the folder `below` ours.
+
+        `variables` are added to its environment. Raises Refused where it is not installed, and where that
+        folder is reached by a symbolic link.
+        """
+        folder = self._folder / below
+        if folder.resolve() != folder or not folder.is_dir():
+            raise Refused(f"{below} is no folder of the repository")
         path = _search_path(self._folder)
         program = shutil.which(words[0], path=path)
         if program is None:
             raise Refused(f"{words[0]} is not installed here")
         mark = uuid.uuid4().hex
-        command = [sys.executable, "-I", "-S", launcher.__file__, self._limits(limit_s), program]
+        limits = self._limits(limit_s, folder)
+        command = [sys.executable, "-I", "-S", launcher.__file__, limits, program]
         started = time.monotonic()
         process = subprocess.Popen(
             command + arguments(words),
-            cwd=self._folder,
-            env=environment(path, self._scratch) | {_MARK: mark},
+            cwd=folder,
+            env=environment(path, self._scratch) | self._variables | dict(variables or {}) | {_MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -108,7 +133,7 @@ class Commands:
             kept.rest(process)
         return Ran(None if late else process.returncode, time.monotonic() - started, *kept.result())
 
-    def _limits(self, limit_s: float) -> str:
+    def _limits(self, limit_s: float, folder: Path) -> str:
         cpu_s = int(limit_s * (os.cpu_count() or 1)) + 5
         hidden, fixed = self._kept_away()
         return json.dumps(
@@ -116,9 +141,10 @@ class Commands:
                 "parent": os.getpid(),
                 "cpu_s": cpu_s,
                 "isolated": isolated(),
+                "network": self._network,
                 "hidden": hidden,
                 "fixed": fixed,
-                "folder": str(self._folder),
+                "folder": str(folder),
             }
         )
 
@@ -162,7 +188,8 @@ def isolated() -> bool:
     """Whether programs get namespaces of their own here; without, the list of programs is all there is."""
     if not sys.platform.startswith("linux"):
         return False
-    limits = {"parent": os.getpid(), "cpu_s": 10, "isolated": True, "hidden": [], "fixed": [], "folder": "/"}
+    limits: dict[str, object] = {"parent": os.getpid(), "cpu_s": 10, "isolated": True, "network": False}
+    limits |= {"hidden": [], "fixed": [], "folder": "/"}
     command = [
         sys.executable,
         "-I",

@@ -1,8 +1,9 @@
 """Starts one program of the run tool inside its limits.
 
 Run as a script by `commands`; imports nothing but Python's own. Owns the namespaces (no network but its
-own loopback, no process but its own, no file that holds keys), the resource limits and the loss of every
-privilege. Must never start the program when a limit that was asked for cannot be had.
+own loopback, unless it is asked for; no process but its own, no file that holds keys), the resource
+limits and the loss of every privilege. Must never start the program when a limit that was asked for
+cannot be had.
 """
 
 import ctypes
@@ -40,7 +41,7 @@ def main(words: list[str]) -> None:
     _lower(resource.RLIMIT_CPU, limits["cpu_s"])
     try:
         if limits["isolated"]:
-            _into_namespaces(limits["hidden"], limits["fixed"], limits["folder"])
+            _into_namespaces(limits["hidden"], limits["fixed"], limits["folder"], network=limits["network"])
             _drop_privileges()
         os.execv(words[1], [os.path.basename(words[1]), *words[2:]])  # noqa: PTH119, S606 (a script on its own; no shell wanted)
     except OSError as error:
@@ -55,14 +56,16 @@ def _lower(which: int, to: int) -> None:
     resource.setrlimit(which, (most, most))
 
 
-def _into_namespaces(hidden: list[str], fixed: list[str], folder: str) -> None:
+def _into_namespaces(hidden: list[str], fixed: list[str], folder: str, *, network: bool) -> None:
     """Returns in the second process of namespaces of our own; the others wait for it and end with it."""
     user, group = os.getuid(), os.getgid()
-    _checked(_libc.unshare(_NEW_USER | _NEW_NET | _NEW_MOUNT | _NEW_PID | _NEW_IPC))
+    apart = 0 if network else _NEW_NET
+    _checked(_libc.unshare(_NEW_USER | _NEW_MOUNT | _NEW_PID | _NEW_IPC | apart))
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"{user} {user} 1")
     _write("/proc/self/gid_map", f"{group} {group} 1")
-    _loopback_up()
+    if apart:
+        _loopback_up()
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     for path in hidden:
         _hide(path)

@@ -74,6 +74,26 @@ def staged(work: WorkTree) -> str:
         index.unlink(missing_ok=True)
 
 
+def restore(work: WorkTree, tree: str) -> None:
+    """Put every file back as the tree has it; what is not in it goes, unless `.gitignore` leaves it out."""
+    git = work.git()
+    git.run("read-tree", "--reset", "-u", tree, timeout=_STAGE_S)
+    git.run("clean", "-f", "-f", "-d", "--quiet", timeout=_STAGE_S)
+
+
+def content(work: WorkTree, tree: str, path: str) -> bytes | None:
+    """A file of a tree; None where there is none of that name, or it is larger than MOST_BYTES."""
+    git = work.clone.git()
+    asked = f"{tree}:{path}"
+    if "\n" in path:
+        return None
+    facts = git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=f"{asked}\n".encode())
+    kind, _, size = facts.text.strip().partition(" ")
+    if kind != "blob" or not size.isdigit() or int(size) > MOST_BYTES:
+        return None
+    return git.run("cat-file", "blob", asked).stdout
+
+
 def changed(work: WorkTree, old: str, new: str) -> list[Changed]:
     """The files in which two trees or commits differ."""
     command = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", *_PLAIN, old, new)
