@@ -79,10 +79,12 @@ def preload() -> None:
     from cortex_git.scan.advisories.starter_set import content_key
     from cortex_git.scan.cache import code_mark
     from cortex_git.scan.lockfiles import FORMATS
+    from cortex_git.scan.marks import row_mark
 
-    # Both read files and keep what they found (10 ms together), which the forked processes inherit.
+    # All read files and keep what they found (10 ms together), which the forked processes inherit.
     content_key()
     code_mark()
+    row_mark("")
     for module in {form.module for form in FORMATS.values()}:
         import_module(f"cortex_git.scan.lockfiles.{module}")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_git.flocks import file_lock
+from cortex_git.scan import marks
 from cortex_git.scan.matching import MatchResult
 from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package
 
@@ -168,14 +169,7 @@ def _lockfile_key(path: str, oid: str) -> str:
 @cache
 def code_mark() -> str:
     """A mark of the code that reads and matches: after an upgrade nothing old is answered."""
-    here = Path(__file__).parent
-    files = [
-        file
-        for name in _CODE
-        for file in sorted((here / name).glob("*.py") if "." not in name else [here / name])
-    ]
-    facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((_FORM, facts)).encode()).hexdigest()[:16]
+    return f"{_FORM}.{marks.code_mark(*_CODE)}"
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -14,6 +14,7 @@ from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
+from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
 from cortex_git.scan.packages import PackageReader
 from cortex_git.scan.reading import Limits, NoCommit, OutOfTime, RepositorySnapshot, open_repository
@@ -68,6 +69,7 @@ def scan_repository(
         findings=result.findings,
         not_scanned=not_scanned,
         database=_named(database),
+        mark=row_mark(database.identity, limits),
     )
 
 
