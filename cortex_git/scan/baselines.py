@@ -1,0 +1,73 @@
+"""A baseline: an earlier report, against which only what is new counts.
+
+Owns how a JSON report is read back. Findings that it lists as suppressed are no part of a baseline: when
+their entry expires they are new.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cortex_git.errors import BadInput
+from cortex_git.scan.comparing import Earlier, settle
+from cortex_git.scan.documents import read_json
+from cortex_git.scan.records import RepositoryScan, ScanReport
+from cortex_git.scan.set_aside import Baseline, Placed
+
+MOST_BYTES = 512 << 20
+_WHAT = "baseline"
+
+
+def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
+    """The rows of a JSON report, with the findings that it knew from a baseline of its own.
+
+    Raises BadInput for anything that is not such a report: nothing would be new, or everything.
+    """
+    document = read_json(path, MOST_BYTES, _WHAT)
+    if document.get("schema") != 1 or not isinstance(document.get("repositories"), list):
+        raise BadInput(f"{_WHAT} {path} is no report of this program", "make one with --format json")
+    rows = _rows(document["repositories"], path)
+    own = document.get("baseline")
+    known = own.get("known", []) if isinstance(own, dict) else []
+    if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
+        raise BadInput(f"{_WHAT} {path}: baseline.known is no list of findings", "make it again")
+    before = [{"repo": one.get("repo"), "status": "scanned", "findings": [one]} for one in known]
+    return (*rows, *_rows(before, path))
+
+
+def _rows(values: Sequence[Any], path: Path) -> list[RepositoryScan]:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(list[RepositoryScan]).validate_python(values)
+    except (ValidationError, RecursionError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        where = ".".join(str(part) for part in first["loc"]) if first else "it"
+        why = first["msg"] if first else "is nested too deeply"
+        raise BadInput(f"{_WHAT} {path} cannot be read: {where}: {why}", "make it again") from None
+
+
+def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) -> ScanReport:
+    """The report with only its new findings in the rows, and the known ones apart.
+
+    `source` is what the baseline is called. Findings that are suppressed now are not counted as fixed.
+    """
+    before = Earlier(earlier)
+    rows: list[RepositoryScan] = []
+    known: list[Placed] = []
+    for row in report.repositories:
+        met = [before.had(row.repo, finding) for finding in row.findings]
+        pairs = list(zip(row.findings, met, strict=True))
+        known += [Placed(row.repo, finding) for finding, was in pairs if was]
+        rows.append(replace(row, findings=tuple(finding for finding, was in pairs if not was)))
+    suppressed = tuple(
+        replace(one, in_baseline=before.had(one.repo, one.finding)) for one in report.suppressed
+    )
+    fixed, unknown = settle(before, report.repositories)
+    return replace(
+        report,
+        repositories=tuple(rows),
+        suppressed=suppressed,
+        baseline=Baseline(source, tuple(known), fixed, len(unknown)),
+    )

@@ -1,0 +1,107 @@
+"""Two scans compared, finding by finding: what is new, what is still there, what is fixed.
+
+Must never call something fixed that was not looked for again: that is `not compared`, with the reason.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cortex_git.scan.fingerprints import fingerprints
+from cortex_git.scan.records import Finding, RepositoryScan
+from cortex_git.scan.set_aside import Placed
+
+_STARTER = "starter"
+
+
+@dataclass(frozen=True, slots=True)
+class NotCompared:
+    """A finding of the earlier scan of which the later one cannot tell."""
+
+    repo: str
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of the findings between two scans."""
+
+    new: tuple[Placed, ...]
+    still: tuple[Placed, ...]
+    """As the later scan found them."""
+    fixed: tuple[Placed, ...]
+    """Not found any more where it was looked for again: updated, removed, or the advisory withdrawn."""
+    not_compared: tuple[NotCompared, ...]
+
+
+class Earlier:
+    """The findings of the earlier scan, to be looked up by those of the later one."""
+
+    def __init__(self, rows: Iterable[RepositoryScan]) -> None:
+        self._places = [(row, finding) for row in rows for finding in row.findings]
+        self._by_print: dict[str, list[int]] = defaultdict(list)
+        for number, (row, finding) in enumerate(self._places):
+            for mark in fingerprints(row.repo, finding):
+                self._by_print[mark].append(number)
+        self._met: set[int] = set()
+
+    def had(self, repo: str, finding: Finding) -> bool:
+        """Whether it was there; it then counts as met."""
+        met = {number for mark in fingerprints(repo, finding) for number in self._by_print.get(mark, ())}
+        self._met |= met
+        return bool(met)
+
+    def gone(self) -> Iterator[tuple[RepositoryScan, Finding]]:
+        """Those that were not met, each with its row of then."""
+        for number, place in enumerate(self._places):
+            if number not in self._met:
+                yield place
+
+
+def compare(earlier: Sequence[RepositoryScan], later: Sequence[RepositoryScan]) -> Difference:
+    """What changed from `earlier` to `later`, in the order of the rows."""
+    before = Earlier(earlier)
+    new: list[Placed] = []
+    still: list[Placed] = []
+    for row in later:
+        for finding in row.findings:
+            (still if before.had(row.repo, finding) else new).append(Placed(row.repo, finding))
+    fixed, unknown = settle(before, later)
+    return Difference(tuple(new), tuple(still), fixed, unknown)
+
+
+def settle(
+    before: Earlier, later: Iterable[RepositoryScan]
+) -> tuple[tuple[Placed, ...], tuple[NotCompared, ...]]:
+    """Of the findings that were not met, those that are fixed and those of which nobody knows."""
+    rows: dict[str, list[RepositoryScan]] = defaultdict(list)
+    for row in later:
+        rows[row.repo].append(row)
+    fixed: list[Placed] = []
+    unknown: list[NotCompared] = []
+    for row, finding in before.gone():
+        reasons = [_unsure(now, row, finding) for now in rows.get(row.repo, ())]
+        reason = "its repository is not in this scan" if not reasons else next(filter(None, reasons), None)
+        if reason:
+            unknown.append(NotCompared(row.repo, finding, reason))
+        else:
+            fixed.append(Placed(row.repo, finding))
+    return tuple(fixed), tuple(unknown)
+
+
+def _unsure(now: RepositoryScan, then: RepositoryScan, finding: Finding) -> str | None:
+    """Why the later row cannot tell whether the finding is gone; None where it can."""
+    if now.status == "failed":
+        return "its repository could not be scanned"
+    if now.database == _STARTER and then.database not in ("", _STARTER):
+        return "only the starter set of advisories was used"
+    if now.status == "incomplete" and not now.not_scanned:
+        return "its repository was not scanned wholly"
+    lockfiles = (finding.lockfile, *finding.other_lockfiles)
+    for gap in now.not_scanned:
+        about = any(path and path in gap.what for path in lockfiles) or finding.package in gap.what
+        whole = gap.what == "the repository" or "lockfiles" in gap.what
+        if about or whole or gap.what.endswith(f" of {finding.ecosystem}"):
+            return f"not scanned: {gap.what[:200]}: {gap.reason[:200]}"
+    return None

@@ -1,0 +1,111 @@
+"""Taking what was said about findings into account: which are suppressed, and what was said in vain.
+
+Must never drop a finding: one that is suppressed is kept with its reason, and every entry that expired or
+that applied to nothing is named.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import cast, get_args
+
+from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.set_aside import Suppressed, SuppressionStatus
+from cortex_git.scan.suppressing.statements import Statement
+
+NOTES_SHOWN = 20
+_SUPPRESSES = get_args(SuppressionStatus)
+
+
+def suppress(
+    report: ScanReport, ignored: Sequence[Statement], vex: Sequence[Statement], today: date
+) -> ScanReport:
+    """The report with the findings that the statements are about set aside.
+
+    An entry of an ignore file applies through the day on which it expires. Of the VEX statements about a
+    finding the latest decides, of those made at the same time the one that does not suppress.
+    """
+    index = _Index(ignored, vex, today)
+    rows: list[RepositoryScan] = []
+    suppressed: list[Suppressed] = []
+    for row in report.repositories:
+        kept: list[Finding] = []
+        for finding in row.findings:
+            decided = index.decided(row.repo, finding)
+            if decided is None:
+                kept.append(finding)
+            else:
+                suppressed.append(_suppressed(row.repo, finding, decided))
+        rows.append(row if len(kept) == len(row.findings) else replace(row, findings=tuple(kept)))
+    return replace(
+        report,
+        repositories=tuple(rows),
+        suppressed=(*report.suppressed, *suppressed),
+        notes=(*report.notes, *index.notes()),
+    )
+
+
+class _Index:
+    """The statements by the ids that they are about, and which of them applied."""
+
+    def __init__(self, ignored: Sequence[Statement], vex: Sequence[Statement], today: date) -> None:
+        self._statements = statements = (*ignored, *vex)
+        self._own = len(ignored)
+        self._today = today
+        self._used: set[int] = set()
+        self._by_id: dict[str, list[int]] = defaultdict(list)
+        for number, statement in enumerate(statements):
+            for name in statement.ids:
+                self._by_id[name].append(number)
+
+    def decided(self, repo: str, finding: Finding) -> Statement | None:
+        """The statement that suppresses the finding, None where none does."""
+        ids = {name.casefold() for name in (finding.id, *finding.aliases)}
+        numbers = sorted({number for name in ids for number in self._by_id.get(name, ())})
+        about = [number for number in numbers if self._statements[number].about(repo, finding)]
+        valid = [number for number in about if not self._expired(self._statements[number])]
+        self._used.update(about)
+        if valid and valid[0] < self._own:  # what a person here decided needs no other's word
+            return self._statements[valid[0]]
+        return _latest(self._statements[number] for number in valid)
+
+    def notes(self) -> list[str]:
+        """One line for each entry that expired or applied to nothing, bounded."""
+        expired = [
+            f"{one.label()} expired on {one.expires} and does not apply"
+            for one in self._statements
+            if self._expired(one)
+        ]
+        unused = [
+            f"{one.label()} applied to nothing"
+            for number, one in enumerate(self._statements)
+            if number not in self._used and one.status in _SUPPRESSES and not self._expired(one)
+        ]
+        return [*_bounded(expired, "expired"), *_bounded(unused, "applied to nothing")]
+
+    def _expired(self, statement: Statement) -> bool:
+        return statement.expires is not None and statement.expires < self._today
+
+
+def _latest(found: Iterable[Statement]) -> Statement | None:
+    last = max(found, key=lambda one: (one.timestamp, one.status not in _SUPPRESSES), default=None)
+    return last if last is not None and last.status in _SUPPRESSES else None
+
+
+def _bounded(lines: list[str], what: str) -> list[str]:
+    if len(lines) <= NOTES_SHOWN:
+        return lines
+    return [*lines[:NOTES_SHOWN], f"{len(lines) - NOTES_SHOWN:,} more entries {what}"]
+
+
+def _suppressed(repo: str, finding: Finding, statement: Statement) -> Suppressed:
+    return Suppressed(
+        repo=repo,
+        finding=finding,
+        status=cast(SuppressionStatus, statement.status),
+        reason=statement.reason,
+        source=statement.source,
+        justification=statement.justification,
+        expires=statement.expires.isoformat() if statement.expires else None,
+    )
