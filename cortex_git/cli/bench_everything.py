@@ -1,12 +1,15 @@
 """The command `cortex-git bench all`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_git.cli.bench_machine import machine_now
 from cortex_git.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from cortex_git.analysis.bench.tables import Table
 
 
 def every(
@@ -21,13 +24,19 @@ def every(
     ] = False,
     directory: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", help="Write all.json and all.md there, after each table."),
+        typer.Option(
+            "--output",
+            metavar="DIR",
+            help="Write all.json, all.md and plots (SVG, with cortex-git[report]) there, after each table.",
+        ),
     ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Every published table, measured on this machine: published, measured and ratio side by side."""
-    from cortex_git.analysis.bench.everything import PARTS, Sizes, Table, bench_all, markdown
-    from cortex_git.cli.output import json_text, note, print_json, print_line
+    from cortex_git.analysis.bench.everything import PARTS, bench_all
+    from cortex_git.analysis.bench.measuring import Sizes
+    from cortex_git.analysis.bench.tables import markdown
+    from cortex_git.cli.output import note, print_json, print_lines
     from cortex_git.errors import BadInput, ExitCode
 
     if unknown := [name for name in only or () if name not in PARTS]:
@@ -44,11 +53,25 @@ def every(
         tables.append(table)
         document["tables"] = [one.to_json() for one in tables]
         if directory is not None:
-            (directory / "all.json").write_text(json_text(document))
-            (directory / "all.md").write_text(markdown(tables, machine))
+            _write(directory, document, tables, machine)
     if output is Format.JSON:
         print_json(document)
     else:
-        print_line(markdown(tables, machine).rstrip())
+        print_lines(markdown(tables, machine).rstrip())
     if any(table.problem for table in tables):
         raise typer.Exit(ExitCode.ENVIRONMENT)
+
+
+def _write(
+    directory: Path, document: dict[str, object], tables: "list[Table]", machine: dict[str, str | int | float]
+) -> None:
+    """What there is so far: the document, the page, and the plots that the page shows."""
+    from cortex_git.analysis.bench.plots import pictures
+    from cortex_git.analysis.bench.tables import markdown
+    from cortex_git.cli.output import json_text
+
+    drawn = pictures(tables)
+    for name, text in drawn.items():
+        (directory / name).write_text(text, encoding="utf-8")
+    (directory / "all.json").write_text(json_text(document), encoding="utf-8")
+    (directory / "all.md").write_text(markdown(tables, machine, drawn), encoding="utf-8")

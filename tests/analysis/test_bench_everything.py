@@ -1,14 +1,20 @@
 """`bench all`: tables of what was published beside what was measured, and parts that could not be."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
+from defusedxml.ElementTree import fromstring
 from gitworld import cortex
 from pytest_mock import MockerFixture
 
 from cortex_git.analysis.bench import everything
-from cortex_git.analysis.bench.everything import Figure, Part, Sizes, Table, bench_all, markdown
+from cortex_git.analysis.bench.everything import Part, bench_all
+from cortex_git.analysis.bench.machine import describe
+from cortex_git.analysis.bench.measuring import Measured, Sizes
+from cortex_git.analysis.bench.plots import pictures
+from cortex_git.analysis.bench.tables import Figure, Table, markdown
 from cortex_git.analysis.bench.workspace import Say
 from cortex_git.errors import EnvironmentProblem
 
@@ -17,27 +23,75 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/bench-all-1.json"
 
 def test_the_command_measures_what_it_is_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "figures of mine"
-    asked = ("--quick", "--only", "ten-tasks", "--only", "recycling", "--output", str(folder))
+    asked = (
+        "--quick",
+        "--only",
+        "ten-tasks",
+        "--only",
+        "recycling",
+        "--only",
+        "limits",
+        "--output",
+        str(folder),
+    )
     done = cortex("bench", "all", *asked, "--format", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     jsonschema.validate(document, SCHEMA)
     assert json.loads((folder / "all.json").read_text()) == document
-    ten, recycling = document["tables"]
+    ten, limits, recycling = document["tables"]
     assert (ten["key"], ten["imitated"], recycling["key"]) == ("ten-tasks", True, "recycling")
     figures = {figure["name"]: figure for figure in ten["figures"]}
     assert figures["one worker"]["measured"] >= 10 * 0.2
     assert figures["one worker"]["published"] is None, "other sizes than those that were published"
+    assert limits["document"]["throughput"] > 0
+    assert limits["document"]["within"] is True
     assert recycling["document"]["replaced"] > 0
     page = (folder / "all.md").read_text()
     assert "## Ten tasks, one after another and on twenty workers" in page
-    assert "imitated: each task sleeps" in page
+    assert "imitated: tasks only pass the time" in page
 
 
 def test_a_wrong_name_lists_the_tables(tmp_path: Path) -> None:
     done = cortex("bench", "all", "--only", "speed", cwd=tmp_path)
     assert done.returncode == 2
-    assert "they are: spawn, queue, overhead, ten-tasks, audit, scan, memory, recycling, peers" in done.stderr
+    assert (
+        "they are: spawn, queue, overhead, ten-tasks, audit, scan, limits, memory, recycling, peers,"
+        in done.stderr
+    )
+
+
+def test_what_is_printed_is_the_page_line_by_line(tmp_path: Path) -> None:
+    done = cortex("bench", "all", "--quick", "--only", "route", "--only", "policies", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "# Every published figure, measured\n\nMeasured by `cortex-git bench all` on 2"
+    )
+    assert "\n## The router, without asking a model\n" in done.stdout
+    assert "\n| bursts, fixed | – | " in done.stdout
+
+
+def test_headline_tables_are_drawn_for_both_grounds_and_load_nothing() -> None:
+    rows = [
+        {"workers": at, "ours_tasks_per_min": 5000.0 + at, "loop_tasks_per_min": 600.0 / at}
+        for at in (1, 5, 20)
+    ]
+    queue = Table("queue", "Tasks", "c", (), {"rows": rows})
+    unmeasured = Table("overhead", "Overhead", "c", (), {}, problem="no disk")
+    drawn = pictures([queue, unmeasured, Table("spawn", "Spawn", "c", (), {"cold_ms_p50": 1.0})])
+    assert list(drawn) == ["queue-light.svg", "queue-dark.svg"]
+    for text in drawn.values():
+        root = fromstring(text)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert root[0].text == (
+            "No-op tasks a minute by workers. cortex-git: 5,001 with 1, 5,005 with 5, 5,020 with 20."
+            " The shell loop: 600 with 1, 120 with 5, 30 with 20."
+        )
+        assert not re.search(r"var\(|href|script|url\((?!#)", text)
+    assert drawn["queue-light.svg"] != drawn["queue-dark.svg"]
+    page = markdown([queue, unmeasured], describe(), drawn)
+    assert 'srcset="queue-dark.svg"' in page
+    assert "overhead-light.svg" not in page
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(tmp_path: Path) -> None:
@@ -48,16 +102,16 @@ def test_a_folder_that_cannot_be_made_is_told_before_anything_is_measured(tmp_pa
 
 
 def test_a_part_that_cannot_be_measured_says_why_and_the_others_go_on(mocker: MockerFixture) -> None:
-    def fails(_sizes: Sizes, _say: Say) -> everything.Measured:
+    def fails(_sizes: Sizes, _say: Say) -> Measured:
         raise EnvironmentProblem("there is no xargs", "install findutils")
 
-    def works(_sizes: Sizes, _say: Say) -> everything.Measured:
+    def works(_sizes: Sizes, _say: Say) -> Measured:
         return [Figure("a", "s", 12.345, 10.0)], {"seconds": 12.345}
 
     mocker.patch.object(everything, "PARTS", {"bad": Part("Bad", fails), "good": Part("Good", works)})
     bad, good = bench_all(Sizes.quick(), (), lambda _: None)
     assert (bad.figures, bad.problem) == ((), "there is no xargs: install findutils")
-    page = markdown([bad, good], {"cores": 2})
+    page = markdown([bad, good], describe())
     assert "Not measured: there is no xargs" in page
     assert "| 10.0 | 12.3 | s | 1.23 |" in page
 

@@ -8,10 +8,12 @@ import pytest
 from cortex_git.analysis.bench.policies import SETTINGS, PolicyRow, bench_policies, sizer
 from cortex_git.analysis.bench.replay import Replayed, replay
 from cortex_git.analysis.bench.traces import TASK_S, TRACES, Arrival, Trace, bursts, steady, traces_of, wave
+from cortex_git.analysis.utilization import Use
 from cortex_git.errors import BadInput
 from cortex_git.workers.activation import POLICIES
 
 HOUR_S = 3600
+UNUSED = Use(0.0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 def part(make: Callable[[int], Trace], begin_h: float, hours: float) -> Trace:
@@ -58,6 +60,10 @@ def test_a_replay_by_hand() -> None:
     assert found.wait_s(0.5) == 0
     assert found.wait_s(0.95) == 0
     assert found.wait_s(1.0) == 10
+    assert found.use.heavy_s == pytest.approx(10.0), "twenty at once"
+    assert found.use.light_s == pytest.approx(5.0 + 10.0), "none before they come, then the last one"
+    assert found.use.busy_s == pytest.approx(210.0)
+    assert found.use.peak_active == 20
     assert (found.peak, found.changes_s) == (20, ())
     assert found.worker_hours == pytest.approx(20 * 25 / HOUR_S)
 
@@ -74,10 +80,10 @@ def test_workers_that_are_too_many_leave_and_not_amid_a_task() -> None:
 
 
 def test_changes_within_a_span() -> None:
-    found = Replayed(0.0, (), (0.0, 30.0, 59.0, 59.5, 89.9), 0)
+    found = Replayed(0.0, (), (0.0, 30.0, 59.0, 59.5, 89.9), 0, UNUSED)
     assert found.most_changes_within(30) == 3
     assert found.most_changes_within(0.5) == 1
-    assert Replayed(0.0, (), (), 0).most_changes_within(30) == 0
+    assert Replayed(0.0, (), (), 0, UNUSED).most_changes_within(30) == 0
 
 
 def test_no_policy_flaps(rows: dict[tuple[str, str], PolicyRow]) -> None:

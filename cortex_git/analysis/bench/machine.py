@@ -5,6 +5,8 @@ Owns the description only. Must never name the machine or its user.
 
 import os
 import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cortex_git import __version__
@@ -12,7 +14,7 @@ from cortex_git.gitio import Git
 
 
 def describe() -> dict[str, str | int | float]:
-    """Cores, memory in MiB, system, versions, and the load (runnable processes) as of now.
+    """Cores, memory in MiB, system, versions, the day (UTC), and the load (runnable processes) as of now.
 
     A load near the number of cores means that something else ran too, and that the figures are low.
     """
@@ -25,8 +27,19 @@ def describe() -> dict[str, str | int | float]:
         "python": platform.python_version(),
         "git": Git(Path.cwd()).text("--version").removeprefix("git version "),
         "cortex_git": __version__,
+        "measured_on": datetime.now(UTC).date().isoformat(),
         "load_before": round(os.getloadavg()[0], 2),
     }
+
+
+def sentence(machine: Mapping[str, object]) -> str:
+    """A machine as `describe` gave it, in words; older documents do not say the day."""
+    day = f"on {machine['measured_on']}, " if "measured_on" in machine else ""
+    return (
+        f"{day}{machine['cores']} cores, {machine['memory_mib']:,} MiB of memory, {machine['system']},"
+        f" Python {machine['python']}, git {machine['git']}, cortex-git {machine['cortex_git']},"
+        f" load {machine['load_before']} when it began"
+    )
 
 
 def busy_note(machine: dict[str, str | int | float]) -> str | None:

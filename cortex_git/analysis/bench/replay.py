@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cortex_git.analysis.bench.traces import Arrival, Trace
+from cortex_git.analysis.utilization import LIGHT_MOST, MEDIUM_MOST, Use
 from cortex_git.workers.forecasting import WARM_START_S
 from cortex_git.workers.sizing import Demand, Sizer
 
@@ -33,6 +34,8 @@ class Replayed:
     """When the target changed, in seconds since the trace began."""
     peak: int
     """The most workers at a time."""
+    use: Use
+    """How busy they were, until the last task was done."""
 
     def wait_s(self, share: float) -> float:
         """Seconds that `share` of the tasks waited at most."""
@@ -98,10 +101,16 @@ def replay(trace: Trace, sizer: Sizer) -> Replayed:
     waits: list[float] = []
     changes: list[float] = []
     now_s = tick_s = worker_s = 0.0
-    peak = 0
+    peak = busiest = 0
+    busy_s = 0.0
+    bands = [0.0, 0.0, 0.0]
     while to_come or waiting or workers.busy:
         then_s = min(tick_s, workers.next_s, to_come[0].at_s if to_come else math.inf)
-        worker_s += workers.live * (then_s - now_s)
+        passed_s, busy = then_s - now_s, len(workers.busy)
+        worker_s += workers.live * passed_s
+        busy_s += busy * passed_s
+        bands[(busy > LIGHT_MOST) + (busy > MEDIUM_MOST)] += passed_s
+        busiest = max(busiest, busy)
         now_s = then_s
         workers.go_on(now_s)
         while to_come and to_come[0].at_s <= now_s:
@@ -124,4 +133,6 @@ def replay(trace: Trace, sizer: Sizer) -> Replayed:
             task = waiting.popleft()
             waits.append(now_s - task.at_s)
             workers.begin(task, now_s)
-    return Replayed(worker_s / 3600, tuple(sorted(waits)), tuple(changes), peak)
+    light_s, medium_s, heavy_s = bands
+    use = Use(light_s, medium_s, heavy_s, busy_s, worker_s, busiest)
+    return Replayed(worker_s / 3600, tuple(sorted(waits)), tuple(changes), peak, use)
