@@ -33,6 +33,9 @@ class _Format(NamedTuple):
     reader: str
 
 
+MANY = "many"
+"""In place of an ecosystem: a bill of materials says of each package which it is of."""
+
 FORMATS: dict[str, _Format] = {
     "npm": _Format("npm", "npm", "read"),
     "yarn": _Format("npm", "yarn", "read"),
@@ -51,6 +54,14 @@ FORMATS: dict[str, _Format] = {
     "gradle": _Format("Maven", "gradle", "read"),
     "nuget-lock": _Format("NuGet", "nuget", "read_lock"),
     "nuget-config": _Format("NuGet", "nuget", "read_config"),
+    "cabal": _Format("Hackage", "haskell", "read_cabal"),
+    "stack": _Format("Hackage", "haskell", "read_stack"),
+    "swift": _Format("SwiftURL", "swift", "read"),
+    "cocoapods": _Format("CocoaPods", "cocoapods", "read"),
+    "cyclonedx-json": _Format(MANY, "cyclonedx", "read_json"),
+    "cyclonedx-xml": _Format(MANY, "cyclonedx", "read_xml"),
+    "spdx": _Format(MANY, "spdx", "read"),
+    "spdx-unread": _Format(MANY, "spdx", "read_unread"),
 }
 
 _KIND_OF_NAME = {
@@ -71,6 +82,10 @@ _KIND_OF_NAME = {
     "pom.xml": "maven",
     "gradle.lockfile": "gradle",
     "buildscript-gradle.lockfile": "gradle",
+    "cabal.project.freeze": "cabal",
+    "stack.yaml.lock": "stack",
+    "Package.resolved": "swift",
+    "Podfile.lock": "cocoapods",
 }
 
 _KIND_OF_PATTERN = {
@@ -83,6 +98,16 @@ _KIND_OF_PATTERN = {
     "packages.*.lock.json": "nuget-lock",
     "packages.config": "nuget-config",
     "packages.*.config": "nuget-config",
+    "bom.json": "cyclonedx-json",
+    "*.cdx.json": "cyclonedx-json",
+    "bom.xml": "cyclonedx-xml",
+    "*.cdx.xml": "cyclonedx-xml",
+    "*.spdx.json": "spdx",
+    "*.spdx": "spdx",
+    "*.spdx.yaml": "spdx-unread",
+    "*.spdx.yml": "spdx-unread",
+    "*.spdx.rdf": "spdx-unread",
+    "*.spdx.rdf.xml": "spdx-unread",
 }
 """Globs of the last parts of a path, in any letter case; the first that fits counts."""
 
@@ -101,6 +126,11 @@ def kind_of(path: str) -> str | None:
     if kind is not None and NOT_BELOW in folder.split("/"):
         return None
     return kind
+
+
+def is_inventory(path: str) -> bool:
+    """Whether the file is a bill of materials, which repeats what lockfiles beside it pin."""
+    return FORMATS[kind].ecosystem == MANY if (kind := kind_of(path)) else False
 
 
 def pathspecs() -> tuple[str, ...]:

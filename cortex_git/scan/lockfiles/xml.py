@@ -83,8 +83,16 @@ def load_xml(data: bytes) -> Element:
     if data.count(b"=") > MAX_ATTRIBUTES:
         raise MalformedError("has too many attributes")
     builder = _Builder()
+    parse_xml(data, builder)
+    if builder.root is None:
+        raise MalformedError("is empty")
+    return builder.root
+
+
+def parse_xml(data: bytes, handler: ContentHandler) -> None:
+    """Hand a document's elements to `handler`, which keeps its own limits; MalformedError as `load_xml`."""
     try:
-        sax.parseString(data, builder, forbid_dtd=True)
+        sax.parseString(data, handler, forbid_dtd=True)
     except DefusedXmlException:
         raise MalformedError("has a document type or entities, which are not read") from None
     except SAXException as problem:
@@ -92,6 +100,3 @@ def load_xml(data: bytes) -> Element:
         raise MalformedError("is not valid XML" + (f" (line {line})" if line else "")) from None
     except (ValueError, LookupError):
         raise MalformedError("is not valid XML (its encoding)") from None
-    if builder.root is None:
-        raise MalformedError("is empty")
-    return builder.root

@@ -1,0 +1,158 @@
+"""Turns the components of a bill of materials into packages: its package URLs, by their type.
+
+Owns the table from purl types to ecosystems. A type that is not in it is a gap, counted once a file.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from packageurl import PackageURL
+
+from cortex_git.scan.lockfiles.collecting import MAX_TEXT, NO_EXACT_VERSION, Collector
+
+_ECOSYSTEM_OF_TYPE = {
+    "cargo": "crates.io",
+    "cocoapods": "CocoaPods",
+    "composer": "Packagist",
+    "conan": "ConanCenter",
+    "cran": "CRAN",
+    "gem": "RubyGems",
+    "githubactions": "GitHub Actions",
+    "golang": "Go",
+    "hackage": "Hackage",
+    "hex": "Hex",
+    "julia": "Julia",
+    "maven": "Maven",
+    "npm": "npm",
+    "nuget": "NuGet",
+    "pub": "Pub",
+    "pypi": "PyPI",
+    "swift": "SwiftURL",
+}
+_ECOSYSTEM_OF_DISTRIBUTION = {
+    ("apk", "alpine"): "Alpine",
+    ("apk", "chainguard"): "Chainguard",
+    ("apk", "wolfi"): "Wolfi",
+    ("deb", "debian"): "Debian",
+    ("deb", "ubuntu"): "Ubuntu",
+    ("rpm", "almalinux"): "AlmaLinux",
+    ("rpm", "opensuse"): "openSUSE",
+    ("rpm", "redhat"): "Red Hat",
+    ("rpm", "rocky"): "Rocky Linux",
+}
+"""By type and namespace; the database has advisories for none of them, which matching then says."""
+
+_WITHOUT_NAMESPACE = frozenset({"cargo", "cocoapods", "cran", "gem", "hackage", "nuget", "pub", "pypi"})
+_MAX_PURL = 8 * MAX_TEXT
+_MAX_TYPES = 100
+_RANGE = re.compile(r"[<>=^*|,\s]|~")
+_NO_VERSION = frozenset({"", "NOASSERTION", "NONE", "UNKNOWN", "unspecified"})
+
+
+class Components:
+    """Adds components one by one, and at the end what could not be matched for want of a known type."""
+
+    def __init__(self, out: Collector) -> None:
+        self._out = out
+        self._types: Counter[str] = Counter()
+
+    def add(
+        self,
+        purl: object,
+        *,
+        label: object,
+        spellings: Iterable[str] = (),
+        version: object = None,
+        line: int | None = None,
+        direct: bool | None = None,
+        dev: bool | None = None,
+        via: Iterable[str] = (),
+        own: bool = False,
+    ) -> None:
+        """One component of a document, which becomes a package or a gap.
+
+        `version` counts where the purl has none. Of `spellings` the one is taken that differs from the
+        purl's name in nothing but letter case, which some tools fold in purls. `own` is what the
+        document describes: of a type without advisories it is no gap.
+        """
+        if not purl:
+            self._out.skip(label or "an entry", "has no package URL")
+            return
+        parsed = _parsed(purl)
+        if parsed is None:
+            self._out.skip(purl, "is not a package URL")
+            return
+        kind, namespace, name, exact = parsed
+        ecosystem = _ECOSYSTEM_OF_TYPE.get(kind) or _ECOSYSTEM_OF_DISTRIBUTION.get((kind, namespace.lower()))
+        if ecosystem is None:
+            if not own:
+                known = kind in self._types or len(self._types) < _MAX_TYPES
+                self._types[kind if known else "other"] += 1
+            return
+        full = _name(kind, namespace, name)
+        if full is None:
+            self._out.skip(purl, f"is not a package URL of type {kind}")
+            return
+        full = next((text for text in spellings if text.lower() == full.lower()), full)
+        found = _version(kind, exact or (version if isinstance(version, str) else ""))
+        if found is None:
+            self._out.skip(purl, NO_EXACT_VERSION)
+            return
+        self._out.add(full, found, line, direct=direct, dev=dev, via=via, ecosystem=ecosystem)
+
+    def finish(self) -> None:
+        """Name the types for which there are no advisories."""
+        for kind, count in self._types.items():
+            plural = "" if count == 1 else "s"
+            self._out.skip(
+                f"{count:,} package{plural} of type {kind}", "no advisories are known for this type"
+            )
+
+
+def _parsed(purl: object) -> tuple[str, str, str, str] | None:
+    """Type, namespace, name and version in the purl's own letters, None for anything that is no purl."""
+    if not isinstance(purl, str) or len(purl) > _MAX_PURL:
+        return None
+    try:
+        # Not normalised: the names of npm, for one, are exact, and old ones have capitals.
+        found = PackageURL.from_string(purl, normalize_purl=False)
+    except ValueError:
+        return None
+    namespace = unquote(found.namespace or "").strip("/")
+    return found.type, namespace, unquote(found.name).strip("/"), unquote(found.version or "").strip()
+
+
+def _name(kind: str, namespace: str, name: str) -> str | None:
+    """The name as the ecosystem has it, None where parts are missing or too many."""
+    if kind in _WITHOUT_NAMESPACE:
+        return None if namespace else name
+    if kind == "maven":
+        return f"{namespace.replace('/', '.')}:{name}" if namespace else None
+    if kind == "npm":
+        scope = namespace if not namespace or namespace.startswith("@") else f"@{namespace}"
+        return f"{scope}/{name}" if scope else name
+    if kind in ("composer", "githubactions", "swift"):
+        return f"{namespace}/{name}" if namespace else None
+    if kind in ("conan", "apk", "deb", "rpm", "julia"):
+        return name
+    if kind == "golang" and not namespace and name == "std":
+        return "stdlib"
+    return f"{namespace}/{name}" if namespace else name
+
+
+def _version(kind: str, text: str) -> str | None:
+    """The version as a lockfile of the ecosystem has it, None for a range or none at all."""
+    text = text.strip()
+    if text in _NO_VERSION:
+        return None
+    if kind in ("apk", "deb", "rpm"):
+        return text
+    if _RANGE.search(text):
+        return None
+    if kind == "golang":
+        return text.removeprefix("go").removeprefix("v")
+    if kind == "gem":
+        return text.partition("-")[0]
+    return text
