@@ -29,7 +29,9 @@ _REF_STORAGES = ("files", "reftable")
 _RESOLVE_TIMEOUT_S = 10.0
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """The two parts of a git directory."""
+
     own: Path
     """With the HEAD: the worktree's part."""
     common: Path
@@ -41,7 +43,7 @@ def borrow(path: Path, folder: Path, limits: Limits, deadline: Deadline) -> Guar
 
     Raises RepositoryUnreadable when there is none.
     """
-    found = _locate(path)
+    found = locate(path)
     git = GuardedGit(folder, limits)
     bare_folder(folder, ["[core]", "\trepositoryformatversion = 0", "\tbare = true"])
     (folder / "objects").symlink_to(_real_folder(found.common / "objects", path))
@@ -52,7 +54,7 @@ def borrow(path: Path, folder: Path, limits: Limits, deadline: Deadline) -> Guar
     alternates = found.common / "objects" / "info" / "alternates"
     if alternates.exists() and not alternates.is_file():
         raise RepositoryUnreadable(f"{alternates} is not a plain file", "is this a git repository?")
-    (folder / "HEAD").write_bytes(_head(found.own / "HEAD", path))
+    (folder / "HEAD").write_bytes(head_bytes(found.own / "HEAD", path))
     _add_formats(git, folder, found, deadline)
     return git
 
@@ -69,7 +71,8 @@ def why_no_commit(git: GuardedGit, ref: str | None, deadline: Deadline) -> NoCom
     return RepositoryUnreadable("HEAD cannot be read", "run git fsck in it")
 
 
-def _locate(path: Path) -> _Found:
+def locate(path: Path) -> Found:
+    """The git directory of the checkout or bare repository there; RepositoryUnreadable where there is none."""
     if not path.is_dir():
         raise RepositoryUnreadable(f"{path} is not a folder", "give a checkout or a bare repository")
     dot_git = path / ".git"
@@ -77,19 +80,19 @@ def _locate(path: Path) -> _Found:
     if dot_git.is_dir():
         own = dot_git
     elif dot_git.exists():
-        target = _read_small(dot_git, _MAX_POINTER)
+        target = read_small(dot_git, _MAX_POINTER)
         if not target.startswith(b"gitdir: "):
             raise RepositoryUnreadable(f"{dot_git} does not name a git directory", "run git worktree repair")
         own = path / os.fsdecode(target.removeprefix(b"gitdir: ").rstrip(b"\r\n"))
     common = own
     if (own / "commondir").is_file():
-        common = own / os.fsdecode(_read_small(own / "commondir", _MAX_POINTER).rstrip(b"\r\n"))
+        common = own / os.fsdecode(read_small(own / "commondir", _MAX_POINTER).rstrip(b"\r\n"))
     if not (own / "HEAD").exists() or not (common / "objects").is_dir():
         raise RepositoryUnreadable(f"{path} is not a git repository", "give a checkout or a bare repository")
-    return _Found(own, common)
+    return Found(own, common)
 
 
-def _read_small(path: Path, limit: int) -> bytes:
+def read_small(path: Path, limit: int) -> bytes:
     """A regular file's bytes; RepositoryUnreadable for pipes, devices, and files over `limit` bytes."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,22 +117,22 @@ def _real_refs(refs: Path, path: Path) -> Path:
     return _real_folder(refs, path)
 
 
-def _head(head: Path, path: Path) -> bytes:
+def head_bytes(head: Path, path: Path) -> bytes:
     """HEAD as a plain file; very old repositories have a symbolic link to the ref."""
     if head.is_symlink():
         target = os.fsencode(head.readlink())
         if target.startswith(b"refs/"):
             return b"ref: " + target + b"\n"
-    content = _read_small(head, _MAX_POINTER)
+    content = read_small(head, _MAX_POINTER)
     if not content.strip():
         raise RepositoryUnreadable(f"{path}: its HEAD is empty", "run git fsck in it")
     return content
 
 
-def _add_formats(git: GuardedGit, folder: Path, found: _Found, deadline: Deadline) -> None:
+def _add_formats(git: GuardedGit, folder: Path, found: Found, deadline: Deadline) -> None:
     """Take over the object format and the ref storage, if their configuration names any."""
     config = found.common / "config"
-    data = _read_small(config, _MAX_CONFIG) if config.exists() else b""
+    data = read_small(config, _MAX_CONFIG) if config.exists() else b""
     if b"extensions" not in data.lower():
         return
     (folder / "theirs").write_bytes(data)

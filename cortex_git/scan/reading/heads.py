@@ -1,0 +1,162 @@
+"""Which commits many repositories are at, so that those that have not moved need no scan.
+
+Refs of local repositories are read as plain files, which takes no process; where they are not plain
+(reftable, symbolic links, more than a few MiB of packed refs, a commit id) git is asked, and of a remote
+repository with `git ls-remote`. Must never name another commit than a scan would read: in doubt it names none, and the
+repository is scanned. What is named is only ever compared, so a tag's own id is as good as none.
+"""
+
+import os
+import re
+import selectors
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, cast
+
+from cortex_git.errors import CortexError
+from cortex_git.scan.reading.facts import object_facts
+from cortex_git.scan.reading.limits import Deadline, Limits, OutOfTime
+from cortex_git.scan.reading.local import Found, borrow, head_bytes, locate, read_small
+from cortex_git.scan.reading.process import GuardedGit, bare_folder
+from cortex_git.scan.sources import Credentials, Source
+
+MOST_AT_ONCE = 16
+"""git processes that are asked at the same time."""
+ANSWER_S = 30.0
+"""Seconds that one repository has to answer."""
+_MAX_PACKED = 8 * 1024 * 1024
+_MAX_ANSWER = 64 * 1024
+_MAX_LINKS = 5
+_OID = rb"[0-9a-f]{40}(?:[0-9a-f]{24})?"
+_PLAIN = re.compile(rb"(?:ref: (?P<ref>refs/[^\s\0]+)|(?P<oid>" + _OID + rb"))\n?")
+_NAME = re.compile(
+    r"refs/(?:(?!\.)[^/\x00-\x20\x7f~^:?*\[\\]+(?<!\.lock)/)*(?!\.)[^/\x00-\x20\x7f~^:?*\[\\]+"
+)
+_HEX = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
+_OF_ONE_WORKTREE = ("refs/bisect/", "refs/rewritten/", "refs/worktree/")
+_RULES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+"""Where git looks for a short name, in its order (gitrevisions); `HEAD` is not among them."""
+
+
+def heads_of(
+    sources: Sequence[Source], credentials: Credentials | None = None, limits: Limits | None = None
+) -> list[str | None]:
+    """The commit that each source names now, None where that could not be told. Raises for none of them."""
+    found = [plain_head(source) if source.local else None for source in sources]
+    left = [number for number, commit in enumerate(found) if commit is None]
+    if not left:
+        return found
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(left)), "cortex-heads") as pool:
+        asked = pool.map(lambda n: asked_head(sources[n], credentials, limits), left)
+        for number, commit in zip(left, asked, strict=True):
+            found[number] = commit
+    return found
+
+
+def plain_head(source: Source) -> str | None:
+    """What the files of a local repository say, where they say it plainly."""
+    try:
+        place = locate(Path(source.url))
+        if (place.common / "reftable").exists():
+            return None
+        if source.ref is None or source.ref == "HEAD":
+            return _followed(place, head_bytes(place.own / "HEAD", place.own), 0)
+        if _HEX.fullmatch(source.ref):
+            return None
+        names = [rule.format(source.ref) for rule in _RULES]
+        own = [source.ref] if source.ref.startswith("refs/") else []
+        return next((oid for name in (*own, *names) if (oid := _ref(place, name, 0))), None)
+    except (CortexError, OSError, ValueError):
+        return None
+
+
+class _NotPlain(ValueError):
+    """git has to say what this is."""
+
+
+def _followed(place: Found, content: bytes, links: int) -> str | None:
+    plain = _PLAIN.fullmatch(content)
+    if plain is None or links > _MAX_LINKS:
+        raise _NotPlain
+    if plain["oid"]:
+        return plain["oid"].decode()
+    return _ref(place, os.fsdecode(plain["ref"]), links + 1)
+
+
+def _ref(place: Found, name: str, links: int) -> str | None:
+    """What a ref says, None where there is none. A loose one counts before a packed one."""
+    if not _NAME.fullmatch(name) or ".." in name or "@{" in name or name.startswith(_OF_ONE_WORKTREE):
+        raise _NotPlain
+    loose = place.common / name
+    if loose.is_symlink():
+        raise _NotPlain
+    if loose.is_file():
+        return _followed(place, read_small(loose, 4096), links)
+    return _packed(place.common / "packed-refs", os.fsencode(name))
+
+
+def _packed(file: Path, name: bytes) -> str | None:
+    """The commit under `name` in packed-refs: of an annotated tag the line below it, with `^`."""
+    if not file.exists():
+        return None
+    data = read_small(file, _MAX_PACKED)
+    line = re.search(rb"^(" + _OID + rb") " + re.escape(name) + rb"\n(?:\^(" + _OID + rb")$)?", data, re.M)
+    return (line[2] or line[1]).decode() if line else None
+
+
+def asked_head(source: Source, credentials: Credentials | None, limits: Limits | None) -> str | None:
+    """What git says, with one process."""
+    limits = limits or Limits()
+    deadline = Deadline(min(limits.time_s, ANSWER_S))
+    try:
+        with tempfile.TemporaryDirectory(prefix="cortex-git-head-", ignore_cleanup_errors=True) as name:
+            if not source.local:
+                return _remote(source, Path(name), credentials, limits, deadline)
+            git = borrow(Path(source.url), Path(name), limits, deadline)
+            with object_facts(git, deadline) as facts:
+                [commit] = facts.ask([f"{source.ref or 'HEAD'}^{{commit}}"])
+            return commit.oid if commit else None
+    except (CortexError, OSError, ValueError, OutOfTime):
+        return None
+
+
+def _remote(
+    source: Source, folder: Path, credentials: Credentials | None, limits: Limits, deadline: Deadline
+) -> str | None:
+    if source.ref is not None and _HEX.fullmatch(source.ref):
+        return None
+    git = GuardedGit(folder, limits, remote=True, credentials=credentials)
+    bare_folder(folder, ["[core]", "\trepositoryformatversion = 0", "\tbare = true"])
+    (folder / "objects").mkdir()
+    (folder / "refs").mkdir()
+    names = ["HEAD"] if source.ref is None else [source.ref, *(rule.format(source.ref) for rule in _RULES)]
+    patterns = [text for name in names for text in (name, f"{name}^{{}}")]
+    with git.streaming("ls-remote", "--", source.url, *patterns, timeout=deadline.left()) as process:
+        out = _read(cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr))
+        if out is None or process.wait():
+            return None
+    lines = (line.partition("\t") for line in out.decode("utf-8", "replace").splitlines())
+    said = {name: oid for oid, _, name in lines}
+    name = next((name for name in names if name in said), "")
+    oid = said.get(f"{name}^{{}}") or said.get(name, "")
+    return oid if re.fullmatch(_OID.decode(), oid) else None
+
+
+def _read(answers: IO[bytes], complaints: IO[bytes]) -> bytes | None:
+    """All of the answers, None where they are too long; complaints are read and dropped."""
+    kept = b""
+    with selectors.DefaultSelector() as waiting:
+        for pipe in (answers, complaints):
+            waiting.register(pipe, selectors.EVENT_READ)
+        while waiting.get_map():
+            for key, _ in waiting.select():
+                chunk = os.read(key.fd, 65536)
+                if not chunk:
+                    waiting.unregister(key.fileobj)
+                elif key.fileobj is answers:
+                    kept += chunk
+                if len(kept) > _MAX_ANSWER:
+                    return None
+    return kept
