@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 _COMMANDS = (
-    "scan", "workers", "preflight", "plan", "cost", "tasks", "route", "teaching", "reports", "report",
+    "scan", "fix", "workers", "preflight", "plan", "cost", "tasks", "route", "teaching", "reports", "report",
     "status", "top", "admin", "doctor", "gc", "torture", "model",
 )  # fmt: skip
 """Modules with commands of the root, in the order of the help."""

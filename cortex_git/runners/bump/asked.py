@@ -32,6 +32,8 @@ class Wanted:
     target: str | None
     """None where an advisory names no fixed version."""
     advisories: tuple[str, ...]
+    via: tuple[str, ...] = ()
+    """Direct dependencies that bring it in, as far as the scan could tell."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,7 +77,8 @@ def _wanted(lockfile: str, ecosystem: str, package: str, found: Sequence[Mapping
     named = [fix for fix in fixes if isinstance(fix, str) and _VERSION.fullmatch(fix)]
     target = highest(ecosystem, named) if len(named) == len(fixes) else None
     ids = tuple(dict.fromkeys(_text(one, "id") for one in found))
-    return Wanted(lockfile, ecosystem, package, versions, target, ids)
+    via = tuple(dict.fromkeys(name for one in found for name in _texts(one, "via") if _NAME.fullmatch(name)))
+    return Wanted(lockfile, ecosystem, package, versions, target, ids, via)
 
 
 def highest(ecosystem: str, versions: Iterable[str]) -> str | None:

@@ -6,6 +6,7 @@ although something else is vulnerable still; where the tests fail, its commit sa
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,8 @@ class Attempt:
         end = checkout.snapshot()
         after = judge.states(lambda path: checkout.read(end, path))
         rows = [_row(wanted, before[wanted], after[wanted], reasons) for wanted in judge.asked.wanted]
-        done = [row for row, _ in rows if not row.reason and row.before != row.after]
-        left = [row for row, _ in rows if row.reason]
+        done = [replace(row, reason="") for row in rows if row.before != row.after]
+        left = [row for row in rows if row.reason]
         if end == start or not done:
             why = "; ".join(f"{one.package} in {one.lockfile}: {one.reason}" for one in left[:3])
             checkout.restore(start)
@@ -191,17 +192,18 @@ def _database(context: RunContext) -> "AdvisoryDatabase":
     return open_database({**own, **context.options})
 
 
-def _row(wanted: Wanted, before: State, after: State, reasons: Mapping[Wanted, str]) -> tuple[Upgrade, State]:
+def _row(wanted: Wanted, before: State, after: State, reasons: Mapping[Wanted, str]) -> Upgrade:
     reason = ""
     if not after.is_fixed:
         reason = reasons.get(wanted) or after.problem or _stayed(wanted, after)
     what = (wanted.lockfile, wanted.ecosystem, wanted.package)
-    return Upgrade(*what, before.pinned, after.pinned, wanted.advisories, reason[:_MOST_REASON]), after
+    return Upgrade(*what, before.pinned, after.pinned, wanted.advisories, reason[:_MOST_REASON])
 
 
 def _stayed(wanted: Wanted, state: State) -> str:
     pinned = ", ".join(state.vulnerable)
-    return f"it stayed at {pinned}: what asks for it does not allow {wanted.target}"
+    who = ", ".join(wanted.via) or "what asks for it"
+    return f"it stayed at {pinned}: {who} may not allow {wanted.target}"
 
 
 def _repin(checkout: Checkout, wanted: Wanted, target: str) -> str | None:

@@ -37,6 +37,12 @@ class State:
     def is_fixed(self) -> bool:
         return not self.vulnerable and self.problem is None
 
+    def improves(self, before: "State") -> bool:
+        """Whether a sound version stands beside what is vulnerable still, and nothing became worse."""
+        sound, sound_before = (set(s.pinned) - set(s.vulnerable) for s in (self, before))
+        worse = set(self.vulnerable) - set(before.vulnerable)
+        return self.problem is None and not worse and bool(sound - sound_before)
+
 
 @dataclass
 class Judge:

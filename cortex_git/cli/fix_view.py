@@ -1,0 +1,130 @@
+"""How a fix campaign is shown: what it would do, and what came of it."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cortex_git.cli.output import (
+    json_text,
+    note,
+    print_json,
+    print_line,
+    print_table,
+    write_document,
+    write_file,
+)
+from cortex_git.errors import BadInput
+from cortex_git.results.fix_summary import STATUSES, FixRow
+
+if TYPE_CHECKING:
+    from cortex_git.models import Batch
+    from cortex_git.services.fixing import Affected, Campaign
+
+_WORDS = {"clean": "nothing left to fix", "tests_failed": "tests failed", "unfixed": "not fixed"}
+
+
+def words_of(text: str) -> list[str]:
+    """A command that a person gave, as words; there is no shell. Raises BadInput."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise BadInput(f"--test {text!r} cannot be read: {error}", "quote it as for a shell") from None
+    if not words:
+        raise BadInput("--test without a command", 'give one, such as --test "npm test"')
+    return words
+
+
+def show_plan(
+    found: "Sequence[Affected]", campaign: "Campaign", scan: str, form: str, *, dry_run: bool
+) -> None:
+    """What would be upgraded where."""
+    if not found:
+        note(f"no repository of {scan} has {', '.join(campaign.advisories)}")
+    elif dry_run:
+        note(f"would upgrade {len(found)} repositories of {scan} with {campaign.runner}")
+    rows = [(one.source.repo, f) for one in found for f in one.findings]
+    if form == "json":
+        print_json(
+            {
+                "dry_run": dry_run,
+                "scan": scan,
+                "repositories": [
+                    {
+                        "repo": repo, "package": f.package, "version": f.version, "fixed": f.fixed,
+                        "lockfile": f.lockfile, "id": f.id,
+                    }
+                    for repo, f in rows
+                ],
+            }
+        )  # fmt: skip
+        return
+    if rows:
+        cells = [(repo, f.package, f.version, f.fixed or "none", f.lockfile, f.id) for repo, f in rows]
+        print_table(("Repository", "Package", "Pinned", "Fixed in", "Lockfile", "Advisory"), cells, "")
+
+
+def show_campaign(rows: Sequence[FixRow], batch: "Batch", form: str, output: Path | None) -> None:
+    """The rows, and how many there are of each kind; with `output`, only the latter is printed."""
+    if form == "table" and output is None:
+        cells = [(row.repo, _said(row.status), _upgrades(row), row.branch, _why(row)) for row in rows]
+        print_table(("Repository", "Status", "Upgraded", "Branch", "Left"), cells, "no repository")
+        print_line(summary(rows))
+        return
+    text = json_text(document(rows, batch)) if form == "json" else markdown(rows, batch)
+    if output is None:
+        write_document(text)
+        return
+    write_file(output, text)
+    note(f"report written to {output}")
+    print_line(summary(rows))
+
+
+def document(rows: Sequence[FixRow], batch: "Batch") -> dict[str, Any]:
+    """The campaign as JSON values."""
+    counts = Counter(row.status for row in rows)
+    return {
+        "batch": batch.batch,
+        "advisories": list(batch.options.get("advisories") or ()),
+        "repositories": len(rows),
+        "status": {status: counts[status] for status in STATUSES},
+        "rows": [row.to_json() for row in rows],
+    }
+
+
+def summary(rows: Sequence[FixRow]) -> str:
+    """One line: how many repositories there are of each status that occurs."""
+    counts = Counter(row.status for row in rows)
+    parts = [f"{_said(status)}: {counts[status]}" for status in STATUSES if counts[status]]
+    return ", ".join((f"Repositories: {len(rows)}", *parts))
+
+
+def markdown(rows: Sequence[FixRow], batch: "Batch") -> str:
+    """The roll-up, then the text of each change request."""
+    from cortex_git.scan.reports.escape import markdown_cell, markdown_code
+
+    lines = [f"# Fix campaign {markdown_code(batch.batch)}", "", summary(rows), ""]
+    lines += ["| Repository | Status | Upgraded | Branch | Left |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        cells = (row.repo, _said(row.status), _upgrades(row), row.branch or "", _why(row))
+        lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
+    for row in rows:
+        if row.branch and row.body:
+            lines += ["", f"## {markdown_code(row.repo)}", "", f"Branch {markdown_code(row.branch)}", ""]
+            lines += [markdown_code(row.title), "", row.body]
+    return "\n".join(lines) + "\n"
+
+
+def _said(status: str) -> str:
+    return _WORDS.get(status, status)
+
+
+def _upgrades(row: FixRow) -> str:
+    parts = [f"{one['package']} {', '.join(one['to']) or 'gone'}" for one in row.upgrades]
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _why(row: FixRow) -> str:
+    parts = [f"{one['package']}: {one['reason']}" for one in row.left]
+    return "; ".join(dict.fromkeys(parts)) or (row.error or "")

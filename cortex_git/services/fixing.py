@@ -1,0 +1,180 @@
+"""`multi-repo-fix`: the repositories that an advisory is about become a batch of fix tasks.
+
+Owns who is affected, by the rows of a scan, and what each task is told. Upgrading is a worker's; what came
+of it is read back from the coordination repository, so a resumed campaign reports on all of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from cortex_git.errors import BadInput
+from cortex_git.models import Batch, Task
+from cortex_git.results.fix_summary import FixRow, fix_rows
+from cortex_git.results.scan_summary import rows_of
+from cortex_git.scan.records import Finding, RepositoryScan
+from cortex_git.scan.sources import Source, parse_source
+from cortex_git.services.batches import Ended, open_pool, run_tasks
+from cortex_git.services.scans import Database, ScanRequest, choose_database, options_for
+from cortex_git.state import now
+from cortex_git.store import index
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+from cortex_git.store.tasks import listed, new_batch, new_id
+from cortex_git.workers.attempts import Watcher
+
+KIND = "fix"
+BUMP = "bump"
+_MOST_FINDINGS = 200
+_TOLD = ("id", "aliases", "severity", "ecosystem", "package", "version", "other_versions", "fixed")
+_TOLD_TOO = ("lockfile", "other_lockfiles", "direct", "dev", "via")
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """One repository that has at least one of the vulnerabilities."""
+
+    source: Source
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What a fix command asks for."""
+
+    advisories: Sequence[str]
+    """Ids, of any of the names that a vulnerability has."""
+    scan: str | None = None
+    """The scan batch to go by; the newest one without."""
+    match: Sequence[str] = ()
+    """Globs on the repository's name; all without."""
+    runner: str = BUMP
+    batch: str | None = None
+    resume: str | None = None
+    workers: int = 8
+    tests: Sequence[Sequence[str]] = ()
+    """Commands to run after the upgrade, as words."""
+    variables: Sequence[str] = ()
+    """Names of environment variables that package managers get."""
+    ref: str | None = None
+    """Branch to start from, instead of the one that was scanned."""
+
+
+def scan_to_go_by(coordination: Coordination, name: str | None) -> Batch:
+    """The scan batch `name`, or the newest one. Raises BadInput where there is none."""
+    scans = [one for one in index.batches(coordination.repository) if one.options.get("kind") == "scan"]
+    found = [one for one in scans if name is None or one.batch == name]
+    if not found:
+        what = f"no scan batch {name!r}" if name else "no scan to go by"
+        raise BadInput(what, "run `cortex-git multi-repo-scan` first, with the same --repository")
+    return found[-1]
+
+
+def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> list[Affected]:
+    """The repositories of a scan that have any of the advisories, in the order of the scan."""
+    results = coordination.results(Scope(batch=scan.batch, merges=False))
+    sources = _sources(coordination, scan)
+    found: list[Affected] = []
+    for row in rows_of(coordination, scan, results):
+        wanted = set(campaign.advisories)
+        findings = [one for one in row.findings if wanted & {one.id, *one.aliases}]
+        if findings and _is_matched(row, campaign.match):
+            source = sources.get(row.repo) or parse_source(row.repo)
+            ref = campaign.ref or source.ref
+            found.append(Affected(Source(source.repo, source.url, ref), tuple(findings[:_MOST_FINDINGS])))
+    return found
+
+
+def _is_matched(row: RepositoryScan, globs: Sequence[str]) -> bool:
+    return not globs or any(fnmatchcase(row.repo, glob) for glob in globs)
+
+
+def _sources(coordination: Coordination, scan: Batch) -> dict[str, Source]:
+    """Where each repository of a scan was read from."""
+    found: dict[str, Source] = {}
+    for task in listed(coordination.repository, Scope(batch=scan.batch, merges=False)):
+        url, ref = task.context.get("url"), task.context.get("ref")
+        if task.repo and isinstance(url, str):
+            found.setdefault(task.repo, Source(task.repo, url, ref if isinstance(ref, str) else None))
+    return found
+
+
+def campaign_batch(coordination: Coordination, campaign: Campaign, found: Sequence[Affected]) -> Batch:
+    """A new batch with a task for each affected repository."""
+    batch = new_batch(campaign.batch or new_id("fix"), len(found), coordination.repository.host)
+    options = {"kind": KIND, "advisories": list(campaign.advisories)}
+    batch = batch.model_copy(update={"options": options})
+    width = len(str(len(found)))
+    tasks = [_task(batch, f"{batch.batch}-{n:0{width}d}", one, campaign) for n, one in enumerate(found, 1)]
+    coordination.add_batch(batch, tasks)
+    return batch
+
+
+def resumed(coordination: Coordination, name: str) -> Batch:
+    """The campaign of that name, published work of this host included. Raises BadInput."""
+    coordination.flush()
+    coordination.pull()
+    for batch in index.batches(coordination.repository):
+        if batch.batch == name and batch.options.get("kind") == KIND:
+            return batch
+    raise BadInput(f"no fix campaign {name!r} to resume", "see `cortex-git task list`")
+
+
+def _task(batch: Batch, name: str, one: Affected, campaign: Campaign) -> Task:
+    packages = list(dict.fromkeys(finding.package for finding in one.findings))
+    named = ", ".join(packages[:3]) + (", …" if len(packages) > 3 else "")
+    ids = list(dict.fromkeys(finding.id for finding in one.findings))
+    title = f"Upgrade {named} for {', '.join(ids[:3])}"[:300]
+    keys = (*_TOLD, *_TOLD_TOO)
+    findings = [{key: value for key, value in asdict(f).items() if key in keys} for f in one.findings]
+    return Task(
+        task=name,
+        batch=batch.batch,
+        title=title,
+        type="fix-worker",
+        runner=campaign.runner,
+        repo=one.source.repo,
+        scope=_scope(one.findings) if campaign.runner != BUMP else None,
+        context={**one.source.context, "findings": findings},
+        created_at=now(),
+    )
+
+
+def _scope(findings: Sequence[Finding]) -> str:
+    """What an agent is told, who reads no findings."""
+    lines = [
+        f"{one.package} {one.version} in {one.lockfile} has {one.id}; "
+        + (f"it is fixed in {one.fixed}" if one.fixed else "no fixed version was published")
+        for one in findings[:20]
+    ]
+    return ("Upgrade no further than needed, keep the lockfiles true, run the tests.\n" + "\n".join(lines))[
+        :4000
+    ]
+
+
+def run_campaign(
+    coordination: Coordination, batch: Batch, campaign: Campaign, watcher: Watcher
+) -> tuple[list[FixRow], Ended]:
+    """Run the campaign's open tasks; a row for each of its repositories."""
+    todo = coordination.open_count(Scope(batch=batch.batch))
+    database: Database = choose_database(sample=False)
+    options: dict[str, Any] = options_for(database, ScanRequest())
+    options |= {"tests": [list(words) for words in campaign.tests], "variables": list(campaign.variables)}
+    with open_pool(coordination, [BUMP], max(1, min(campaign.workers, todo)), "fix-worker") as pool:
+        ended = run_tasks(
+            coordination,
+            pool,
+            Scope(batch=batch.batch),
+            watcher,
+            options=options,
+            owner="multi-repo-fix",
+        )
+    return campaign_rows(coordination, batch), ended
+
+
+def campaign_rows(coordination: Coordination, batch: Batch) -> list[FixRow]:
+    """A row for each repository of a campaign, by what is published now."""
+    scope = Scope(batch=batch.batch, merges=False)
+    tasks = sorted(listed(coordination.repository, scope), key=lambda task: task.task)
+    return fix_rows(tasks, coordination.results(scope))

@@ -1,0 +1,81 @@
+"""A package registry on 127.0.0.1 that speaks npm's protocol, for real `npm` processes."""
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+Dependencies = Mapping[str, str]
+Packages = Mapping[str, Mapping[str, Dependencies]]
+"""By name and version: what that version depends on."""
+
+
+def tarball(name: str, version: str, dependencies: Dependencies) -> bytes:
+    """The smallest package npm takes."""
+    manifest = json.dumps({"name": name, "version": version, "dependencies": dict(dependencies)}).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+        info = tarfile.TarInfo("package/package.json")
+        info.size = len(manifest)
+        archive.addfile(info, io.BytesIO(manifest))
+    return out.getvalue()
+
+
+@contextmanager
+def npm_registry(packages: Packages) -> Iterator[str]:
+    """Serve the packages; yields the registry's address."""
+    files: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = unquote(self.path.split("?")[0]).strip("/")
+            body = files.get(path) or _document(path, packages, address, files)
+            self.send_response(200 if body else 404)
+            body = body or b"{}"
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield address
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _document(name: str, packages: Packages, address: str, files: dict[str, bytes]) -> bytes:
+    if name not in packages:
+        return b""
+    versions = {}
+    for version, dependencies in packages[name].items():
+        data = tarball(name, version, dependencies)
+        path = f"{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
+        files[path] = data
+        digest = base64.b64encode(hashlib.sha512(data).digest()).decode()
+        versions[version] = {
+            "name": name,
+            "version": version,
+            "dependencies": dict(dependencies),
+            "dist": {
+                "tarball": f"{address}/{path}",
+                "integrity": f"sha512-{digest}",
+                "shasum": hashlib.sha1(data).hexdigest(),  # noqa: S324
+            },
+        }
+    latest = list(packages[name])[-1]
+    return json.dumps({"name": name, "dist-tags": {"latest": latest}, "versions": versions}).encode()
