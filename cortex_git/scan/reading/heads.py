@@ -2,8 +2,8 @@
 
 Refs of local repositories are read as plain files, which takes no process; where they are not plain
 (reftable, symbolic links, more than a few MiB of packed refs, a commit id) git is asked, and of a remote
-repository with `git ls-remote`. Must never name another commit than a scan would read: in doubt it names none, and the
-repository is scanned. What is named is only ever compared, so a tag's own id is as good as none.
+repository with `git ls-remote`. Must never name another commit than a scan would read: in doubt it names
+none, and the repository is scanned. What is named is only ever compared, so a tag's own id is as good.
 """
 
 import os

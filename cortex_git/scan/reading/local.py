@@ -72,7 +72,7 @@ def why_no_commit(git: GuardedGit, ref: str | None, deadline: Deadline) -> NoCom
 
 
 def locate(path: Path) -> Found:
-    """The git directory of the checkout or bare repository there; RepositoryUnreadable where there is none."""
+    """The git directory of the checkout or bare repository there. Raises RepositoryUnreadable."""
     if not path.is_dir():
         raise RepositoryUnreadable(f"{path} is not a folder", "give a checkout or a bare repository")
     dot_git = path / ".git"
