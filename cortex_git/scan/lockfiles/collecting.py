@@ -17,6 +17,7 @@ MAX_SHOWN = 120
 _LOOKED_AT = 4_096
 _USER_INFO = re.compile(r"://[^/\s]*@")
 NO_EXACT_VERSION = "no exact version"
+NO_REGISTRY = "not from a registry"
 
 
 class Collector:
