@@ -14,7 +14,7 @@ from cortex_git.cli.scan_view import render_table
 from cortex_git.config import cache_folder
 from cortex_git.errors import BadInput, ExitCode
 from cortex_git.models import Result
-from cortex_git.results.scan_summary import row_of
+from cortex_git.results.rows import row_of
 from cortex_git.scan.records import SEVERITIES, NotScanned, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines

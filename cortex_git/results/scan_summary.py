@@ -5,11 +5,10 @@ Owns the translation from result documents to the rows of a report.
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
-
-from pydantic import TypeAdapter, ValidationError
 
 from cortex_git.models import Batch, Result
+from cortex_git.results.rows import row_of
+from cortex_git.results.taken_over import place_of, taken_over
 from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.state import now
@@ -26,40 +25,25 @@ _UNREADABLE = "its result cannot be read here: it is damaged, or a newer cortex-
 
 
 def rows_of(coordination: Coordination, batch: Batch, results: Sequence[Result]) -> list[RepositoryScan]:
-    """One row for each result, in the order of the tasks; a task that failed is a failed row.
+    """One row for each result and each row taken over, in the order of the batch's repositories.
 
-    So is one whose document or result cannot be read here: what it found must not be taken for nothing.
+    A task that failed is a failed row. So is one whose document or result cannot be read here: what it found
+    must not be taken for nothing.
     """
     by_task = {result.task: result for result in results}
     tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
-    rows: list[RepositoryScan] = []
-    for task in sorted(tasks, key=lambda task: task.task):
-        result, repo = by_task.get(task.task), task.repo or task.title
+    rows: list[tuple[int, str, RepositoryScan]] = []
+    for task in tasks:
+        result, repo, place = by_task.get(task.task), task.repo or task.title, place_of(task.task)
         if result is not None:
-            rows.append(row_of(result, repo))
+            rows.append((place, task.task, row_of(result, repo)))
         elif coordination.is_finished(task.task):
-            rows.append(RepositoryScan(repo, "failed", error=_UNREADABLE))
+            rows.append((place, task.task, RepositoryScan(repo, "failed", error=_UNREADABLE)))
+    rows += [(place, "", row) for place, row in taken_over(coordination.repository, batch)]
+    rows.sort(key=lambda row: row[:2])
     unread = newer.all_of(coordination.repository, Scope(batch=batch.batch))
-    rows += [RepositoryScan(one.path, "failed", error=_NEWER) for one in unread if one.kind == "tasks"]
-    return rows
-
-
-@cache
-def _rows() -> "TypeAdapter[RepositoryScan]":
-    """Checks every field: whoever can push can write a row, and a bad one must cost no other."""
-    return TypeAdapter(RepositoryScan)
-
-
-def row_of(result: Result, repo: str) -> RepositoryScan:
-    """The row in a result; where the attempt ended without a usable one, a failed row with its error."""
-    if result.output.get("repo"):
-        try:
-            return _rows().validate_python(result.output)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return RepositoryScan(repo, "failed", error=f"its result cannot be read: {where}: {first['msg']}")
-    return RepositoryScan(repo, "failed", error=result.error or result.status, duration_s=result.duration_s)
+    failed = [RepositoryScan(one.path, "failed", error=_NEWER) for one in unread if one.kind == "tasks"]
+    return [*(row for _, _, row in rows), *failed]
 
 
 def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple[Result, dict[str, bytes]]:

@@ -13,7 +13,7 @@ from cortex_git.analysis.cost import Prices, price_of
 from cortex_git.analysis.statistics import Fact
 from cortex_git.llm import Usage
 from cortex_git.models import MERGE_SUFFIX, Batch, Result
-from cortex_git.results.scan_summary import row_of
+from cortex_git.results.rows import row_of
 from cortex_git.scan.records import SEVERITIES
 from cortex_git.services.costing import used_of
 from cortex_git.store import index

@@ -118,3 +118,13 @@ def unfinished(repository: Repository, tasks: Sequence[Task]) -> list[Task]:
     """Those of the tasks that have no result, as of the last pull."""
     finished = index.with_result(repository, [task.task for task in tasks])
     return [task for task in tasks if task.task not in finished]
+
+
+def named(repository: Repository, names: Sequence[str]) -> dict[str, Task]:
+    """The documents of those of the named tasks that this clone knows of, archived ones too."""
+    found: dict[str, Task] = {}
+    for part in index.chunks(names):
+        query = f"SELECT body FROM tasks WHERE task IN ({','.join('?' * len(part))})"  # noqa: S608
+        rows = (Task.parse(body, "index") for (body,) in repository.state.execute(query, part))
+        found |= {task.task: task for task in rows}
+    return found | tombstones.tasks(repository, [name for name in names if name not in found])

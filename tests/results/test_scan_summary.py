@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from gitworld import git, new_coordination, result_for
 
-from cortex_git.results.scan_summary import merge_scan, row_of, rows_of
+from cortex_git.results.rows import row_of
+from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.sources import parse_source
 from cortex_git.services.scans import ScanRequest, prepare_batch
