@@ -20,6 +20,10 @@ _ECOSYSTEM_OF_MANIFEST = {
     "composer.json": "Packagist",
     "build.gradle": "Gradle",
     "build.gradle.kts": "Gradle",
+    "pubspec.yaml": "Pub",
+    "mix.exs": "Hex",
+    "conanfile.py": "ConanCenter",
+    "conanfile.txt": "ConanCenter",
 }
 _PROJECT_SUFFIXES = (".csproj", ".fsproj", ".vbproj")
 _ECOSYSTEM_OF_KIND = {
@@ -38,9 +42,15 @@ _ECOSYSTEM_OF_KIND = {
     "gradle": "Gradle",
     "nuget-lock": "NuGet",
     "nuget-config": "NuGet",
+    "bun": "npm",
+    "gradle-verification": "Gradle",
+    "conan": "ConanCenter",
+    "pub": "Pub",
+    "mix": "Hex",
 }
 _SUBFOLDERS = ("/gradle/dependency-locks", "/requirements")
 """Folders whose lockfiles cover the folder that holds them."""
+_SUBFOLDERS_OF_KIND = {"gradle-verification": ("/gradle",)}
 
 
 def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
@@ -74,12 +84,13 @@ def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
 
     covered: set[tuple[str, str]] = set()
     for path in paths:
-        ecosystem = _ECOSYSTEM_OF_KIND.get(kind_of(path) or "")
+        kind = kind_of(path) or ""
+        ecosystem = _ECOSYSTEM_OF_KIND.get(kind)
         if ecosystem is None:
             continue
         folder = path.rpartition("/")[0]
         covered.add((folder, ecosystem))
-        for subfolder in _SUBFOLDERS:
+        for subfolder in (*_SUBFOLDERS, *_SUBFOLDERS_OF_KIND.get(kind, ())):
             if f"/{folder}".endswith(subfolder):
                 covered.add((f"/{folder}"[: -len(subfolder)].lstrip("/"), ecosystem))
     return covered
