@@ -76,6 +76,14 @@ def multi_repo_scan(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="BATCH", help="Go on with a batch, or `last`.")
     ] = None,
+    changed_since: Annotated[
+        str | None,
+        typer.Option(
+            "--changed-since",
+            metavar="BATCH",
+            help="Scan only what changed since a batch, `last`, 24h or a date.",
+        ),
+    ] = None,
     askpass: Annotated[
         str | None,
         typer.Option("--askpass", metavar="PROGRAM", help="Answers git's questions for credentials."),
@@ -91,7 +99,7 @@ def multi_repo_scan(
     """Find the known-vulnerable dependencies of many repositories at once."""
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, check_file, note
-    from cortex_git.cli.scan_run import exit_code, gather, show_report, watch
+    from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
@@ -106,6 +114,7 @@ def multi_repo_scan(
         sample=sample,
         batch=batch,
         resume=resume,
+        changed_since=since_of(changed_since),
         askpass=askpass,
         helper=credential_helper,
         not_looked_into=gaps,
@@ -119,8 +128,7 @@ def multi_repo_scan(
         return
     coordination = open_or_embedded(repository)
     prepared = prepare_batch(coordination, request)
-    text = f"batch {prepared.batch}: {prepared.tasks} repositories (if stopped: --resume {prepared.batch})"
-    tell(batch_started(text, prepared.tasks, workers if parallel else 1, prepared.batch))
+    tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
     show_report(report, report_format.value, output, show_all=show_all)

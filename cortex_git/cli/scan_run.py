@@ -1,8 +1,10 @@
 """Around a scan: gathering the repositories, showing progress and the report, choosing the exit code."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,8 +15,9 @@ from cortex_git.cli.scan_progress import ScanProgress
 from cortex_git.cli.scan_view import render_table
 from cortex_git.config import cache_folder
 from cortex_git.errors import BadInput, ExitCode
-from cortex_git.models import Result
+from cortex_git.models import Batch, Result
 from cortex_git.results.rows import row_of
+from cortex_git.results.taken_over import references_of
 from cortex_git.scan.records import SEVERITIES, NotScanned, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
@@ -22,6 +25,9 @@ from cortex_git.scan.sources import Source, find_checkouts, parse_source, read_r
 from cortex_git.services.batches import Ended
 from cortex_git.workers.attempts import Watcher
 from cortex_git.workers.events import Event
+
+if TYPE_CHECKING:
+    from cortex_git.services.unchanged import Since
 
 
 def gather(
@@ -47,6 +53,28 @@ def gather(
             )
         sources += make_sample(cache_folder() / "sample")
     return without_duplicates(sources), gaps
+
+
+def since_of(text: str | None) -> "Since | None":
+    """What `--changed-since` says: a moment where it has the form of one, and a batch's name in any case."""
+    if text is None:
+        return None
+    from cortex_git.cli.periods import moment_of
+    from cortex_git.services.unchanged import Since
+
+    try:
+        return Since(text, moment_of(text, "--changed-since", time.time()))
+    except BadInput:
+        return Since(text)
+
+
+def said(batch: Batch) -> str:
+    """The line that begins a batch."""
+    kept = len(references_of(batch))
+    if not batch.tasks:
+        return f"batch {batch.batch}: {kept} repositories, all unchanged"
+    unchanged = f", {kept} more are unchanged" if kept else ""
+    return f"batch {batch.batch}: {batch.tasks} repositories{unchanged} (if stopped: --resume {batch.batch})"
 
 
 class _Watcher:

@@ -34,7 +34,7 @@ class Reference(NamedTuple):
 
 
 def written(references: Iterable[Reference]) -> list[list[Any]]:
-    """The references as a batch keeps them: `[number, task, count]`, one for neighbours with neighbouring ids."""
+    """The references as a batch keeps them: `[number, task, count]`, neighbouring ones together."""
     runs: list[list[Any]] = []
     for reference in sorted(references):
         if runs and reference == _nth(runs[-1], runs[-1][2]):

@@ -12,9 +12,12 @@ from cortex_git.config import cache_folder, data_folder, load_host_settings
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Result, Task
 from cortex_git.results.scan_summary import merge_scan, rows_of
+from cortex_git.results.taken_over import KEY, Reference, written
+from cortex_git.scan.marks import row_mark
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
-from cortex_git.scan.sources import Source
-from cortex_git.services.batches import Ended, open_pool, run_tasks
+from cortex_git.scan.sources import Credentials, Source
+from cortex_git.services.batches import Ended, open_pool, run_tasks, settle
+from cortex_git.services.unchanged import Since, unchanged
 from cortex_git.state import now
 from cortex_git.store import index, newer, tombstones
 from cortex_git.store.coordination import Coordination
@@ -41,6 +44,8 @@ class ScanRequest:
     resume: str | None = None
     askpass: str | None = None
     helper: str | None = None
+    changed_since: Since | None = None
+    """Which earlier batches' rows may be taken over."""
     not_looked_into: Sequence[NotScanned] = field(default=())
     """Folders that could not be searched for repositories."""
 
@@ -52,6 +57,7 @@ class Database:
     option: str
     line: str
     starter: bool
+    identity: str = ""
 
 
 def choose_database(sample: bool) -> Database:
@@ -61,9 +67,9 @@ def choose_database(sample: bool) -> Database:
     found = None if sample else open_default(data_folder())
     if found is not None:
         with found:
-            return Database(str(found.path), found.description(), starter=False)
+            return Database(str(found.path), found.description(), starter=False, identity=found.identity)
     with open_starter(cache_folder()) as starter:
-        return Database("starter", starter.description(), starter=True)
+        return Database("starter", starter.description(), starter=True, identity=starter.identity)
 
 
 def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
@@ -87,6 +93,8 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
     if request.resume is not None and request.batch is not None:
         raise BadInput("--resume names the batch already", "leave --batch out")
+    if request.resume is not None and request.changed_since is not None:
+        raise BadInput("a resumed batch has its rows already", "leave --changed-since out")
     if request.resume is not None:
         coordination.flush()
         coordination.pull()
@@ -99,15 +107,37 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
     if not request.sources:
         raise BadInput("no repositories to scan", "name some, or give --repos-file, --root or --sample")
     name = request.resume or request.batch or new_id("scan")
-    batch = new_batch(name, len(request.sources), coordination.repository.host, merge=True)
-    batch = batch.model_copy(update={"options": {"kind": "scan", "sample": request.sample}})
+    kept = _kept(coordination, request)
+    left = len(request.sources) - len(kept)
+    # Where nothing is to be scanned there is nothing new to summarise, either.
+    batch = new_batch(name, left, coordination.repository.host, merge=left > 0)
+    options = {"kind": "scan", "sample": request.sample, **({KEY: written(kept)} if kept else {})}
+    batch = batch.model_copy(update={"options": options})
     width = len(str(len(request.sources)))
+    there = {reference.number for reference in kept}
     tasks = [
         _task(batch, f"{batch.batch}-{number:0{width}d}", source)
         for number, source in enumerate(request.sources, 1)
+        if number not in there
     ]
     coordination.add_batch(batch, tasks)
     return batch
+
+
+def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
+    """The rows that the batch takes over from earlier ones."""
+    if request.changed_since is None:
+        return []
+    coordination.pull()
+    host = load_host_settings()
+    return unchanged(
+        coordination,
+        request.sources,
+        request.changed_since,
+        mark=row_mark(choose_database(request.sample).identity),
+        sample=request.sample,
+        credentials=Credentials(request.askpass or host.askpass, request.helper or host.credential_helper),
+    )
 
 
 def _task(batch: Batch, name: str, source: Source) -> Task:
@@ -135,18 +165,7 @@ def run_scan(
     """Run the batch's open tasks and report on all of its results."""
     sample = bool(batch.options.get("sample"))
     database = choose_database(sample)
-    scope = Scope(batch=batch.batch)
-    todo = coordination.open_count(Scope(batch=batch.batch, merges=False))
-    size = 1 if request.mode == "sequential" else max(1, min(request.workers, todo))
-    with open_pool(coordination, ["scan"], size, "scan-worker") as pool:
-        ended = run_tasks(
-            coordination,
-            pool,
-            scope,
-            watcher,
-            options=options_for(database, request),
-            merger=lambda claim: merge_scan(coordination, claim, database.line),
-        )
+    ended = _run(coordination, batch, request, watcher, database)
     results = coordination.results(Scope(batch=batch.batch, merges=False))
     timing = _timing(ended, request)
     coverage = [*request.not_looked_into]
@@ -158,6 +177,26 @@ def run_scan(
     rows: list[RepositoryScan] = rows_of(coordination, batch, results)
     report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)
     return report, ended
+
+
+def _run(
+    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: Watcher, database: Database
+) -> Ended:
+    """Run what is open of the batch; where nothing is, no worker is started for it."""
+    scope = Scope(batch=batch.batch)
+    if not coordination.open_count(scope):
+        return settle(coordination)
+    todo = coordination.open_count(Scope(batch=batch.batch, merges=False))
+    size = 1 if request.mode == "sequential" else max(1, min(request.workers, todo))
+    with open_pool(coordination, ["scan"], size, "scan-worker") as pool:
+        return run_tasks(
+            coordination,
+            pool,
+            scope,
+            watcher,
+            options=options_for(database, request),
+            merger=lambda claim: merge_scan(coordination, claim, database.line),
+        )
 
 
 def _timing(ended: Ended, request: ScanRequest) -> BatchTiming:

@@ -7,10 +7,12 @@ are the data itself, never escaped for people; the text is ASCII, so that no ter
 import json
 from typing import Any
 
+from cortex_git.scan.fingerprints import fingerprint
 from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands
 from cortex_git.scan.reports.summary import repositories_read
+from cortex_git.scan.set_aside import Baseline, Suppressed
 
 SCHEMA = 1
 
@@ -52,6 +54,32 @@ def _tail(report: ScanReport) -> dict[str, Any]:
         "coverage": [{"what": gap.what, "reason": gap.reason} for gap in report.coverage],
         "database": report.database,
         "sample": report.sample,
+        "suppressed": [_suppressed(one) for one in report.suppressed],
+        "baseline": None if report.baseline is None else _baseline(report.baseline),
+        "notes": report.notes,
+        "epss_date": report.epss_date,
+        "kev_date": report.kev_date,
+    }
+
+
+def _suppressed(one: Suppressed) -> dict[str, Any]:
+    said = {
+        "status": one.status,
+        "reason": one.reason,
+        "source": one.source,
+        "justification": one.justification,
+        "expires": one.expires,
+        "in_baseline": one.in_baseline,
+    }
+    return {"repo": one.repo, **_finding(one.repo, one.finding), "suppression": said}
+
+
+def _baseline(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "source": baseline.source,
+        "known": [{"repo": one.repo, **_finding(one.repo, one.finding)} for one in baseline.known],
+        "fixed": [{"repo": one.repo, **_finding(one.repo, one.finding)} for one in baseline.fixed],
+        "not_compared": baseline.not_compared,
     }
 
 
@@ -67,13 +95,14 @@ def _repository_text(row: RepositoryScan) -> str:
     tail = {
         "not_scanned": [{"what": gap.what, "reason": gap.reason} for gap in row.not_scanned],
         "database": row.database,
+        "unchanged_since": row.unchanged_since,
     }
-    findings = ",\n".join(f"      {_dumps(_finding(finding))}" for finding in row.findings)
+    findings = ",\n".join(f"      {_dumps(_finding(row.repo, finding))}" for finding in row.findings)
     listed = f"[\n{findings}\n    ]" if findings else "[]"
     return f'    {_dumps(head)[:-1]}, "findings": {listed}, {_dumps(tail)[1:]}'
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(repo: str, finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.id,
         "aliases": finding.aliases,
@@ -94,6 +123,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "other_versions": finding.other_versions,
         "epss": finding.epss,
         "kev": finding.kev,
+        "fingerprint": fingerprint(repo, finding),
     }
 
 
