@@ -34,10 +34,31 @@ def _html(report: "ScanReport") -> str:
     return html.render(report)
 
 
+def _csv(report: "ScanReport") -> str:
+    from cortex_git.scan.reports import csv_report
+
+    return csv_report.render(report)
+
+
+def _cyclonedx_vex(report: "ScanReport") -> str:
+    from cortex_git.scan.reports import cyclonedx_vex
+
+    return cyclonedx_vex.render(report)
+
+
+def _github(report: "ScanReport") -> str:
+    from cortex_git.scan.reports import github
+
+    return github.render(report)
+
+
 RENDERERS: dict[str, Callable[["ScanReport"], str]] = {
     "json": _json,
     "sarif": _sarif,
     "markdown": _markdown,
     "html": _html,
+    "csv": _csv,
+    "cyclonedx-vex": _cyclonedx_vex,
+    "github": _github,
 }
 """By the name `--format` takes. Every renderer's text ends with one newline."""

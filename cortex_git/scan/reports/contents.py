@@ -45,11 +45,15 @@ def gaps(report: ScanReport) -> list[Gap]:
 
 
 def findings_by_severity(report: ScanReport) -> list[tuple[RepositoryScan, Finding]]:
-    """Every finding with its repository: most severe first, then by repository, package and id."""
+    """Every finding with its repository: most severe first, then those known to be exploited, then the most
+    probably exploited, then by repository, package and id."""
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
-    pairs = [(row, finding) for row in report.repositories for finding in row.findings]
-    pairs.sort(key=lambda pair: (rank[pair[1].severity], pair[0].repo, pair[1].package, pair[1].id))
-    return pairs
+
+    def order(pair: tuple[RepositoryScan, Finding]) -> tuple[int, bool, float, str, str, str]:
+        row, one = pair
+        return (rank[one.severity], one.kev is None, -(one.epss or 0.0), row.repo, one.package, one.id)
+
+    return sorted(((row, one) for row in report.repositories for one in row.findings), key=order)
 
 
 def _failed(row: RepositoryScan) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "terminal",
     "visible",
     "workflow_data",
+    "workflow_property",
 ]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -34,6 +35,11 @@ def terminal(text: str) -> str:
 def workflow_data(text: str) -> str:
     """For the message of a GitHub workflow command (`::error::MESSAGE`), as its toolkit encodes it."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def workflow_property(text: str) -> str:
+    """For a property of a GitHub workflow command (`::error file=HERE,line=1::`), as the toolkit does it."""
+    return workflow_data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def csv_cell(text: str) -> str:

@@ -5,6 +5,7 @@ must never say that all is well when something was not scanned.
 """
 
 from cortex_git.scan.records import ScanReport
+from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps
 from cortex_git.scan.reports.escape import clip, terminal
 
@@ -15,8 +16,9 @@ SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the pa
 
 
 def render(report: ScanReport) -> str:
-    """The gaps, the database, the sample note and, as the last seven lines, the summary."""
-    lines = [*not_scanned_lines(report), *context_lines(report), *seven_lines(report)]
+    """The gaps, what is suppressed, the database, the sample note; as the last seven lines, the summary."""
+    lines = [*not_scanned_lines(report), *suppressed_lines(report)]
+    lines += [*context_lines(report), *seven_lines(report)]
     return "\n".join(lines) + "\n"
 
 
@@ -54,9 +56,11 @@ def verdict(report: ScanReport) -> str:
     scope = f"{_count(packages, 'package', 'packages')} of {_count(read, 'repository', 'repositories')}"
     if not report.cves_found:
         qualifier = "the part that was scanned: " if missing else ""
-        return f"No known vulnerabilities in {qualifier}{scope}.{tail}"
-    found = _count(report.cves_found, "known vulnerability", "known vulnerabilities")
-    return f"{found} in {scope}.{tail}"
+        kind = "No new" if report.baseline is not None else "No"
+        return f"{kind} known vulnerabilities in {qualifier}{scope}{aside(report)}.{tail}"
+    new = "new " if report.baseline is not None else ""
+    found = _count(report.cves_found, f"{new}known vulnerability", f"{new}known vulnerabilities")
+    return f"{found} in {scope}{aside(report)}.{tail}"
 
 
 def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> list[str]:
@@ -72,8 +76,8 @@ def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> lis
 
 
 def context_lines(report: ScanReport) -> list[str]:
-    """Which database answered, and that the sample is one."""
-    lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}"]
+    """Which database answered, what is counted apart, and that the sample is one."""
+    lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}", *aside_lines(report)]
     if report.sample:
         lines.append(SAMPLE_NOTE)
     return lines

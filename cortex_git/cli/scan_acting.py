@@ -1,0 +1,96 @@
+"""Options of a scan about what its findings are worth, and about where its reports go."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cortex_git.services.acting import Said
+
+IgnoreFileOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--ignore-file",
+        metavar="FILE",
+        help="TOML entries of findings that do not count, each with a reason (may be repeated).",
+        show_default=False,
+    ),
+]
+VexOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--vex",
+        metavar="FILE",
+        help="OpenVEX or CycloneDX VEX in JSON: what it says is not affected, or fixed, does not count.",
+        show_default=False,
+    ),
+]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE|BATCH",
+        help="Count only what is new against an earlier JSON report, or an earlier batch.",
+        show_default=False,
+    ),
+]
+FailOnKevOption = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-kev", help="Exit with 1 for findings known to be exploited (advisories import-kev)."
+    ),
+]
+OutputsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write the report here; several times for several forms, by their endings.",
+        show_default=False,
+    ),
+]
+
+_FORMS = {
+    ".cdx.json": "cyclonedx-vex",
+    ".vex.json": "cyclonedx-vex",
+    ".sarif.json": "sarif",
+    ".sarif": "sarif",
+    ".json": "json",
+    ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".txt": "table",
+}
+
+
+def form_of(path: Path) -> str | None:
+    """The form that a file's ending asks for, None where it asks for none."""
+    name = path.name.lower()
+    return next((form for ending, form in _FORMS.items() if name.endswith(ending)), None)
+
+
+def forms_of(outputs: Sequence[Path], chosen: str | None) -> list[tuple[Path, str]]:
+    """Each file with its form: of one file the form chosen, of several by their endings.
+
+    What neither tells is a table.
+    """
+    if len(outputs) == 1 and chosen is not None:
+        return [(outputs[0], chosen)]
+    return [(path, form_of(path) or chosen or "table") for path in outputs]
+
+
+def read_all(
+    ignore_files: Sequence[Path], vex: Sequence[Path], baseline: str | None, *, needs_kev: bool
+) -> "Said":
+    """What the named files say; a note where a file is there that people may think is read."""
+    from cortex_git.cli.output import note
+    from cortex_git.scan.suppressing.ignore_file import NAME
+    from cortex_git.services.acting import ActingRequest, read_said
+
+    if not ignore_files and Path(NAME).is_file():
+        note(f"{NAME} in this folder is not used: name it with --ignore-file if it is yours")
+    return read_said(ActingRequest(ignore_files, vex, baseline, needs_kev))

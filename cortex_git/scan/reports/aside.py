@@ -1,0 +1,80 @@
+"""What a report counts apart, in words: suppressed findings, those known from a baseline, and dates of lists.
+
+Everything here is escaped for a terminal. Must never let the words of an all-clear stand alone where
+something was set aside.
+"""
+
+from cortex_git.pages.text import counted
+from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.set_aside import Suppressed
+
+SHOWN = 20
+_TEXT_LIMIT = 300
+
+
+def aside(report: ScanReport) -> str:
+    """` beside 2 suppressed and 12 known from the baseline`, empty where nothing was set aside."""
+    parts = []
+    if report.suppressed:
+        parts.append(f"{len(report.suppressed):,} suppressed")
+    if report.baseline is not None and report.baseline.known:
+        parts.append(f"{len(report.baseline.known):,} known from the baseline")
+    return f", beside {' and '.join(parts)}" if parts else ""
+
+
+def aside_lines(report: ScanReport) -> list[str]:
+    """A line each on what was suppressed, on the baseline, and on the lists of EPSS and KEV."""
+    lines = []
+    if report.suppressed:
+        lines.append(f"Suppressed: {counted(len(report.suppressed), 'finding')}, not counted below")
+    if report.baseline is not None:
+        base = report.baseline
+        name = terminal(clip(base.source, _TEXT_LIMIT))
+        text = f"Baseline {name}: {len(base.known):,} known, not counted below; {len(base.fixed):,} fixed"
+        if base.not_compared:
+            text += f"; {base.not_compared:,} of which this scan cannot tell"
+        lines.append(text)
+    if dates := dates_line(report):
+        lines.append(dates)
+    return lines
+
+
+def dates_line(report: ScanReport) -> str:
+    """Which EPSS scores and which list of exploited vulnerabilities were used; empty where none."""
+    parts = []
+    if report.epss_date is not None:
+        parts.append(f"EPSS scores of {terminal(report.epss_date)}")
+    if report.kev_date is not None:
+        parts.append(f"CISA's known exploited vulnerabilities of {terminal(report.kev_date)}")
+    return f"Exploitation: {', '.join(parts)}" if parts else ""
+
+
+def suppressed_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
+    """`Suppressed (N):` and a line for each of the first `limit`; nothing where there is none."""
+    if not report.suppressed:
+        return []
+    shown = report.suppressed if limit is None else report.suppressed[:limit]
+    lines = [f"Suppressed ({len(report.suppressed):,}):", *(f"  - {_line(one)}" for one in shown)]
+    if len(report.suppressed) > len(shown):
+        lines.append(f"  ... and {len(report.suppressed) - len(shown):,} more (see --format json)")
+    return lines
+
+
+def until(one: Suppressed) -> str:
+    """`accepted until 2027-01-31`, or only the status."""
+    return one.status.replace("_", " ") + (f" until {one.expires}" if one.expires else "")
+
+
+def exploitation(finding: Finding) -> str:
+    """`KEV 2021-12-10, EPSS 94.4 %`, or the part that is known; empty where neither is."""
+    parts = [f"KEV {finding.kev}"] if finding.kev else []
+    if finding.epss is not None:
+        parts.append(f"EPSS {finding.epss * 100:.1f} %")
+    return ", ".join(parts)
+
+
+def _line(one: Suppressed) -> str:
+    finding = one.finding
+    texts = (one.repo, f"{finding.package} {finding.version}", finding.id, until(one), one.reason)
+    return ": ".join(terminal(clip(text, _TEXT_LIMIT)) for text in texts)

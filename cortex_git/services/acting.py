@@ -1,0 +1,100 @@
+"""What a person says about findings, put together: ignore files, VEX documents, a baseline.
+
+Everything is read before the scan starts, so that a mistake in it costs no scan. Nothing is looked for: a
+file that lies in a scanned repository says nothing unless it is named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cortex_git.config import data_folder
+from cortex_git.errors import BadInput
+from cortex_git.scan.baselines import against, read_baseline
+from cortex_git.scan.exploitation.rating import rate
+from cortex_git.scan.records import NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.suppressing.applying import suppress
+from cortex_git.scan.suppressing.ignore_file import read_ignore_file
+from cortex_git.scan.suppressing.statements import Statement
+from cortex_git.scan.suppressing.vex import read_vex
+from cortex_git.services.scan_history import scan_batch, scan_rows
+from cortex_git.store.coordination import Coordination
+
+KEV_GAP = NotScanned(
+    "known exploited vulnerabilities",
+    "no list of them was imported; run `cortex-git advisories import-kev`",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActingRequest:
+    """The files and the batch that a command names."""
+
+    ignore_files: Sequence[Path] = ()
+    vex: Sequence[Path] = ()
+    baseline: str | None = None
+    """A JSON report, or a batch where there is no such file."""
+    needs_kev: bool = False
+    """The exit status depends on the KEV list, so without one the scan is not complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What those files say, read and checked."""
+
+    ignored: tuple[Statement, ...] = ()
+    vex: tuple[Statement, ...] = ()
+    notes: tuple[str, ...] = ()
+    baseline: str | None = None
+    earlier: tuple[RepositoryScan, ...] = ()
+    needs_kev: bool = False
+
+
+def read_said(request: ActingRequest) -> Said:
+    """Read every file named. Raises BadInput for one that cannot be used, and for a baseline that is none.
+
+    A batch as baseline is read later, by `with_batch`: it needs the coordination repository.
+    """
+    ignored = [one for path in request.ignore_files for one in read_ignore_file(path)]
+    documents = [read_vex(path) for path in request.vex]
+    earlier: tuple[RepositoryScan, ...] = ()
+    if request.baseline is not None and is_file(request.baseline):
+        earlier = read_baseline(Path(request.baseline))
+    return Said(
+        ignored=tuple(ignored),
+        vex=tuple(one for document in documents for one in document.statements),
+        notes=tuple(note for document in documents for note in document.notes),
+        baseline=request.baseline,
+        earlier=earlier,
+        needs_kev=request.needs_kev,
+    )
+
+
+def is_file(baseline: str) -> bool:
+    """Whether a baseline names a file: one that is there, or what can be no batch."""
+    return "/" in baseline or "." in baseline or Path(baseline).exists()
+
+
+def with_batch(said: Said, coordination: Coordination, running: str) -> Said:
+    """The same with the baseline's batch read, where it is one. Raises BadInput for the running batch."""
+    if said.baseline is None or is_file(said.baseline):
+        return said
+    if said.baseline == running:
+        raise BadInput(f"batch {running!r} cannot be its own baseline", "name an earlier one")
+    batch = scan_batch(coordination, said.baseline)
+    return replace(said, earlier=tuple(scan_rows(coordination, batch)))
+
+
+def act(report: ScanReport, said: Said) -> ScanReport:
+    """The report with EPSS and KEV, and with what is suppressed or known set aside."""
+    report = rate(report, data_folder())
+    if said.needs_kev and report.kev_date is None:
+        report = replace(report, coverage=(*report.coverage, KEV_GAP))
+    if said.ignored or said.vex:
+        report = suppress(report, said.ignored, said.vex, datetime.now(UTC).date())
+    if said.notes:
+        report = replace(report, notes=(*said.notes, *report.notes))
+    if said.baseline is not None:
+        report = against(report, said.baseline, said.earlier)
+    return report

@@ -1,0 +1,151 @@
+"""Scan batches over time: which there were, what differs between two, and the trend over many.
+
+Owns how batches are compared. A repository is always compared with its own last scan, so batches over
+different repositories can follow each other. Reads only.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cortex_git.errors import BadInput
+from cortex_git.models import Batch
+from cortex_git.results.scan_summary import rows_of
+from cortex_git.scan.comparing import Difference, compare
+from cortex_git.scan.records import SEVERITIES, RepositoryScan, Severity
+from cortex_git.store import index, newer, tombstones
+from cortex_git.store.coordination import Coordination
+from cortex_git.store.index import Scope
+
+Counts = dict[Severity, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One scan batch of a list or a trend."""
+
+    batch: str
+    created_at: str
+    repositories: int
+    failed: int
+    not_done: int
+    """Repositories whose task has no result yet."""
+    open: Counts
+    """Findings of the batch, by severity."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendLine:
+    """One scan batch beside what came before."""
+
+    line: BatchLine
+    new: Counts
+    """Found now, and not by the last scan of the same repository; all of a repository's first scan."""
+    fixed: Counts
+    first_scanned: int
+    """Repositories that no earlier batch of the trend scanned."""
+    not_compared: int
+    """Findings of the last scans of which this batch cannot tell, such as those of a failed repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDifference:
+    """Two batches compared."""
+
+    earlier: BatchLine
+    later: BatchLine
+    difference: Difference
+    databases: tuple[tuple[str, ...], tuple[str, ...]]
+    """Which advisory databases answered in each: an advisory that is new may be all that changed."""
+
+
+def scan_batches(coordination: Coordination, newest: int | None = None) -> list[Batch]:
+    """The scan batches that are not archived, oldest first, or the `newest` of them."""
+    coordination.pull()
+    found = [one for one in index.batches(coordination.repository) if one.options.get("kind") == "scan"]
+    return found if newest is None else found[max(0, len(found) - newest) :]
+
+
+def scan_batch(coordination: Coordination, name: str) -> Batch:
+    """The scan batch of that name, archived or not. Raises BadInput where there is none."""
+    coordination.pull()
+    newer.refuse(coordination.repository.state, "batches", name)
+    found = index.find_batch(coordination.repository.state, name)
+    batch = found or tombstones.batch(coordination.repository, name)
+    if batch is None:
+        raise BadInput(f"there is no batch {name!r}", "see `cortex-git scans list`")
+    if batch.options.get("kind") != "scan":
+        raise BadInput(f"batch {name!r} is no scan", "see `cortex-git scans list`")
+    return batch
+
+
+def scan_rows(coordination: Coordination, batch: Batch) -> list[RepositoryScan]:
+    """The rows of the batch's repositories that are done."""
+    results = coordination.results(Scope(batch=batch.batch, merges=False))
+    return rows_of(coordination, batch, results)
+
+
+def batch_lines(coordination: Coordination, newest: int | None) -> list[BatchLine]:
+    """What `scans list` shows, oldest first."""
+    return [_line(one, scan_rows(coordination, one)) for one in scan_batches(coordination, newest)]
+
+
+def difference(coordination: Coordination, earlier: str, later: str) -> BatchDifference:
+    """Two batches compared, repository by repository. Raises BadInput where one of them is no scan batch."""
+    first, second = scan_batch(coordination, earlier), scan_batch(coordination, later)
+    then, now = scan_rows(coordination, first), scan_rows(coordination, second)
+    return BatchDifference(
+        _line(first, then), _line(second, now), compare(then, now), (_databases(then), _databases(now))
+    )
+
+
+def trend(coordination: Coordination, newest: int | None) -> list[TrendLine]:
+    """The scan batches one after the other, oldest first."""
+    last: dict[str, list[RepositoryScan]] = {}
+    lines: list[TrendLine] = []
+    for batch in scan_batches(coordination, newest):
+        rows = scan_rows(coordination, batch)
+        by_repo: dict[str, list[RepositoryScan]] = {}
+        for row in rows:
+            by_repo.setdefault(row.repo, []).append(row)
+        before = [row for repo in by_repo for row in last.get(repo, ())]
+        found = compare(before, rows)
+        read = {repo: own for repo, own in by_repo.items() if any(row.status != "failed" for row in own)}
+        lines.append(
+            TrendLine(
+                line=_line(batch, rows),
+                new=counts(one.finding.severity for one in found.new),
+                fixed=counts(one.finding.severity for one in found.fixed),
+                first_scanned=len(read.keys() - last.keys()),
+                not_compared=len(found.not_compared),
+            )
+        )
+        last |= read
+        for left in found.not_compared:  # it may be there still: when it is seen again it is not new
+            if left.repo in read:
+                last[left.repo] = [
+                    *last[left.repo],
+                    RepositoryScan(left.repo, "incomplete", findings=(left.finding,)),
+                ]
+    return lines
+
+
+def counts(severities: Iterable[Severity]) -> Counts:
+    """How often each severity comes, most severe first."""
+    counted = Counter(severities)
+    return {name: counted[name] for name in SEVERITIES}
+
+
+def _line(batch: Batch, rows: Sequence[RepositoryScan]) -> BatchLine:
+    return BatchLine(
+        batch=batch.batch,
+        created_at=batch.created_at,
+        repositories=len(rows),
+        failed=sum(row.status == "failed" for row in rows),
+        not_done=max(0, batch.tasks - len(rows)),
+        open=counts(finding.severity for row in rows for finding in row.findings),
+    )
+
+
+def _databases(rows: Iterable[RepositoryScan]) -> tuple[str, ...]:
+    return tuple(sorted({row.database for row in rows if row.database}))
