@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cortex_git.scan.sources import Source
 
 STARTER = "starter"
+PER_HOST = 8
+"""Fetches from one host at once, where the command did not say."""
 
 
 class _State(NamedTuple):
@@ -46,20 +48,25 @@ def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Scan one repository; the row as `RepositoryScan.to_json` gives it.
 
     `payload`: `repo` (as shown), `url` (as parsed), optionally `ref`, `database` (a path, `starter`, or
-    nothing for the imported one), `data_dir`, `cache_dir`, `askpass`, `helper`, `limits`. Raises BadInput
-    for an address that git must not get, EnvironmentProblem where there is no database.
+    nothing for the imported one), `data_dir`, `cache_dir`, `askpass`, `helper`, `tokens` (as `HostToken`s are
+    in JSON), `per_host`, `limits`. Raises BadInput for an address that git must not get, EnvironmentProblem
+    where there is no database.
     """
-    from cortex_git.scan.reading import Limits
+    from cortex_git.scan.reading import HostGate, Limits
     from cortex_git.scan.scanner import scan_repository
-    from cortex_git.scan.sources import Credentials
+    from cortex_git.scan.sources import Credentials, HostToken
 
+    tokens = tuple(HostToken.from_json(token) for token in payload.get("tokens") or ())
+    cache_dir = payload.get("cache_dir")
+    gate = HostGate(Path(cache_dir) if cache_dir else None, int(payload.get("per_host") or PER_HOST))
     state = _prepared(payload)
     row = scan_repository(
         _source(payload),
         database=state.database,
         cache=state.cache,
-        credentials=Credentials(payload.get("askpass"), payload.get("helper")),
+        credentials=Credentials(payload.get("askpass"), payload.get("helper"), tokens),
         limits=Limits.from_json(payload.get("limits") or {}),
+        gate=gate,
     )
     return row.to_json()
 

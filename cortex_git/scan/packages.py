@@ -8,14 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from cortex_git.scan.cache import ScanCache
-from cortex_git.scan.lockfiles import includes_of, kind_of, read_lockfile
-from cortex_git.scan.reading import OutOfTime, RepositorySnapshot, bounded_parse
+from cortex_git.scan.lockfiles import Manifests, includes_of, kind_of, read_lockfile
+from cortex_git.scan.reading import OutOfTime, Snapshot, bounded_parse
 from cortex_git.scan.records import LockfileContent, Package
 
 _MAX_ROUNDS = 10
 _MAX_HELD_BYTES = 48 * 1024 * 1024
 _KINDS_INCLUDED = frozenset({"requirements", "maven"})
 """Kinds whose files are kept while reading, because others of the repository may include them."""
+_MAX_MANIFESTS = 1_000
+_MAX_MANIFEST_BYTES = 1024 * 1024
+_MAX_MANIFESTS_BYTES = 16 * 1024 * 1024
+_LISTING = "\0"
+"""Ends what stands, among the files that a lockfile's content depends on, for the list of manifests below it."""
 _NOT_TO_KEEP = "could not be read ("
 """How a gap begins that is our mistake or a lack of memory: it is to be tried again the next time."""
 
@@ -25,13 +30,16 @@ T = TypeVar("T")
 class PackageReader:
     """Reads lockfiles of one snapshot; gaps are recorded in the snapshot."""
 
-    def __init__(self, snapshot: RepositorySnapshot, cache: ScanCache) -> None:
+    def __init__(self, snapshot: Snapshot, cache: ScanCache) -> None:
         self._snapshot = snapshot
         self._cache = cache
         self._content: dict[str, LockfileContent] = {}
         self._held: dict[str, bytes] = {}
         self._held_bytes = 0
         self._includes: dict[str, tuple[str, ...]] = {}
+        self._manifests = Manifests(snapshot.entries)
+        self._beside: dict[str, bytes] = {}
+        self._beside_bytes = 0
 
     def packages(self) -> tuple[Package, ...]:
         """Every package read so far, each place once, in the order of the lockfiles' paths."""
@@ -41,12 +49,20 @@ class PackageReader:
     def read(self, lockfiles: list[str]) -> None:
         """Read these lockfiles. OutOfTime when the repository's time has passed; what was read stays."""
         including: list[str] = []
-        for path, data in self._snapshot.read(self._unknown(lockfiles)):
-            self._snapshot.deadline.left()
-            if self._find_includes(path, data, kind_of(path) or ""):
-                including.append(path)
-            else:
-                self._parse(path, data, {})
+        unknown = self._unknown(lockfiles)
+        manifests = self._manifests_of(unknown)
+        try:
+            for path, data in self._snapshot.read([*manifests, *unknown]):
+                self._snapshot.deadline.left()
+                if path in manifests:
+                    self._hold_manifest(path, data)
+                elif self._find_includes(path, data, kind_of(path) or ""):
+                    including.append(path)
+                else:
+                    self._parse(path, data, {})
+        finally:
+            gaps = self._snapshot.not_scanned
+            gaps[:] = [gap for gap in gaps if gap.what not in manifests]  # they hide no vulnerability
         self._fetch_includes(including)
         for path in including:
             self._snapshot.deadline.left()
@@ -59,12 +75,33 @@ class PackageReader:
         unknown = []
         for path in lockfiles:
             oid = self._snapshot.oid(path)
-            known = self._cache.lockfile(path, oid, self._snapshot.oid) if oid else None
+            known = self._cache.lockfile(path, oid, self._mark) if oid else None
             if known is None:
                 unknown.append(path)
             else:
                 self._take(path, known)
         return unknown
+
+    def _manifests_of(self, lockfiles: list[str]) -> dict[str, None]:
+        """The manifests to read with these lockfiles: regular files that are there, a bounded number."""
+        found: dict[str, None] = {}
+        for path in lockfiles:
+            for name in self._manifests.of(kind_of(path) or "", path):
+                if len(found) < _MAX_MANIFESTS and not kind_of(name) and self._snapshot.oid(name):
+                    found[name] = None
+        return found
+
+    def _hold_manifest(self, path: str, data: bytes) -> None:
+        if len(data) <= _MAX_MANIFEST_BYTES and self._beside_bytes + len(data) <= _MAX_MANIFESTS_BYTES:
+            self._beside_bytes += len(data)
+            self._beside[path] = data
+
+    def _mark(self, name: str) -> str | None:
+        """The blob id of a file, or what stands for the list of manifests below a lockfile."""
+        if name.endswith(_LISTING):
+            path = name.removesuffix(_LISTING)
+            return self._manifests.listing(kind_of(path) or "", path)
+        return self._snapshot.oid(name)
 
     def _find_includes(self, path: str, data: bytes, kind: str) -> bool:
         """Note what the file includes and hold on to its content; whether it includes anything."""
@@ -113,13 +150,19 @@ class PackageReader:
     def _parse(
         self, path: str, data: bytes, files: Mapping[str, bytes], reachable: list[str] | None = None
     ) -> None:
-        content = self._bounded(path, lambda: read_lockfile(path, data, files.get))
+        def sibling(name: str) -> bytes | None:
+            return files[name] if name in files else self._beside.get(name)
+
+        kind = kind_of(path) or ""
+        below = self._manifests.below(kind, path)
+        content = self._bounded(path, lambda: read_lockfile(path, data, sibling, below))
         if content is None:
             return
         self._take(path, content)
         oid = self._snapshot.oid(path)
         if oid and not any(gap.reason.startswith(_NOT_TO_KEEP) for gap in content.not_scanned):
-            includes = {name: self._snapshot.oid(name) for name in reachable or ()}
+            others = [*(reachable or ()), *self._manifests.of(kind, path), path + _LISTING]
+            includes = {name: mark for name in others if (mark := self._mark(name)) != ""}
             self._cache.remember_lockfile(path, oid, includes, content)
 
     def _bounded(self, path: str, work: Callable[[], T]) -> T | None:

@@ -17,7 +17,7 @@ from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
 from cortex_git.scan.packages import PackageReader
-from cortex_git.scan.reading import Limits, NoCommit, OutOfTime, RepositorySnapshot, open_repository
+from cortex_git.scan.reading import HostGate, Limits, NoCommit, OutOfTime, Snapshot, open_repository
 from cortex_git.scan.records import NotScanned, Package, RepositoryScan
 from cortex_git.scan.sources import Credentials, Source
 
@@ -40,13 +40,17 @@ def scan_repository(
     cache: ScanCache | None = None,
     credentials: Credentials | None = None,
     limits: Limits | None = None,
+    gate: HostGate | None = None,
 ) -> RepositoryScan:
-    """The row of one repository: scanned, incomplete or failed, with its duration in seconds."""
+    """The row of one repository: scanned, incomplete or failed, with its duration in seconds.
+
+    A folder that is not a repository is scanned as it lies there, and has no commit.
+    """
     started = time.monotonic()
     cache = cache or ScanCache(None)
     read, result, error = _Read("", (), ()), MatchResult((), ()), None
     try:
-        read = _read(source, cache, credentials or Credentials(), limits or Limits())
+        read = _read(source, cache, credentials or Credentials(), limits or Limits(), gate)
         result = _match(database, read.packages, cache)
         cache.save()
     except NoCommit as problem:
@@ -73,8 +77,10 @@ def scan_repository(
     )
 
 
-def _read(source: Source, cache: ScanCache, credentials: Credentials, limits: Limits) -> _Read:
-    with open_repository(source, credentials, limits) as snapshot:
+def _read(
+    source: Source, cache: ScanCache, credentials: Credentials, limits: Limits, gate: HostGate | None
+) -> _Read:
+    with open_repository(source, credentials, limits, gate) as snapshot:
         lockfiles = sorted(path for path in snapshot.entries if kind_of(path))
         reader = PackageReader(snapshot, cache)
         try:
@@ -88,7 +94,7 @@ def _read(source: Source, cache: ScanCache, credentials: Credentials, limits: Li
         return _Read(snapshot.commit, reader.packages(), tuple(gaps))
 
 
-def _without_lockfiles(snapshot: RepositorySnapshot, lockfiles: list[str]) -> Iterable[NotScanned]:
+def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:
     manifests = manifest_without_lock(snapshot.entries)
     if lockfiles:
         return manifests

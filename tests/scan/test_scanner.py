@@ -115,10 +115,10 @@ def test_an_unreadable_lockfile_costs_only_itself(make_repository, database):
     assert row.findings
 
 
-@pytest.mark.parametrize("name", ["absent", "file", "plain"])
+@pytest.mark.parametrize("name", ["absent", "file", "broken"])
 def test_what_is_no_repository_is_a_failed_row(tmp_path, database, name):
     (tmp_path / "file").write_text("x")
-    (tmp_path / "plain").mkdir()
+    (tmp_path / "broken" / ".git").mkdir(parents=True)
     row = scan(tmp_path / name, database)
     assert row.status == "failed"
     assert row.error and name in row.error and "give a checkout" in row.error

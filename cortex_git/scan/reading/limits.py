@@ -66,6 +66,10 @@ class Deadline:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
+    def extend(self, seconds: float) -> None:
+        """Put the end off by what was spent waiting for other repositories."""
+        self._end += seconds
+
     def left(self) -> float:
         """Seconds left; raises OutOfTime when there are none."""
         left = self._end - time.monotonic()

@@ -5,6 +5,7 @@ prompt, a hook or a credential that was not asked for.
 """
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -15,7 +16,7 @@ from typing import IO, BinaryIO, cast
 
 from cortex_git.gitio import DEFAULT_TIMEOUT_S, Completed, Git, GitTimedOut, redact
 from cortex_git.scan.reading.limits import Limits, restrict_process
-from cortex_git.scan.sources import REMOTE_SCHEMES, Credentials
+from cortex_git.scan.sources import REMOTE_SCHEMES, Credentials, HostToken
 
 _SETTINGS = (
     "core.hooksPath=/dev/null",
@@ -57,6 +58,10 @@ _NOT_FOR_HELPERS = (
     "GIT_CONFIG_PARAMETERS",
     "XDG_CONFIG_HOME",
 )
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*_TOKEN")
+_ACCOUNT = re.compile(r"[a-z0-9-]+")
 
 _KEPT_COMPLAINTS = 256 * 1024
 _MOST_COMPLAINTS = 8 * 1024 * 1024
@@ -138,6 +143,19 @@ def _add_credentials(
         environment["HOME"] = home.get("HOME", environment["HOME"])
     if credentials.helper:
         settings.append(f"credential.helper=!{_with_user_settings(credentials.helper, home)}")
+    settings += [
+        f"credential.{token.origin}.helper=!{_answer_with(token)}"
+        for token in credentials.tokens
+        if home.get(token.variable) and _ORIGIN.fullmatch(token.origin)
+    ]
+
+
+def _answer_with(token: HostToken) -> str:
+    """A helper that git asks for this host alone; the token stays in the environment, where it is."""
+    if not (_VARIABLE.fullmatch(token.variable) and _ACCOUNT.fullmatch(token.user)):
+        return "false"
+    answer = f"printf 'username=%s\\npassword=%s\\n' {token.user} \"${token.variable}\""
+    return f'answer() {{ test "$1" = get && {answer}; }}; answer'
 
 
 def _with_user_settings(helper: str, home: Mapping[str, str]) -> str:

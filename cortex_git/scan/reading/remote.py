@@ -8,11 +8,13 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cortex_git.gitio import Completed, GitTimedOut, telling_line
 from cortex_git.scan.reading.errors import NoCommit, RepositoryUnreadable
+from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.process import GuardedGit, bare_folder
 from cortex_git.scan.sources import Credentials, Source
@@ -23,9 +25,12 @@ FIRST_PAUSE_S = 0.5
 _REMOTE = "scan"
 TRANSIENT = re.compile(
     r"connection reset|timed? ?out|returned error: (?:5\d\d|429)|early eof|unexpected disconnect"
-    r"|temporary failure in name resolution|remote end hung up unexpectedly|connection was closed",
+    r"|temporary failure in name resolution|remote end hung up unexpectedly|connection was closed"
+    r"|operation too slow|empty reply from server|kex_exchange_identification",
     re.IGNORECASE,
 )
+BUSY = re.compile(r"returned error: (?:429|503)", re.IGNORECASE)
+"""The whole host wants fewer requests: nobody here asks it for the length of the pause."""
 _NO_MEMORY = re.compile(r"out of memory", re.IGNORECASE)
 
 
@@ -33,9 +38,16 @@ class Remote:
     """One remote repository, and the folder that holds what was fetched of it."""
 
     def __init__(
-        self, source: Source, folder: Path, credentials: Credentials, limits: Limits, deadline: Deadline
+        self,
+        source: Source,
+        folder: Path,
+        credentials: Credentials,
+        limits: Limits,
+        deadline: Deadline,
+        gate: HostGate | None = None,
     ) -> None:
         self._source = source
+        self._gate = gate or HostGate()
         self._folder = folder
         self._limits = limits
         self._deadline = deadline
@@ -104,6 +116,8 @@ class Remote:
             lambda: self.git.run_talkative(*command, stdin=stdin, timeout=self._deadline.left()),
             self._deadline,
             late,
+            self._gate,
+            self._source,
         )
 
     def _open_to_remote(self) -> None:
@@ -146,25 +160,48 @@ class Remote:
             raise RepositoryUnreadable(
                 f"no branch or tag is called {self._source.ref!r}", "check the name, or give a full commit id"
             )
-        hint = "check the address, the network and the credentials (--askpass, --credential-helper)"
+        hint = (
+            "check the address, the network and the credentials (--use-token, --askpass, --credential-helper)"
+        )
         raise RepositoryUnreadable(f"{self._source.repo} could not be fetched ({reason})", hint)
 
 
-def patiently(fetch: Callable[[], Completed], deadline: Deadline, late: str) -> Completed:
+def patiently(
+    fetch: Callable[[], Completed],
+    deadline: Deadline,
+    late: str,
+    gate: HostGate | None = None,
+    source: Source | None = None,
+) -> Completed:
     """How `fetch` ended, after pauses and further tries while its failure looks like a passing one.
 
-    Raises RepositoryUnreadable that says `late` where the time runs out in it.
+    Holds one of the host's places in the gate while it runs; the wait for one is not counted. Raises
+    RepositoryUnreadable that says `late` where the time runs out in it.
     """
     for attempt in range(RETRIES + 1):
         try:
-            done = fetch()
+            with _place(gate, source, deadline):
+                done = fetch()
         except GitTimedOut:
             raise RepositoryUnreadable(late, "try again later") from None
         if done.status == 0 or attempt == RETRIES or not TRANSIENT.search(done.stderr):
             return done
         pause = FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  spreads retries
+        if gate is not None and source is not None and BUSY.search(done.stderr):
+            gate.rest(source, pause)
         time.sleep(min(pause, deadline.left()))
     raise AssertionError("the last attempt returns")
+
+
+@contextmanager
+def _place(gate: HostGate | None, source: Source | None, deadline: Deadline) -> Iterator[None]:
+    if gate is None or source is None:
+        yield
+        return
+    started = time.monotonic()
+    with gate.place(source):
+        deadline.extend(time.monotonic() - started)
+        yield
 
 
 def _quoted(value: str) -> str:

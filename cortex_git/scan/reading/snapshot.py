@@ -8,6 +8,7 @@ what is remembered by id for every other repository.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cortex_git.scan.reading.facts import ObjectFacts
 from cortex_git.scan.reading.limits import Deadline, Limits
@@ -17,6 +18,22 @@ from cortex_git.scan.records import NotScanned
 
 FetchBlobs = Callable[[Sequence[str]], str | None]
 _BATCH_BYTES = 24 * 1024 * 1024
+
+
+class Snapshot(Protocol):
+    """What a scan sees of a repository, or of a folder that is none."""
+
+    commit: str
+    """Empty where there is none."""
+    limits: Limits
+    deadline: Deadline
+    not_scanned: list[NotScanned]
+
+    @property
+    def entries(self) -> Mapping[str, Entry]: ...
+    def oid(self, path: str) -> str | None: ...
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]: ...
+    def skip(self, path: str, reason: str) -> None: ...
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from cortex_git.scan.sources.addresses import (
     REMOTE_SCHEMES,
     Credentials,
+    HostToken,
     Source,
     checked_ref,
     checked_source,
@@ -16,6 +17,7 @@ __all__ = [
     "REMOTE_SCHEMES",
     "Checkouts",
     "Credentials",
+    "HostToken",
     "Source",
     "checked_ref",
     "checked_source",

@@ -6,9 +6,10 @@ start a program (`ext::`, `-option`).
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from cortex_git.errors import BadInput
@@ -47,11 +48,28 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class HostToken:
+    """That git may answer one host's question for a password with a token of the environment."""
+
+    origin: str
+    """`https://host`, with the port where there is one; no other host is answered."""
+    variable: str
+    """The environment variable that the token is in: the token itself is never passed on."""
+    user: str
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "HostToken":
+        """From plain JSON values, as `dataclasses.asdict` gives them."""
+        return cls(str(value["origin"]), str(value["variable"]), str(value["user"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
-    """Programs that answer for user names and passwords; from the command line or host-local config."""
+    """What answers for user names and passwords; from the command line or host-local config."""
 
     askpass: str | None = None
     helper: str | None = None
+    tokens: tuple[HostToken, ...] = ()
 
 
 def parse_source(text: str, base: Path | None = None) -> Source:
@@ -185,8 +203,9 @@ def checked_ref(ref: str) -> str:
 
 
 def without_duplicates(sources: Iterable[Source]) -> list[Source]:
-    """Each repository and ref once, in the order given."""
+    """Each repository and ref once, in the order given; an address is the same with and without `.git`."""
     kept: dict[tuple[str, str | None], Source] = {}
     for source in sources:
-        kept.setdefault((source.url, source.ref), source)
+        plain = source.url if source.local else source.url.rstrip("/").removesuffix(".git")
+        kept.setdefault((plain, source.ref), source)
     return list(kept.values())

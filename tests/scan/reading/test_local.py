@@ -80,9 +80,11 @@ def test_formats_of_the_future_are_said(make_repository, extension, message):
 
 
 def test_a_subfolder_of_a_checkout_is_not_taken_for_it(make_repository):
-    repo = make_repository({"sub/a": "x"}, checkout=True)
+    repo = make_repository({"sub/a": "x", "b": "x"}, checkout=True)
+    with open_repository(Source("r", str(repo / "sub"))) as folder:
+        assert (folder.commit, set(folder.entries)) == ("", {"a"})
     with pytest.raises(RepositoryUnreadable, match="is not a git repository"):
-        files(repo / "sub")
+        files(repo / "sub", "main")
 
 
 def test_no_temporary_folder_stays_behind(make_repository, tmp_path, monkeypatch):

@@ -1,0 +1,155 @@
+"""A folder that is not a repository: its files as they lie there, read as a commit's would be.
+
+Owns walking it. Must never follow a symbolic link, open anything but a plain file, nor pass over what
+cannot be read, or is a repository of its own, in silence.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cortex_git.scan.reading.limits import Deadline, Limits
+from cortex_git.scan.reading.listing import Entry
+from cortex_git.scan.records import NotScanned
+
+_PASSED_OVER = frozenset({"node_modules", ".hg", ".svn"})
+"""Folders that hold nothing that is read: lockfiles below `node_modules` are other people's."""
+_CHANGED = "changed while it was read"
+
+
+@dataclass
+class FolderSnapshot:
+    """What a scan sees of a folder; the same as of a commit, for which `commit` is empty."""
+
+    root: Path
+    limits: Limits
+    deadline: Deadline
+    commit: str = ""
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    not_scanned: list[NotScanned] = field(default_factory=list)
+    _oids: dict[str, str | None] = field(default_factory=dict)
+    _counted: dict[str, int] = field(default_factory=dict)
+
+    def oid(self, path: str) -> str | None:
+        """The id that git would give the file as it was first read, None for links and what is not there."""
+        entry = self.entries.get(path)
+        if entry is None or entry.link:
+            return None
+        if path not in self._oids:
+            content = self._content(path)
+            self._oids[path] = None if isinstance(content, str) else _oid(content)
+        return self._oids[path]
+
+    def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Path and content of each file that can be read; the others are added to `not_scanned`."""
+        for path in paths:
+            entry = self.entries.get(path)
+            if entry is None:
+                continue
+            self.deadline.left()
+            if entry.link:
+                self.skip(path, "is a symbolic link, which is not followed")
+                continue
+            content = self._content(path)
+            if isinstance(content, str):
+                self.skip(path, content)
+            elif self._oids.setdefault(path, _oid(content)) != _oid(content):
+                self.skip(path, _CHANGED)
+            elif self._within_total(path, len(content)):
+                yield path, content
+
+    def skip(self, path: str, reason: str) -> None:
+        """Record that this file was not read."""
+        self.not_scanned.append(NotScanned(path, reason))
+
+    def _within_total(self, path: str, size: int) -> bool:
+        self._counted[path] = size
+        if sum(self._counted.values()) <= self.limits.total_bytes:
+            return True
+        self.skip(path, f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes")
+        return False
+
+    def _content(self, path: str) -> bytes | str:
+        """The file's bytes, or why they cannot be had."""
+        most = self.limits.lockfile_bytes
+        try:
+            handle = os.open(self.root / path, _PLAIN)
+        except (OSError, ValueError) as error:
+            return f"cannot be read ({getattr(error, 'strerror', None) or 'its name is unusual'})"
+        with os.fdopen(handle, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                return "is not a plain file"
+            if facts.st_size > most:
+                return f"is {facts.st_size:,} bytes, the limit is {most:,}"
+            try:
+                content = file.read(most + 1)
+            except OSError as error:
+                return f"cannot be read ({error.strerror})"
+        return content if len(content) <= most else _CHANGED
+
+
+_PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_plain_folder(path: Path) -> bool:
+    """Whether this is a folder without any sign of a git repository, be it a damaged one."""
+    try:
+        names = {entry.name for entry in path.iterdir()}
+    except OSError:
+        return False
+    return ".git" not in names and not {"HEAD", "objects"} <= names
+
+
+def open_folder(root: Path, limits: Limits, deadline: Deadline) -> FolderSnapshot:
+    """The files below `root`. Raises OutOfTime."""
+    snapshot = FolderSnapshot(root, limits, deadline)
+    entries: dict[str, Entry] = {}
+    pending = [""]
+    while pending:
+        deadline.left()
+        folder = pending.pop()
+        try:
+            with os.scandir(root / folder) as listing:
+                found = sorted(listing, key=lambda entry: entry.name)
+        except (OSError, ValueError) as error:
+            snapshot.skip(_shown(folder) or ".", f"the folder cannot be read ({_why(error)})")
+            continue
+        if folder and any(entry.name == ".git" for entry in found):
+            snapshot.skip(_shown(folder), "is a repository of its own; name it, or give --root")
+            continue
+        for entry in found:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if len(entries) >= limits.paths:
+                snapshot.skip("the files beyond a limit", f"the folder has more than {limits.paths:,} files")
+                pending.clear()
+                break
+            if len(os.fsencode(path)) > limits.path_bytes or path.count("/") > limits.path_depth:
+                snapshot.skip(_shown(path)[:200], "its path is too long or too deep")
+            elif entry.is_symlink():
+                entries[_shown(path)] = Entry("120000", "")
+            elif entry.is_dir(follow_symlinks=False):
+                if entry.name not in _PASSED_OVER:
+                    pending.append(path)
+            else:
+                entries[_shown(path)] = Entry("100644", "")
+    snapshot.entries = entries
+    return snapshot
+
+
+def _shown(path: str) -> str:
+    """As a commit's paths are shown: what is not UTF-8 as escapes, by which no file is found again."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "its name is unusual"
+
+
+def _oid(content: bytes) -> str:
+    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    digest.update(content)
+    return digest.hexdigest()

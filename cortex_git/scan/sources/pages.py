@@ -1,0 +1,133 @@
+"""From the pages of a listing to candidates, each entry checked: an API's answer is input like any other.
+
+Owns the bounds of a listing. Must never take an address on another host from an answer, and never drop an
+entry or a page without a gap that says so.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from cortex_git.errors import BadInput
+from cortex_git.scan.records import NotScanned
+from cortex_git.scan.sources.addresses import Source, parse_source
+from cortex_git.scan.sources.api import ForgeApi, ListingFailed
+from cortex_git.scan.sources.candidates import Candidate, Listing, Owner
+from cortex_git.scan.sources.forges import Forge
+from cortex_git.scan.sources.listing_cache import Known
+
+PER_PAGE = 100
+"""Entries that a page is asked to have, the most that both hosts give."""
+MOST_PAGES = 2_000
+MOST_REPOSITORIES = 100_000
+_SAY_EVERY = 10
+_NAME = re.compile(r"[^\s/@:\\]+(?:/[^\s/@:\\]+)+")
+
+Row = dict[str, Any]
+"""What is kept of one entry: `id`, `name`, `https`, `ssh`, `archived`, `fork`, `language`, `pushed`."""
+
+
+def read_pages(
+    api: ForgeApi, owner: Owner, path: str, rows: Callable[[Any], list[Row]], first: Known | None = None
+) -> Listing:
+    """Every page of a list, `first` being the one that is here already.
+
+    Raises ListingFailed where not even the first can be had; what fails later is a gap.
+    """
+    page = first or api.get(path, rows, PER_PAGE)
+    listing, seen, entries = Listing(), {path}, 0
+    most = len(page.value) if isinstance(page.value, list) else 0
+    while True:
+        entries += _take(listing, page, api.forge, owner)
+        following = page.following
+        if following is None:
+            break
+        if following in seen:
+            reason = f"{api.forge.host} goes round in circles"
+        elif len(seen) >= MOST_PAGES or entries >= MOST_REPOSITORIES:
+            reason = f"the limit is {MOST_REPOSITORIES:,} repositories on {MOST_PAGES:,} pages"
+        else:
+            try:
+                api.check_following(following)
+                seen.add(following)
+                page = api.get(following, rows, min(PER_PAGE, most))
+                if len(seen) % _SAY_EVERY == 0:
+                    api.tell(f"{owner}: {entries:,} repositories so far")
+                continue
+            except ListingFailed as problem:
+                reason = problem.message
+        listing.gaps.append(NotScanned(str(owner), f"listed only the first {entries:,} ({reason})"))
+        return listing
+    _check_total(listing, owner, page.total, entries)
+    return listing
+
+
+def _check_total(listing: Listing, owner: Owner, total: int | None, entries: int) -> None:
+    if total is not None and entries < total:
+        reason = f"{entries:,} of {total:,} were listed, as the list changed meanwhile; scan again"
+        listing.gaps.append(NotScanned(str(owner), reason))
+
+
+def _take(listing: Listing, page: Known, forge: Forge, owner: Owner) -> int:
+    """Add what a page lists; how many entries it has."""
+    rows = page.value if isinstance(page.value, list) else []
+    for row in rows:
+        found = candidate(row, forge, owner) if isinstance(row, dict) else "it is no entry of a list"
+        if isinstance(found, Candidate):
+            listing.candidates.append(found)
+        else:
+            name = row.get("name") if isinstance(row, dict) else None
+            what = f"{owner}: {name[:200]}" if isinstance(name, str) else f"{owner}: an entry without a name"
+            listing.gaps.append(NotScanned(what, found))
+    return len(rows)
+
+
+def candidate(row: Row, forge: Forge, owner: Owner) -> Candidate | str:
+    """The repository of an entry, or why it cannot be used."""
+    name, address = row.get("name"), row.get("ssh" if owner.ssh else "https")
+    if not isinstance(name, str) or len(name) > 1000 or not name.isprintable() or not _NAME.fullmatch(name):
+        return "its name is not owner/repo"
+    if not isinstance(address, str):
+        return "the host gives no address of it"
+    try:
+        source = parse_source(address)
+    except BadInput as problem:
+        return f"its address cannot be used: {problem.message}"
+    if source.local or source.ref or not _on_host(source, forge, ssh=owner.ssh):
+        return "its address is on another host than the listing's"
+    language = row.get("language")
+    return Candidate(
+        Source(source.repo.removesuffix(".git"), source.url),
+        name,
+        _truth(row.get("archived")),
+        _truth(row.get("fork")),
+        language if isinstance(language, str) else None,
+        _moment(row.get("pushed")),
+        listed=True,
+    )
+
+
+def _on_host(source: Source, forge: Forge, *, ssh: bool) -> bool:
+    if not ssh:
+        return source.url.startswith(forge.web + "/")
+    if "://" in source.url:
+        scheme, host = urlsplit(source.url).scheme, urlsplit(source.url).hostname
+        return scheme == "ssh" and host == urlsplit(forge.web).hostname
+    return source.url.partition(":")[0].rpartition("@")[2].lower() == urlsplit(forge.web).hostname
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _moment(value: object) -> float | None:
+    """Seconds since 1970 of a time as both APIs write it; UTC where none is named."""
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
