@@ -7,6 +7,13 @@ from typing import Annotated
 import typer
 
 from cortex_git.cli.options import DryRunOption, LogFormatOption, RepositoryOption
+from cortex_git.cli.scan_acting import (
+    BaselineOption,
+    FailOnKevOption,
+    IgnoreFileOption,
+    OutputsOption,
+    VexOption,
+)
 
 
 class ReportFormat(StrEnum):
@@ -17,6 +24,9 @@ class ReportFormat(StrEnum):
     SARIF = "sarif"
     MARKDOWN = "markdown"
     HTML = "html"
+    CSV = "csv"
+    CYCLONEDX_VEX = "cyclonedx-vex"
+    GITHUB = "github"
 
 
 class Severity(StrEnum):
@@ -58,14 +68,21 @@ def multi_repo_scan(
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Make and scan 20 sample repositories.")] = False,
     report_format: Annotated[
-        ReportFormat, typer.Option("--format", help="Form of the report.")
-    ] = ReportFormat.TABLE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here.")
+        ReportFormat | None,
+        typer.Option(
+            "--format",
+            help="Form of the report (default: a table, and for --output what its ending says).",
+            show_default=False,
+        ),
     ] = None,
+    output: OutputsOption = None,
     fail_on: Annotated[
         Severity | None, typer.Option("--fail-on", help="Exit with 1 for findings at or above this severity.")
     ] = None,
+    fail_on_kev: FailOnKevOption = False,
+    baseline: BaselineOption = None,
+    ignore_file: IgnoreFileOption = None,
+    vex: VexOption = None,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Exit with 0 although something was not scanned.")
     ] = False,
@@ -99,13 +116,16 @@ def multi_repo_scan(
     """Find the known-vulnerable dependencies of many repositories at once."""
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, check_file, note
+    from cortex_git.cli.scan_acting import read_all
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
     from cortex_git.services import open_or_embedded
+    from cortex_git.services.acting import act, refuse_own, with_batch
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
 
-    if output is not None:
-        check_file(output)
+    for file in output or []:
+        check_file(file)
+    judgements = read_all(ignore_file or [], vex or [], baseline, needs_kev=fail_on_kev)
     sources, gaps = gather(repositories or [], repos_file, root, sample)
     request = ScanRequest(
         sources=sources,
@@ -127,11 +147,15 @@ def multi_repo_scan(
         announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json)
         return
     coordination = open_or_embedded(repository)
+    judgements = with_batch(judgements, coordination)
     prepared = prepare_batch(coordination, request)
+    refuse_own(judgements, prepared.batch)
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
-    show_report(report, report_format.value, output, show_all=show_all)
-    code = exit_code(report, ended, fail_on.value if fail_on else None, allow_incomplete=allow_incomplete)
+    report = act(report, judgements)
+    show_report(report, report_format.value if report_format else None, output or [], show_all=show_all)
+    least = fail_on.value if fail_on else None
+    code = exit_code(report, ended, least, fail_on_kev=fail_on_kev, allow_incomplete=allow_incomplete)
     if code:
         raise typer.Exit(code)

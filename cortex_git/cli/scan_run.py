@@ -11,6 +11,7 @@ from rich.console import Console
 from cortex_git.cli.events import as_json
 from cortex_git.cli.json_watcher import JsonWatcher
 from cortex_git.cli.output import note, print_line, write_document, write_file
+from cortex_git.cli.scan_acting import forms_of
 from cortex_git.cli.scan_progress import ScanProgress
 from cortex_git.cli.scan_view import render_table
 from cortex_git.config import cache_folder
@@ -112,29 +113,43 @@ def watch(total: int) -> Iterator[Watcher]:
         yield _Watcher(progress)
 
 
-def show_report(report: ScanReport, form: str, output: Path | None, *, show_all: bool) -> None:
-    """Print the report, or write it to a file and print the seven lines."""
-    if form == "table" and output is None:
+def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *, show_all: bool) -> None:
+    """Print the report, or write it to the files and print the seven lines.
+
+    Workflow commands are for the log alone: files then get the form that their endings say.
+    """
+    for text in report.notes:
+        note(text)
+    annotated = form == "github"
+    for path, chosen in forms_of(outputs, None if annotated else form):
+        write_file(path, _text(report, chosen))
+        note(f"report written to {path}")
+    if outputs and not annotated:
+        for line in seven_lines(report):
+            print_line(line)
+    elif form in (None, "table"):
         render_table(report, Console(highlight=False), show_all=show_all)
-        return
-    if form == "table":
-        with Path("/dev/null").open("w") as nowhere:
-            console = Console(file=nowhere, width=160, record=True, highlight=False)
-            render_table(report, console, show_all=True)
-            text = console.export_text(styles=False)
     else:
-        text = RENDERERS[form](report)
-    if output is None:
-        write_document(text)
-        return
-    write_file(output, text)
-    note(f"report written to {output}")
-    for line in seven_lines(report):
-        print_line(line)
+        write_document(_text(report, str(form)))
 
 
-def exit_code(report: ScanReport, ended: Ended, fail_on: str | None, *, allow_incomplete: bool) -> int:
-    """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130."""
+def _text(report: ScanReport, form: str) -> str:
+    if form != "table":
+        return RENDERERS[form](report)
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(file=nowhere, width=160, record=True, highlight=False)
+        render_table(report, console, show_all=True)
+        return console.export_text(styles=False)
+
+
+def exit_code(
+    report: ScanReport, ended: Ended, fail_on: str | None, *, fail_on_kev: bool, allow_incomplete: bool
+) -> int:
+    """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130.
+
+    With `fail_on_kev` also 1 for any that is known to be exploited. What is suppressed or known from a
+    baseline is in none of the rows, and counts for nothing.
+    """
     for text in ended.notes:
         note(text)
     run = ended.report
@@ -147,6 +162,8 @@ def exit_code(report: ScanReport, ended: Ended, fail_on: str | None, *, allow_in
         return ExitCode.ENVIRONMENT
     if report.not_scanned and not allow_incomplete:
         return ExitCode.ENVIRONMENT
+    if fail_on_kev and any(finding.kev for row in report.repositories for finding in row.findings):
+        return ExitCode.FINDINGS
     if fail_on is not None:
         bad = SEVERITIES[: SEVERITIES.index(next(s for s in SEVERITIES if s == fail_on)) + 1]
         if any(report.severity[severity] for severity in bad):

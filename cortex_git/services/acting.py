@@ -76,14 +76,18 @@ def is_file(baseline: str) -> bool:
     return "/" in baseline or "." in baseline or Path(baseline).exists()
 
 
-def with_batch(said: Said, coordination: Coordination, running: str) -> Said:
-    """The same with the baseline's batch read, where it is one. Raises BadInput for the running batch."""
+def with_batch(said: Said, coordination: Coordination) -> Said:
+    """The same with the baseline's batch read, where it is one. Raises BadInput where there is none."""
     if said.baseline is None or is_file(said.baseline):
         return said
-    if said.baseline == running:
-        raise BadInput(f"batch {running!r} cannot be its own baseline", "name an earlier one")
     batch = scan_batch(coordination, said.baseline)
     return replace(said, earlier=tuple(scan_rows(coordination, batch)))
+
+
+def refuse_own(said: Said, batch: str) -> None:
+    """Raises BadInput where the batch that is to run is its own baseline: nothing would ever be new."""
+    if said.baseline == batch and not is_file(batch):
+        raise BadInput(f"batch {batch!r} cannot be its own baseline", "name an earlier one")
 
 
 def act(report: ScanReport, said: Said) -> ScanReport:
