@@ -20,7 +20,7 @@ _MAX_MANIFESTS = 1_000
 _MAX_MANIFEST_BYTES = 1024 * 1024
 _MAX_MANIFESTS_BYTES = 16 * 1024 * 1024
 _LISTING = "\0"
-"""Ends what stands, among the files that a lockfile's content depends on, for the list of manifests below it."""
+"""Ends what stands for the list of manifests below a lockfile, among what its content depends on."""
 _NOT_TO_KEEP = "could not be read ("
 """How a gap begins that is our mistake or a lack of memory: it is to be tried again the next time."""
 

@@ -212,7 +212,7 @@ def test_one_lockfile_that_takes_too_long_costs_only_itself(make_repository, dat
 
     real = packages.read_lockfile
 
-    def slow(path, data, sibling):
+    def slow(path, data, *others):
         while path == "a/requirements.txt":
             pass
         if path == "b/requirements.txt":
@@ -220,7 +220,7 @@ def test_one_lockfile_that_takes_too_long_costs_only_itself(make_repository, dat
                 bytearray(1 << 33)
             except MemoryError:
                 raise
-        return real(path, data, sibling)
+        return real(path, data, *others)
 
     monkeypatch.setattr(packages, "read_lockfile", slow)
     repo = make_repository({f"{f}/requirements.txt": VULNERABLE for f in "abc"})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
+from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.manifests import manifest_without_lock
 from cortex_git.scan.lockfiles.naming import NOT_BELOW, as_expression, as_pathspecs, matcher
@@ -15,6 +16,7 @@ from cortex_git.scan.lockfiles.source import MalformedError, Sibling, Source
 from cortex_git.scan.records import LockfileContent, NotScanned
 
 __all__ = [
+    "Manifests",
     "Sibling",
     "includes_of",
     "kind_of",
@@ -158,11 +160,14 @@ def path_expression() -> str:
     return as_expression(_KIND_OF_NAME, _KIND_OF_PATTERN)
 
 
-def read_lockfile(path: str, data: bytes, sibling: Sibling) -> LockfileContent:
+def read_lockfile(
+    path: str, data: bytes, sibling: Sibling, manifests: tuple[str, ...] = ()
+) -> LockfileContent:
     """Every package that the lockfile at `path` pins, and every part of it that could not be read.
 
     `sibling` gives the bytes of another file of the same repository by its normalised path, None
-    when there is none. Entries of included files carry the included file's path. Never raises.
+    when there is none. Entries of included files carry the included file's path. `manifests` are the
+    paths of manifests in the folders below that `sibling` gives (`Manifests.below`). Never raises.
     """
     kind = kind_of(path)
     if kind is None:
@@ -170,7 +175,7 @@ def read_lockfile(path: str, data: bytes, sibling: Sibling) -> LockfileContent:
     form = FORMATS[kind]
     out = Collector(form.ecosystem, path)
     try:
-        source = Source(path, data, sibling)
+        source = Source(path, data, sibling, manifests)
         source.refuse_conflict_markers()
         reader: Reader = getattr(import_module(f"{__name__}.{form.module}"), form.reader)
         reader(source, out)

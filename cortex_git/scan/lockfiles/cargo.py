@@ -1,7 +1,13 @@
 """Reads Cargo.lock of versions 1 to 4."""
 
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from posixpath import dirname, relpath
+
+from cortex_git.scan.lockfiles.asked import Asked, cargo_toml
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source, array, header_lines, load_toml
+from cortex_git.scan.lockfiles.origins import Graph, Origin
+from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, header_lines, load_toml
 
 
 def read(source: Source, out: Collector) -> None:
@@ -11,8 +17,52 @@ def read(source: Source, out: Collector) -> None:
     if not root.keys() & {"package", "version", "root"}:
         raise MalformedError("has neither package nor version")
     entries = array(root.get("package", []), "package")
+    origin = _origins([entry for entry in entries if isinstance(entry, dict)], source)
     for entry, line in zip(entries, header_lines(text, "[[package]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
         elif "source" in entry:
-            out.add(entry.get("name"), entry.get("version"), line)
+            out.add(entry.get("name"), entry.get("version"), line, **origin(entry)._asdict())
+
+
+def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
+    """What the crates without a source need is direct; their Cargo.toml tells what is for development."""
+    keys: dict[str, list[Hashable]] = defaultdict(list)
+    for entry in entries:
+        if isinstance(entry.get("name"), str):
+            keys[entry["name"]].append(_key(entry))
+    own = {_key(entry) for entry in entries if "source" not in entry}
+    asked = _asked(source)
+    graph = Graph()
+    for entry in entries:
+        name = entry.get("name")
+        known = asked.get(name, {}) if isinstance(name, str) else {}
+        for name, version in _dependencies(entry):
+            found = [key for key in keys[name] if version is None or key == (name, version)]
+            if len(found) != 1 or found[0] in own:
+                continue
+            if "source" in entry:
+                graph.edge(_key(entry), found[0])
+            else:
+                graph.ask(found[0], name, known[name].dev if name in known else None)
+    graph.trace(complete=bool(own))
+    return lambda entry: graph.origin(_key(entry))
+
+
+def _key(entry: Table) -> Hashable:
+    key = (entry.get("name"), entry.get("version"))
+    return key if isinstance(key[0], str) and isinstance(key[1], str) else None
+
+
+def _dependencies(entry: Table) -> list[tuple[str, str | None]]:
+    """Name, and version where the name alone would be ambiguous, of `name version (source)`."""
+    found = entry.get("dependencies")
+    parts = [item.split(" ") for item in found if isinstance(item, str)] if isinstance(found, list) else []
+    return [(words[0], words[1] if len(words) > 1 else None) for words in parts]
+
+
+def _asked(source: Source) -> dict[str, Asked]:
+    """What each crate of the repository asks for, by its name."""
+    inside = [relpath(path, dirname(source.path) or ".") for path in source.manifests]
+    crates = [cargo_toml(source, path) for path in dict.fromkeys(["Cargo.toml", *inside])]
+    return {crate.name: crate.asked for crate in crates if crate is not None}

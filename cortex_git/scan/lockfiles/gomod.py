@@ -23,6 +23,8 @@ class _Line(NamedTuple):
     number: int
     directive: str
     tokens: list[str]
+    indirect: bool = False
+    """Whether a comment says that only other modules need it."""
 
 
 def read(source: Source, out: Collector) -> None:
@@ -45,7 +47,8 @@ def _lines(text: str) -> list[_Line]:
         refuse_too_many_entries(found)
         if len(raw) > MAX_LINE:
             raise MalformedError(f"has a line of more than {MAX_LINE:,} characters (line {number})")
-        line = raw.partition("//")[0].strip()
+        code, _, comment = raw.partition("//")
+        line, indirect = code.strip(), comment.split(";")[0].strip() == "indirect"
         if not line:
             continue
         opening = _BLOCK_START.match(line)
@@ -54,10 +57,10 @@ def _lines(text: str) -> list[_Line]:
         elif opening and block is None:
             block = _known(opening.group(1), number)
         elif block is not None:
-            found.append(_Line(number, block, _tokens(line)))
+            found.append(_Line(number, block, _tokens(line), indirect))
         else:
             tokens = _tokens(line)
-            found.append(_Line(number, _known(tokens[0] if tokens else "", number), tokens[1:]))
+            found.append(_Line(number, _known(tokens[0] if tokens else "", number), tokens[1:], indirect))
     if block is not None:
         raise MalformedError("ends in the middle of a block")
     return found
@@ -99,7 +102,7 @@ def _add_required(line: _Line, replacements: dict[tuple[str, str | None], list[s
             return  # a folder: the repository's own code, or not to be read from here
         module, version = replacement
     if _VERSION.match(version):
-        out.add(module, version[1:], line.number)
+        out.add(module, version[1:], line.number, direct=not line.indirect)
     else:
         out.skip(module, "no exact version")
 
@@ -110,5 +113,5 @@ def _add_standard_library(lines: list[_Line], out: Collector) -> None:
         for line in lines:
             exact = _EXACT_GO.match(line.tokens[0]) if line.tokens else None
             if line.directive == directive and exact:
-                out.add("stdlib", exact.group(1), line.number)
+                out.add("stdlib", exact.group(1), line.number, direct=True, dev=False)
                 return

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.origins import Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository
 from cortex_git.scan.lockfiles.xml import Element, load_xml
 
@@ -39,18 +40,20 @@ def read(source: Source, out: Collector) -> None:
             version = element.value("version")
             if version:
                 project.managed[_coordinates(element, project)] = version
+    scopes = {_coordinates(e, project): e.value("scope") for pom in reversed(chain) for e in _managed(pom)}
     for element in _managed(project.root):
-        _add(element, project, out, element.value("version"))
+        _add(element, project, out, element.value("version"), Origin())
     for element in _dependencies(project.root):
         name = _coordinates(element, project)
         version = element.value("version") or project.managed.get(name)
         if version is None:
             out.skip(name, "the version is managed elsewhere")
         else:
-            _add(element, project, out, version)
+            scope = _expanded(element.value("scope") or scopes.get(name) or "", project.properties)
+            _add(element, project, out, version, Origin(True, scope == "test"))
     for element in _plugins(project.root):
         if element.value("version"):
-            _add(element, project, out, element.value("version"))
+            _add(element, project, out, element.value("version"), Origin(direct=True))
 
 
 def includes(source: Source) -> list[str]:
@@ -156,7 +159,7 @@ def _expanded(text: str, properties: dict[str, str]) -> str:
     return text
 
 
-def _add(element: Element, project: _Project, out: Collector, version: str | None) -> None:
+def _add(element: Element, project: _Project, out: Collector, version: str | None, origin: Origin) -> None:
     name = _coordinates(element, project)
     exact = _expanded(version or "", project.properties)
     unresolved = _PROPERTY.search(name) or _PROPERTY.search(exact)
@@ -171,4 +174,4 @@ def _add(element: Element, project: _Project, out: Collector, version: str | Non
     if exact in _MOVING or exact[:1] in ("[", "(") or "," in exact:
         out.skip(name, NO_EXACT_VERSION)
         return
-    out.add(name, exact or None, element.line)
+    out.add(name, exact or None, element.line, **origin._asdict())

@@ -4,16 +4,22 @@ Links and workspace members are the repository's own code and are left out. Must
 version 1 tree is as deep as its author likes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from cortex_git.scan.lockfiles.asked import npm_asked, package_json
 from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, load_json, object_lines, table
 
 _KNOWN_VERSIONS = (1, 2, 3)
 _MODULES = "node_modules/"
 _LOCAL = ("file:", "link:")
 _TARBALLS = (".tgz", ".tar.gz", ".tar")
+_BROUGHT_IN = ("dependencies", "optionalDependencies")
+_MAX_STEPS = 64
+"""Folders that node would look into for one package; real trees are some ten deep."""
+_MAX_KEY = 4_096
 
 
 def read(source: Source, out: Collector) -> None:
@@ -26,12 +32,13 @@ def read(source: Source, out: Collector) -> None:
     if "packages" in root:
         _read_packages(table(root["packages"], "packages"), object_lines(text), out)
     elif "dependencies" in root:
-        _read_tree(table(root["dependencies"], "dependencies"), object_lines(text), out)
+        _read_tree(table(root["dependencies"], "dependencies"), object_lines(text), source, out)
     elif version is None:
         raise MalformedError("has no lockfileVersion, packages or dependencies")
 
 
 def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector) -> None:
+    origin = _origins(packages)
     for key, entry in packages.items():
         if _MODULES not in key:
             continue  # the root project, a workspace member or the target of a link
@@ -42,11 +49,68 @@ def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector)
             continue
         found = lines.get(key)
         name = entry.get("name") or key.rpartition(_MODULES)[2]
-        out.add(name, entry.get("version"), found[-1] if found else None)
+        direct, _, via = origin(key)
+        dev = entry.get("dev") is True
+        out.add(name, entry.get("version"), found[-1] if found else None, direct=direct, dev=dev, via=via)
 
 
-def _read_tree(dependencies: Table, lines: dict[str, list[int]], out: Collector) -> None:
-    for name, entry in _walk(dependencies):
+def _origins(packages: Table) -> Callable[[str], Origin]:
+    """Where each package comes from; peers count only where nothing else brings a package in."""
+    graph = Graph()
+    for key, entry in packages.items():
+        if not isinstance(entry, dict) or len(key) > _MAX_KEY:
+            continue
+        if _MODULES in key:
+            _add_edges(graph, packages, key, _names(entry, *_BROUGHT_IN))
+            continue
+        for name in npm_asked(entry):
+            found = _resolved(packages, key, name)
+            if found is not None and _MODULES in found:
+                graph.ask(found, name)
+    graph.trace(complete="" in packages)
+    if graph.unreached(key for key in packages if _MODULES in key):
+        for key, entry in packages.items():
+            if isinstance(entry, dict) and _MODULES in key and len(key) <= _MAX_KEY:
+                _add_edges(graph, packages, key, _names(entry, "peerDependencies"))
+        graph.trace(complete="" in packages)
+    return graph.origin
+
+
+def _add_edges(graph: Graph, packages: Table, key: str, names: Iterable[str]) -> None:
+    for name in names:
+        found = _resolved(packages, key, name)
+        if found is not None:
+            graph.edge(key, found)
+
+
+def _names(entry: Table, *sections: str) -> Iterator[str]:
+    for section in sections:
+        found = entry.get(section)
+        if isinstance(found, dict):
+            yield from found
+
+
+def _resolved(packages: Table, key: str, name: str) -> str | None:
+    """The entry that `require(name)` finds from the folder `key`: its own modules, then those above it."""
+    folder = key
+    for _ in range(_MAX_STEPS):
+        found = f"{folder}/{_MODULES}{name}" if folder else _MODULES + name
+        entry = packages.get(found)
+        if entry is not None:
+            target = entry.get("resolved") if isinstance(entry, dict) and entry.get("link") is True else None
+            return target if isinstance(target, str) else found
+        if not folder:
+            return None
+        if _MODULES in folder:
+            folder = folder.rpartition(_MODULES)[0].rstrip("/")
+        else:
+            folder = folder.rpartition("/")[0]
+    return None
+
+
+def _read_tree(dependencies: Table, lines: dict[str, list[int]], source: Source, out: Collector) -> None:
+    origin = _tree_origins(dependencies, source)
+    for _, name, entry in _walk(dependencies):
         found = lines.get(name)
         line = found.pop() if found else None
         if not isinstance(entry, dict):
@@ -54,33 +118,72 @@ def _read_tree(dependencies: Table, lines: dict[str, list[int]], out: Collector)
             continue
         version = entry.get("version")
         if isinstance(version, str):
-            _add_version_1(name, version, line, out)
+            _add_version_1(name, version, line, out, origin(entry)._replace(dev=entry.get("dev") is True))
         else:
             out.add(name, version, line)
 
 
-def _walk(dependencies: Table) -> Iterator[tuple[str, Any]]:
-    """Every entry of the version 1 tree in document order, without recursion."""
-    stack = [iter(dependencies.items())]
+def _tree_origins(dependencies: Table, source: Source) -> Callable[[Table], Origin]:
+    """The same for the version 1 tree, which needs the package.json beside it to tell what is direct."""
+    asked = package_json(source)
+    if asked is None:
+        return lambda _: UNKNOWN
+    graph = Graph()
+    above: dict[int, Table] = {}
+    """By the id of a nested table the one that its package is in."""
+    for level, _, entry in _walk(dependencies):
+        if not isinstance(entry, dict):
+            continue
+        own = entry.get("dependencies")
+        if isinstance(own, dict):
+            above[id(own)] = level
+        for name in _names(entry, "requires"):
+            found = _required(name, own if isinstance(own, dict) else level, above)
+            if found is not None:
+                graph.edge(id(entry), id(found))
+    for name in asked:
+        if isinstance(dependencies.get(name), dict):
+            graph.ask(id(dependencies[name]), name)
+    graph.trace()
+    return lambda entry: graph.origin(id(entry))
+
+
+def _required(name: str, level: Table, above: dict[int, Table]) -> Table | None:
+    """The entry that a package finds by this name, in the innermost table first."""
+    for _ in range(_MAX_STEPS):
+        found = level.get(name)
+        if found is not None:
+            return found if isinstance(found, dict) else None
+        following = above.get(id(level))
+        if following is None:
+            return None
+        level = following
+    return None
+
+
+def _walk(dependencies: Table) -> Iterator[tuple[Table, str, Any]]:
+    """Every entry of the version 1 tree, with the table it is in, in document order, without recursion."""
+    stack = [(dependencies, iter(dependencies.items()))]
     while stack:
-        name, entry = next(stack[-1], (None, None))
+        level, entries = stack[-1]
+        name, entry = next(entries, (None, None))
         if name is None:
             stack.pop()
             continue
-        yield name, entry
+        yield level, name, entry
         nested = entry.get("dependencies") if isinstance(entry, dict) else None
         if isinstance(nested, dict):
-            stack.append(iter(nested.items()))
+            stack.append((nested, iter(nested.items())))
 
 
-def _add_version_1(name: str, version: str, line: int | None, out: Collector) -> None:
+def _add_version_1(name: str, version: str, line: int | None, out: Collector, origin: Origin) -> None:
     """Version 1 keeps aliases, git and tarball addresses in the `version` field."""
     if version.startswith("npm:"):
         real, _, exact = version[4:].rpartition("@")
-        out.add(real, exact, line)
+        out.add(real, exact, line, **origin._asdict())
     elif version.startswith(_LOCAL) and not version.endswith(_TARBALLS):
         return
     elif ":" in version or "/" in version:
         out.skip(name, "no exact version (not from a registry)")
     else:
-        out.add(name, version, line)
+        out.add(name, version, line, **origin._asdict())

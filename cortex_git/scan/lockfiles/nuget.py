@@ -1,8 +1,11 @@
 """Reads packages.lock.json and packages.config of NuGet."""
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.source import MalformedError, Source, load_json, object_lines, table
+from cortex_git.scan.lockfiles.origins import Graph
+from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, load_json, object_lines, table
 from cortex_git.scan.lockfiles.xml import load_xml
+
+_DIRECT = {"Direct": True, "Transitive": False, "CentralTransitive": False}
 
 
 def read_lock(source: Source, out: Collector) -> None:
@@ -11,13 +14,30 @@ def read_lock(source: Source, out: Collector) -> None:
     root = load_json(text)
     lines = object_lines(text)
     for framework, packages in table(root.get("dependencies"), "dependencies").items():
+        graph = _graph(table(packages, framework))
         for name, entry in table(packages, framework).items():
             found = lines.get(name)
             line = found.pop() if found else None
             if not isinstance(entry, dict):
                 out.skip(name, "the entry is not a table")
             elif entry.get("type") != "Project":
-                out.add(name, entry.get("resolved"), line)
+                known = _DIRECT.get(str(entry.get("type")))
+                out.add(name, entry.get("resolved"), line, direct=known, via=graph.origin(name.lower()).via)
+
+
+def _graph(packages: Table) -> Graph:
+    """What one target framework has; a project of the repository brings in what it refers to."""
+    graph = Graph()
+    for name, entry in packages.items():
+        if not isinstance(entry, dict):
+            continue
+        needed = entry.get("dependencies")
+        for other in needed if isinstance(needed, dict) else ():
+            graph.edge(name.lower(), other.lower())
+        if entry.get("type") in ("Direct", "Project"):
+            graph.ask(name.lower(), name)
+    graph.trace()
+    return graph
 
 
 def read_config(source: Source, out: Collector) -> None:
@@ -26,4 +46,5 @@ def read_config(source: Source, out: Collector) -> None:
     if root.name != "packages":
         raise MalformedError("has no <packages>")
     for package in root.each("package"):
-        out.add(package.attributes.get("id"), package.attributes.get("version"), package.line)
+        dev = package.attributes.get("developmentDependency", "").lower() == "true"
+        out.add(package.attributes.get("id"), package.attributes.get("version"), package.line, dev=dev)

@@ -1,9 +1,14 @@
 """Reads Pipfile.lock: the default, develop and custom categories."""
 
+from cortex_git.scan.lockfiles.asked import pipfile, python_name
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.origins import Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, load_json, object_lines, table
 
 _ADDRESSES = ("git", "hg", "svn", "bzr", "file")
+_DEV = {"default": False, "develop": True}
+_SECTION = {"default": "packages", "develop": "dev-packages"}
+"""Of the Pipfile, by the category of the lockfile; every other category has its own name in both."""
 
 
 def read(source: Source, out: Collector) -> None:
@@ -13,15 +18,18 @@ def read(source: Source, out: Collector) -> None:
     if "_meta" not in root and "default" not in root:
         raise MalformedError("has neither _meta nor default")
     lines = object_lines(text)
+    asked = pipfile(source)
     for category, packages in root.items():
         if category == "_meta":
             continue
+        own = None if asked is None else asked.get(_SECTION.get(category, category), set())
         for name, entry in table(packages, category).items():
             found = lines.get(name)
-            _add(name, entry, found.pop() if found else None, out)
+            origin = Origin(None if own is None else python_name(name) in own, _DEV.get(category))
+            _add(name, entry, found.pop() if found else None, out, origin)
 
 
-def _add(name: str, entry: object, line: int | None, out: Collector) -> None:
+def _add(name: str, entry: object, line: int | None, out: Collector, origin: Origin) -> None:
     if not isinstance(entry, dict):
         out.skip(name, "the entry is not a table")
         return
@@ -33,4 +41,5 @@ def _add(name: str, entry: object, line: int | None, out: Collector) -> None:
     elif isinstance(version, str) and not version.startswith("=="):
         out.skip(name, NO_EXACT_VERSION)
     else:
-        out.add(name, version.lstrip("= ") if isinstance(version, str) else version, line)
+        exact = version.lstrip("= ") if isinstance(version, str) else version
+        out.add(name, exact, line, **origin._asdict())

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.origins import MAX_EDGES, Graph
 from cortex_git.scan.lockfiles.source import MalformedError, Source, refuse_too_many_entries, yaml_events
 
 _FIELDS = {
@@ -14,7 +15,12 @@ _FIELDS = {
     ("version",): "version",
     ("resolution", "type"): "type",
     ("resolution", "directory"): "directory",
+    ("dev",): "dev",
 }
+_ASKED = {"dependencies": False, "optionalDependencies": False, "devDependencies": True}
+"""Sections of an importer, and whether they are for development."""
+_BROUGHT_IN = ("dependencies", "optionalDependencies")
+_LOCAL = ("link:", "file:", "workspace:")
 _LOOKS_LIKE_A_VERSION = re.compile(r"\d+\.\d")
 
 
@@ -25,13 +31,26 @@ class _Entry:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _File:
+    """What of the file is kept."""
+
+    version: str | None = None
+    entries: list[_Entry] = field(default_factory=list)
+    asked: list[tuple[str, str, bool]] = field(default_factory=list)
+    """Name, reference and whether it is for development, of what any importer asks for."""
+    edges: list[tuple[str, str, str]] = field(default_factory=list)
+    """Key of a package, name and reference of what it depends on."""
+
+
 def read(source: Source, out: Collector) -> None:
     """Every package of the lockfile; importers and local folders are the repository's own code."""
-    version, entries = _entries(source.content_text())
-    major = version.partition(".")[0]
+    file = _file(source.content_text())
+    major = (file.version or "").partition(".")[0]
     if major not in ("5", "6", "9"):
         out.skip_file("is of a lockfileVersion that is not known")
-    for entry in entries:
+    graph = _graph(file)
+    for entry in file.entries:
         if "directory" in entry.fields or entry.fields.get("type") == "directory":
             continue
         name, exact = _identity(entry.key)
@@ -40,30 +59,53 @@ def read(source: Source, out: Collector) -> None:
         if exact is None or not _LOOKS_LIKE_A_VERSION.match(exact):
             out.skip(entry.key, "no exact version (not from a registry)")
         else:
-            out.add(name, exact, entry.line)
+            direct, dev, via = graph.origin(_node(entry.key))
+            flag = entry.fields.get("dev")  # up to version 6
+            dev = flag == "true" if flag in ("true", "false") else dev
+            out.add(name, exact, entry.line, direct=direct, dev=dev, via=via)
 
 
-def _entries(text: str) -> tuple[str, list[_Entry]]:
-    """The lockfileVersion and the `packages` entries, of all documents of the stream."""
+def _graph(file: _File) -> Graph:
+    """Packages by their keys without the leading slash, and without the peers of version 6 and later."""
+    nodes = {_node(entry.key) for entry in file.entries}
+    graph = Graph()
+    for key, name, reference in file.edges:
+        graph.edge(_node(key), _target(nodes, name, reference))
+    for name, reference, dev in file.asked:
+        if not reference.startswith(_LOCAL):
+            graph.ask(_target(nodes, name, reference), name, dev)
+    graph.trace(complete=bool(file.asked))
+    return graph
+
+
+def _node(key: str) -> str:
+    return key.partition("(")[0].removeprefix("/")
+
+
+def _target(nodes: set[str], name: str, reference: str) -> str:
+    """The package that a dependency means: its version, or the whole key where its name is another."""
+    plain = _node(reference)
+    choices = (f"{name}@{plain}", f"{name}/{plain}", plain)
+    return next((choice for choice in choices if choice in nodes), plain)
+
+
+def _file(text: str) -> _File:
+    """What is kept of all documents of the stream."""
     import yaml
 
-    version: str | None = None
-    entries: list[_Entry] = []
+    file = _File()
     path: list[str | None] = []  # the key at each open mapping, None while a key is awaited
     for event in yaml_events(text):
         kind = type(event)
         if kind is yaml.ScalarEvent:
             if not path or path[-1] is not None:
-                if path == ["lockfileVersion"]:
-                    version = event.value
-                elif path[:1] == ["packages"]:
-                    _take(entries, path, event.value)
+                _take(file, path, event.value)
                 _value_done(path)
             else:
                 path[-1] = event.value
                 if len(path) == 2 and path[0] == "packages":
-                    refuse_too_many_entries(entries)
-                    entries.append(_Entry(event.value, event.start_mark.line + 1))
+                    refuse_too_many_entries(file.entries)
+                    file.entries.append(_Entry(event.value, event.start_mark.line + 1))
         elif kind is yaml.MappingStartEvent:
             _refuse_complex_key(path, event)
             path.append(None)
@@ -75,9 +117,9 @@ def _entries(text: str) -> tuple[str, list[_Entry]]:
         elif isinstance(event, yaml.CollectionEndEvent):
             path.pop()
             _value_done(path)
-    if version is None:
+    if file.version is None:
         raise MalformedError("has no lockfileVersion")
-    return version, entries
+    return file
 
 
 def _value_done(path: list[str | None]) -> None:
@@ -91,14 +133,31 @@ def _refuse_complex_key(path: list[str | None], event: object) -> None:
         raise MalformedError(f"has a key that is not text (line {line})")
 
 
-def _take(entries: list[_Entry], path: list[str | None], value: str) -> None:
-    if len(path) == 1:
-        if value not in ("", "~", "null"):
-            raise MalformedError("packages is not a table")
-        return
-    wanted = _FIELDS.get(tuple(path[2:]))  # type: ignore[arg-type]
-    if wanted and value:
-        entries[-1].fields.setdefault(wanted, value)
+def _take(file: _File, path: list[str | None], value: str) -> None:
+    """Keep the scalar at this path if it is of use."""
+    top = path[0] if path else None
+    if top == "packages" and len(path) == 1 and value not in ("", "~", "null"):
+        raise MalformedError("packages is not a table")
+    if path == ["lockfileVersion"]:
+        file.version = value
+    elif top in ("packages", "snapshots") and len(path) == 4 and path[2] in _BROUGHT_IN:
+        if len(file.edges) < MAX_EDGES:
+            file.edges.append((path[1] or "", path[3] or "", value))
+    elif top == "packages":
+        wanted = _FIELDS.get(tuple(path[2:]))  # type: ignore[arg-type]
+        if wanted and value:
+            file.entries[-1].fields.setdefault(wanted, value)
+    elif top == "importers" or top in _ASKED:
+        _take_asked(file, path[2:] if top == "importers" else path, value)
+
+
+def _take_asked(file: _File, path: list[str | None], value: str) -> None:
+    """`[section, name]` up to version 5, `[section, name, "version"]` later."""
+    if len(path) == 2 or (len(path) == 3 and path[2] == "version"):
+        dev = _ASKED.get(path[0] or "")
+        if dev is not None:
+            refuse_too_many_entries(file.asked)
+            file.asked.append((path[1] or "", value, dev))
 
 
 def _identity(key: str) -> tuple[str, str | None]:

@@ -5,43 +5,52 @@ They differ in how they mark the project's own code, which is left out, and in l
 
 from collections.abc import Callable
 
+from cortex_git.scan.lockfiles import python_origins as origins
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, header_lines, load_toml
 
 
 def read_poetry(source: Source, out: Collector) -> None:
     """poetry.lock of Poetry 1 and 2; Poetry writes `[metadata]` last, so its absence means a cut."""
-    root = _read(source, out, "package", "metadata", _poetry_own)
+    root = _read(source, out, "package", "metadata", _poetry_own, origins.poetry)
     if "metadata" not in root:
         out.skip_file("has no [metadata], so it may be cut off")
 
 
 def read_pdm(source: Source, out: Collector) -> None:
     """pdm.lock; the same package with other extras is listed again and counts once."""
-    _read(source, out, "package", "metadata", _pdm_own)
+    _read(source, out, "package", "metadata", _pdm_own, origins.pdm)
 
 
 def read_uv(source: Source, out: Collector) -> None:
     """uv.lock; members of the workspace have an editable, virtual or directory source."""
-    _read(source, out, "package", "version", _uv_own)
+    _read(source, out, "package", "version", origins.is_own_in_uv, origins.uv)
 
 
 def read_pylock(source: Source, out: Collector) -> None:
     """pylock.toml; `directory` packages are local code, others may lack a version."""
-    _read(source, out, "packages", "lock-version", _pylock_own)
+    _read(source, out, "packages", "lock-version", _pylock_own, origins.pylock)
 
 
-def _read(source: Source, out: Collector, key: str, required: str, is_own: Callable[[Table], bool]) -> Table:
+def _read(
+    source: Source,
+    out: Collector,
+    key: str,
+    required: str,
+    is_own: Callable[[Table], bool],
+    origins_of: origins.OriginsOf,
+) -> Table:
     text = source.content_text()
     root = load_toml(text)
     if key not in root and required not in root:
         raise MalformedError(f"has neither {key} nor {required}")
     entries = array(root.get(key, []), key)
+    origin = origins_of(root, [entry for entry in entries if isinstance(entry, dict)], source)
     for entry, line in zip(entries, header_lines(text, f"[[{key}]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
         elif not is_own(entry):
-            out.add(entry.get("name"), entry.get("version"), line)
+            out.add(entry.get("name"), entry.get("version"), line, **origin(entry)._asdict())
     return root
 
 
@@ -53,11 +62,6 @@ def _poetry_own(entry: Table) -> bool:
 def _pdm_own(entry: Table) -> bool:
     path = entry.get("path")
     return isinstance(path, str) and not path.endswith((".whl", ".tar.gz", ".zip"))
-
-
-def _uv_own(entry: Table) -> bool:
-    origin = entry.get("source")
-    return isinstance(origin, dict) and any(kind in origin for kind in ("editable", "virtual", "directory"))
 
 
 def _pylock_own(entry: Table) -> bool:

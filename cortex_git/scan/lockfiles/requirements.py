@@ -5,10 +5,11 @@ depends on the day. Must never follow an include out of the repository.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.origins import Origin
 from cortex_git.scan.lockfiles.source import (
     MalformedError,
     Source,
@@ -16,6 +17,7 @@ from cortex_git.scan.lockfiles.source import (
     numbered_lines,
     refuse_too_many_entries,
 )
+from cortex_git.scan.lockfiles.via_comments import origins_in_requirements
 
 MAX_FILES = 200
 """Included files of one requirements file, whatever their depth."""
@@ -44,18 +46,21 @@ class _Files(NamedTuple):
 
     requirements: list[_Requirement]
     constraints: dict[str, str]
+    origins: dict[str, Callable[[str], Origin]]
+    """By the path of a file."""
 
 
 def read(source: Source, out: Collector) -> None:
     """Every pinned requirement of the file and its includes; an empty file is a legal one."""
-    files = _Files([], {})
+    files = _Files([], {}, {})
     _read_files(source, files, out)
     for item in files.requirements:
         version = item.version or files.constraints.get(_normalised(item.name))
         if version is None:
             out.skip(item.text, NO_EXACT_VERSION, item.path)
         else:
-            out.add(item.name, version, item.line, item.path)
+            origin = files.origins[item.path](item.name)
+            out.add(item.name, version, item.line, item.path, **origin._asdict())
 
 
 def includes(source: Source) -> list[str]:
@@ -79,7 +84,9 @@ def _read_files(source: Source, files: _Files, out: Collector) -> None:
     for file, is_constraint in queue:
         try:
             file.refuse_conflict_markers()
-            for number, line in _logical_lines(file.text()):
+            text = file.text()
+            files.origins[file.path] = origins_in_requirements(file.path, text)
+            for number, line in _logical_lines(text):
                 match = _INCLUDE.match(line)
                 if match is None:
                     _read_line(file.path, number, line, files, is_constraint, out)

@@ -40,6 +40,8 @@ class Source:
     path: str
     data: bytes
     sibling: Sibling
+    manifests: tuple[str, ...] = ()
+    """Paths of manifests in the folders below that `sibling` gives, for what has workspaces."""
 
     def refuse_conflict_markers(self) -> None:
         """Raise MalformedError where a merge was left half done: no format allows these lines."""

@@ -1,0 +1,105 @@
+"""Where the packages of a yarn.lock come from, of Yarn 1 and of Berry.
+
+Yarn 1 needs the package.json beside the lockfile and those of its workspaces; Berry writes down what each
+workspace asks for, and needs them only to tell what is for development.
+"""
+
+import posixpath
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+
+from cortex_git.scan.lockfiles.asked import Asked, package_json, workspaces
+from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
+from cortex_git.scan.lockfiles.source import Source
+from cortex_git.scan.lockfiles.yarn_entries import METADATA, Entry, split
+
+OriginOf = Callable[[Entry], Origin]
+
+
+def origins_in_classic(entries: Iterable[Entry], source: Source) -> OriginOf:
+    """Nothing is known without the package.json beside the lockfile."""
+    own = package_json(source)
+    if own is None:
+        return lambda _: UNKNOWN
+    found = _Patterns(entries)
+    graph = found.graph()
+    members = [own, *_members(source)]
+    for asked in members:
+        for name, wanted in asked.items():
+            entry = found.find(name, wanted.wanted)
+            if entry is not None:
+                graph.ask(entry.line, name, wanted.dev)
+    graph.trace(complete=len(members) > 1 or not workspaces(source))
+    return lambda entry: graph.origin(entry.line)
+
+
+def origins_in_berry(entries: Iterable[Entry], source: Source) -> OriginOf:
+    """A workspace is an entry of its own, with all that it asks for."""
+    found = _Patterns(entries)
+    graph = found.graph(leaving_out=_workspace)
+    for member in found.entries:
+        folder = _workspace(member)
+        if folder is None:
+            continue
+        asked = package_json(source, posixpath.join(folder, "package.json"))
+        for name, wanted in member.dependencies.items():
+            entry = found.find(name, wanted)
+            if entry is not None and _workspace(entry) is None:
+                known = None if asked is None else asked.get(name)
+                graph.ask(entry.line, name, known.dev if known else None)
+    graph.trace()
+    return lambda entry: graph.origin(entry.line)
+
+
+class _Patterns:
+    """Finds the entry that answers for a dependency; an entry's line is its key in the graph."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = [entry for entry in entries if entry.key != METADATA]
+        self._of_pattern = {pattern: entry for entry in self.entries for pattern in entry.patterns}
+        self._of_name: dict[str, Entry | None] = {}
+        for entry in self.entries:
+            name = split(entry.key)[0]
+            self._of_name[name] = None if name in self._of_name else entry
+
+    def find(self, name: str, wanted: str) -> Entry | None:
+        """By the pattern, which a resolution may have replaced: then by a name that there is once."""
+        found = self._of_pattern.get(f"{name}@{wanted}") or self._of_pattern.get(f"{name}@npm:{wanted}")
+        return found or self._of_name.get(name)
+
+    def graph(self, leaving_out: Callable[[Entry], str | None] = lambda _: None) -> Graph:
+        """The dependencies of every entry but the left-out ones."""
+        graph = Graph()
+        for entry in self.entries:
+            if leaving_out(entry) is None:
+                for name, wanted in entry.dependencies.items():
+                    found = self.find(name, wanted)
+                    if found is not None:
+                        graph.edge(entry.line, found.line)
+        return graph
+
+
+def _workspace(entry: Entry) -> str | None:
+    """The folder of a workspace, None for a package."""
+    _, reference = split(entry.fields.get("resolution") or entry.key)
+    return reference.removeprefix("workspace:") if reference.startswith("workspace:") else None
+
+
+def _members(source: Source) -> Iterable[Asked]:
+    """What the workspaces ask for whose package.json is in the repository."""
+    folder = posixpath.dirname(source.path)
+    globs = [posixpath.normpath(glob) for glob in workspaces(source)]
+    for path in source.manifests:
+        inside = posixpath.relpath(posixpath.dirname(path), folder or ".")
+        if any(_fits(inside, glob) for glob in globs):
+            asked = package_json(source, posixpath.join(inside, "package.json"))
+            if asked is not None:
+                yield asked
+
+
+def _fits(path: str, glob: str) -> bool:
+    """Whether a glob of workspaces names the folder: `*` stops at a slash, `**` does not."""
+    parts, wanted = path.split("/"), glob.split("/")
+    if wanted[-1] == "**":
+        return len(parts) >= len(wanted) - 1 and all(map(fnmatchcase, parts, wanted[:-1]))
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
