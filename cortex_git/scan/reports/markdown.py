@@ -4,13 +4,15 @@ Must never let a repository or an advisory write Markdown: whatever they chose s
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports.aside import dates_line, exploitation, until
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps
 from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, seven_lines, verdict
+from cortex_git.scan.set_aside import Suppressed
 
 _CELL_LIMIT = 300
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
@@ -21,7 +23,11 @@ def render(report: ScanReport) -> str:
     sections = [_opening(report), _severity_table(report)]
     if report.cves_found:
         sections.append(_findings_table(report))
-    sections += [_gaps_table(report), "\n".join(("## Summary", "", "```text", *seven_lines(report), "```"))]
+    sections += [
+        _suppressed_table(report),
+        _gaps_table(report),
+        "\n".join(("## Summary", "", "```text", *seven_lines(report), "```")),
+    ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -35,7 +41,16 @@ def _opening(report: ScanReport) -> str:
     if report.sample:
         lines += ["", f"**{SAMPLE_NOTE}**"]
     facts = [("Database", report.database or "none"), ("Batch", report.batch)]
+    if report.baseline is not None:
+        facts.append(("Baseline", report.baseline.source))
     lines += ["", *(f"- {name}: {markdown_code(clip(value, _CELL_LIMIT))}" for name, value in facts)]
+    if report.baseline is not None:
+        base = report.baseline
+        counts = [f"{len(base.known):,} known from it and not counted", f"{len(base.fixed):,} fixed"]
+        counts += [f"{base.not_compared:,} not compared"] if base.not_compared else []
+        lines[-1] += f": {', '.join(counts)}"
+    if dates := dates_line(report):
+        lines.append(f"- {dates}")
     return "\n".join(lines)
 
 
@@ -45,8 +60,10 @@ def _severity_table(report: ScanReport) -> str:
 
 
 def _findings_table(report: ScanReport) -> str:
-    header = ("Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability")
-    rows = (_finding_row(row, finding) for row, finding in findings_by_severity(report))
+    header = ["Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability"]
+    if report.epss_date or report.kev_date:
+        header.append("Exploited")
+    rows = (_finding_row(row, finding)[: len(header)] for row, finding in findings_by_severity(report))
     return "## Findings\n\n" + _table(header, rows)
 
 
@@ -58,7 +75,22 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str, ...]:
         _cell(finding.version),
         _cell(finding.fixed) if finding.fixed else "none published",
         _linked_id(finding.id),
+        exploitation(finding) or "–",
     )
+
+
+def _suppressed_table(report: ScanReport) -> str:
+    if not report.suppressed:
+        return ""
+    header = ("Repository", "Package", "Version", "Vulnerability", "Status", "Reason", "Said by")
+    table = _table(header, (_suppressed_row(one) for one in report.suppressed))
+    return f"## Suppressed ({len(report.suppressed)})\n\nNot counted above.\n\n{table}"
+
+
+def _suppressed_row(one: Suppressed) -> tuple[str, ...]:
+    finding = one.finding
+    package = (_cell(finding.package), _cell(finding.version), _linked_id(finding.id))
+    return (_cell(one.repo), *package, _cell(until(one)), _cell(one.reason), _cell(one.source))
 
 
 def _gaps_table(report: ScanReport) -> str:
@@ -85,10 +117,10 @@ def _cell(text: str) -> str:
     return markdown_cell(clip(text, _CELL_LIMIT))
 
 
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _table(header: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [_row(header), _row(("---",) * len(header)), *(_row(row) for row in rows)]
     return "\n".join(lines)
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
