@@ -43,7 +43,7 @@ def npm_registry(packages: Packages) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -74,7 +74,7 @@ def _document(name: str, packages: Packages, address: str, files: dict[str, byte
             "dist": {
                 "tarball": f"{address}/{path}",
                 "integrity": f"sha512-{digest}",
-                "shasum": hashlib.sha1(data).hexdigest(),  # noqa: S324
+                "shasum": hashlib.sha1(data).hexdigest(),
             },
         }
     latest = list(packages[name])[-1]

@@ -92,14 +92,13 @@ class Attempt:
             now = judge.states(lambda path, tree=tree: checkout.read(tree, path))  # type: ignore[misc]
             if problem is None and not now[wanted].is_fixed:
                 problem = now[wanted].problem or _stayed(wanted, now[wanted])
-            worse = any(
-                one != wanted and was.is_fixed and not now[one].is_fixed for one, was in before.items()
-            )
-            if problem is not None or worse:
-                reasons[wanted] = problem or "its upgrade makes another package vulnerable"
-                checkout.restore(good)
-            else:
+            if any(one != wanted and was.is_fixed and not now[one].is_fixed for one, was in before.items()):
+                problem = "its upgrade makes another package vulnerable"
+            elif problem is None or now[wanted].improves(state):
                 good = tree
+            if problem is not None:
+                reasons[wanted] = problem
+                checkout.restore(good)
         return reasons
 
     def _upgrade(self, checkout: Checkout, programs: Commands, wanted: Wanted, state: State) -> str | None:

@@ -1,0 +1,232 @@
+"""`multi-repo-fix`: from a scan to a branch in every affected repository, with real package managers."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import COMMIT, Command
+from gitworld import git
+from npmworld import npm_registry
+
+CVE = "CVE-2021-23337"
+PACKAGES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "lodash": {"4.17.15": {}, "4.17.21": {}},
+    "loose": {"1.0.0": {"lodash": "^4.17.0"}},
+    "tight": {"1.0.0": {"lodash": "4.17.15"}},
+}
+needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with npm_registry(PACKAGES) as address:
+        monkeypatch.setenv("npm_config_registry", address)
+        yield address
+
+
+def remote(tmp_path: Path, name: str, files: Mapping[str, str]) -> Path:
+    """A bare repository with these files on its branch."""
+    work, bare = tmp_path / f"work-{name}", tmp_path / f"{name}.git"
+    work.mkdir()
+    git(work, "init", "-q", "-b", "main")
+    for path, text in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text(text)
+    git(work, "add", ".")
+    git(work, *COMMIT, "x")
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(bare))
+    return bare
+
+
+def pinned(*versions: str) -> dict[str, str]:
+    return {"requirements.txt": "".join(f"{version}\n" for version in versions)}
+
+
+def npm_files(
+    wanted: Mapping[str, str], locked: Mapping[str, tuple[str, Mapping[str, str]]]
+) -> dict[str, str]:
+    """A manifest and an old lockfile of it."""
+    packages: dict[str, Any] = {"": {"name": "x", "version": "1.0.0", "dependencies": dict(wanted)}}
+    for path, (version, needs) in locked.items():
+        packages[path] = {"version": version, "dependencies": dict(needs)}
+    lock = {"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": packages}
+    manifest = {"name": "x", "version": "1.0.0", "dependencies": dict(wanted)}
+    return {"package.json": json.dumps(manifest), "package-lock.json": json.dumps(lock)}
+
+
+def fix(cortex: Command, *arguments: str) -> Any:
+    return cortex("multi-repo-fix", "--format", "json", *arguments)
+
+
+def statuses(document: Any) -> dict[str, str]:
+    return {Path(row["repo"]).name: row["status"] for row in document["rows"]}
+
+
+@needs_npm
+def test_a_campaign_with_npm(
+    cortex: Command, here: Path, tmp_path: Path, registry: str, conforms: Callable[[Any, str], None]
+) -> None:
+    modules = "node_modules/lodash"
+    old: tuple[str, dict[str, str]] = ("4.17.15", {})
+    repos = {
+        "direct": npm_files({"lodash": "4.17.15"}, {modules: old}),
+        "loose": npm_files(
+            {"loose": "1.0.0"}, {"node_modules/loose": ("1.0.0", {"lodash": "^4.17.0"}), modules: old}
+        ),
+        "tight": npm_files(
+            {"tight": "1.0.0"}, {"node_modules/tight": ("1.0.0", {"lodash": "4.17.15"}), modules: old}
+        ),
+        "both": npm_files(
+            {"tight": "1.0.0", "lodash": "4.17.15"},
+            {"node_modules/tight": ("1.0.0", {"lodash": "4.17.15"}), modules: old},
+        ),
+        "sound": npm_files({"lodash": "4.17.21"}, {modules: ("4.17.21", {})}),
+    }
+    made = {name: remote(tmp_path, name, files) for name, files in repos.items()}
+    assert cortex("multi-repo-scan", "--allow-incomplete", *made.values()).code == 0
+    done = fix(cortex, "--advisory", CVE, "--pass-env", "npm_config_registry", "--test", "node --version")
+    document = done.json()
+    conforms(document, "multi-repo-fix")
+    assert done.code == 1
+    assert statuses(document) == {
+        "direct.git": "fixed", "loose.git": "fixed", "tight.git": "unfixed", "both.git": "partly",
+    }  # fmt: skip
+    rows = {Path(row["repo"]).name: row for row in document["rows"]}
+    assert "tight" in rows["tight.git"]["left"][0]["reason"] or "what asks" in str(rows["tight.git"]["left"])
+    assert "node --version" in rows["direct.git"]["body"]
+    for name in ("direct", "loose", "both"):
+        branch = rows[f"{name}.git"]["branch"]
+        lock = json.loads(git(made[name], "show", f"{branch}:package-lock.json"))
+        assert lock["packages"][modules]["version"] == "4.17.21"
+        assert git(made[name], "rev-parse", "main") == git(made[name], "rev-parse", f"{branch}~1")
+    assert git(made["tight"], "branch", "--list", "cortex/*") == ""
+
+
+def test_pins_are_upgraded_without_any_program(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(
+        tmp_path, "pip", {**pinned("jinja2==2.10", "flask==1.0"), "sub/requirements.txt": "jinja2==2.10\n"}
+    )
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906", "-a", "CVE-2020-28493")
+    (row,) = done.json()["rows"]
+    assert (done.code, row["status"], row["error"]) == (0, "fixed", None)
+    assert row["title"].startswith("Upgrade jinja2 to 2.11.3 (CVE-")
+    assert git(bare, "show", f"{row['branch']}:requirements.txt") == "jinja2==2.11.3\nflask==1.0"
+    assert git(bare, "show", f"{row['branch']}:sub/requirements.txt") == "jinja2==2.11.3"
+
+
+def test_one_repository_that_cannot_be_fixed_costs_no_other(
+    cortex: Command, here: Path, tmp_path: Path
+) -> None:
+    good = remote(tmp_path, "good", pinned("jinja2==2.10"))
+    hashes = remote(tmp_path, "hashes", {"requirements.txt": "jinja2==2.10 --hash=sha256:" + "0" * 64 + "\n"})
+    gone = remote(tmp_path, "gone", pinned("jinja2==2.10"))
+    maven = (
+        "<project><dependencies><dependency><groupId>org.apache.logging.log4j</groupId>"
+        "<artifactId>log4j-core</artifactId><version>2.14.0</version></dependency></dependencies></project>"
+    )
+    java = remote(tmp_path, "java", {"pom.xml": maven})
+    assert cortex("multi-repo-scan", "--allow-incomplete", good, hashes, gone, java).code == 0
+    shutil.rmtree(gone)
+    done = fix(cortex, "-a", "CVE-2019-10906", "-a", "CVE-2021-44228")
+    document = done.json()
+    assert done.code == 1
+    assert statuses(document) == {
+        "good.git": "fixed", "hashes.git": "unfixed", "gone.git": "failed", "java.git": "unfixed",
+    }  # fmt: skip
+    rows = {Path(row["repo"]).name: row for row in document["rows"]}
+    assert "hashes" in rows["hashes.git"]["left"][0]["reason"]
+    assert "--runner claude" in rows["java.git"]["left"][0]["reason"]
+    assert document["status"]["fixed"] == 1
+    again = cortex("multi-repo-fix", "--resume", document["batch"], "--format", "json")
+    assert (again.code, again.json()["rows"]) == (1, document["rows"])
+
+
+def test_a_branch_whose_tests_fail_is_there_and_says_so(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906", "--test", "python3 -c 'import sys; sys.exit(3)'")
+    (row,) = done.json()["rows"]
+    assert (done.code, row["status"]) == (1, "tests_failed")
+    assert git(bare, "log", "-1", "--format=%s", row["branch"]).startswith("Unfinished: Upgrade jinja2")
+    assert "ended with status 3" in row["body"]
+
+
+def test_what_was_fixed_meanwhile_is_left_alone(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    work = tmp_path / "work-pip"
+    (work / "requirements.txt").write_text("jinja2==3.1.6\n")
+    git(work, *COMMIT, "up", "-a")
+    git(work, "push", "-q", str(bare), "main")
+    (row,) = fix(cortex, "-a", "CVE-2019-10906").json()["rows"]
+    assert (row["status"], row["branch"]) == ("clean", None)
+
+
+def test_a_dry_run_changes_nothing(cortex: Command, coordinated: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906", "--dry-run")
+    assert done.json()["repositories"] == [
+        {
+            "repo": str(bare), "package": "jinja2", "version": "2.10", "fixed": "2.10.1",
+            "lockfile": "requirements.txt", "id": "CVE-2019-10906",
+        }
+    ]  # fmt: skip
+    assert "would upgrade 1 repositories" in done.err
+    assert git(bare, "branch", "--list", "cortex/*") == ""
+    tasks = cortex("task", "list", "--format", "json").json()["tasks"]
+    assert {task["batch"].split("-")[0] for task in tasks} == {"scan"}
+
+
+def test_an_agents_campaign_is_made_and_left_to_a_pool(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906", "--runner", "claude", "--batch", "fix-1")
+    assert statuses(done.json()) == {"pip.git": "open"}
+    assert "spawn-workers --batch fix-1" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name what to fix"),
+        (["-a", "CVE-1", "--resume", "fix-1"], "name what to fix"),
+        (["-a", "CVE-1"], "no scan to go by"),
+        (["-a", "CVE-1", "--scan", "x"], "no scan batch 'x'"),
+        (["--resume", "x"], "no fix campaign 'x'"),
+        (["-a", "CVE-1", "--test", "'"], "cannot be read"),
+        (["-a", "CVE-1", "--test", " "], "without a command"),
+    ],
+    ids=["nothing", "both", "no scan", "wrong scan", "wrong campaign", "quote", "empty test"],
+)
+def test_wrong_usage(cortex: Command, coordinated: Path, arguments: list[str], said: str) -> None:
+    assert said in cortex("multi-repo-fix", *arguments).error(2)
+
+
+def test_nobody_affected(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = cortex("multi-repo-fix", "-a", "CVE-1999-0001")
+    assert (done.code, "no repository of scan-" in done.err) == (0, True)
+
+
+def test_secrets_of_the_environment_do_not_reach_package_managers(
+    cortex: Command, coordinated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    monkeypatch.setenv("SECRET_WORD", "xyzzy")
+    monkeypatch.setenv("PASSED_WORD", "plugh")
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    code = "import os; print('SECRET_WORD' in os.environ, os.environ['PASSED_WORD']); raise SystemExit(1)"
+    test = f'python3 -c "{code}"'
+    done = fix(cortex, "-a", "CVE-2019-10906", "--pass-env", "PASSED_WORD", "--test", test, "--batch", "b")
+    assert done.code == 1
+    (shown,) = json.loads(cortex("results", "list", "--batch", "b", "--format", "json").out)["results"]
+    result = json.loads(cortex("results", "show", shown["task"], "--format", "json").out)
+    assert "False plugh" in json.dumps(result)
+    assert os.environ["SECRET_WORD"] not in json.dumps(result)
