@@ -5,6 +5,7 @@ evaluate anything: what is not a literal makes the file malformed.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,21 +72,10 @@ def load_term(text: str) -> Group:
     """The group that the text consists of; MalformedError with the line of the mistake."""
     root: Group | None = None
     stack: list[_Open] = []
-    line, at, count = 1, 0, 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
+    for kind, token, line in _tokens(text):
+        if not stack and (kind != "open" or root is not None):
             raise _mistake(line)
-        kind, token = match.lastgroup, match.group()
-        at = match.end()
-        count += 1
-        if count > MAX_TOKENS:
-            raise MalformedError(f"has more than {MAX_TOKENS:,} words")
-        if kind is None:
-            line += token.count("\n")
-        elif kind == "open":
-            if root is not None and not stack:
-                raise _mistake(line)
+        if kind == "open":
             if len(stack) >= MAX_DEPTH:
                 raise MalformedError("is nested too deeply")
             group = Group(token)
@@ -93,8 +83,6 @@ def load_term(text: str) -> Group:
                 _put(stack[-1], group, line)
             root = root or group
             stack.append(_Open(group))
-        elif not stack:
-            raise _mistake(line)
         elif kind == "close":
             _close(stack, token, line)
         else:
@@ -104,6 +92,22 @@ def load_term(text: str) -> Group:
     if root is None:
         raise MalformedError("is empty")
     return root
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
+    """Kind, text and line of each token; space and comments are none."""
+    line, at, count = 1, 0, 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _mistake(line)
+        count += 1
+        if count > MAX_TOKENS:
+            raise MalformedError(f"has more than {MAX_TOKENS:,} words")
+        if match.lastgroup is not None:
+            yield match.lastgroup, match.group(), line
+        line += text.count("\n", at, match.end())
+        at = match.end()
 
 
 def _take(inner: _Open, kind: str, token: str, line: int) -> None:

@@ -26,7 +26,7 @@ def _without(pattern: re.Pattern[str], text: str) -> str:
     at = 0
     for match in pattern.finditer(text):
         start, end = match.span()
-        if text[start] == '"':
+        if text[start] == '"' or (text[start] == "," and not _follows_value(text, start)):
             continue
         if len(pieces) > 2 * MAX_CONTAINERS:
             raise MalformedError(f"has more than {MAX_CONTAINERS:,} comments or trailing commas")
@@ -35,8 +35,16 @@ def _without(pattern: re.Pattern[str], text: str) -> str:
     return "".join([*pieces, text[at:]])
 
 
+def _follows_value(text: str, comma: int) -> bool:
+    """Whether a comma ends an entry: `{,}` stays the mistake that it is."""
+    at = comma - 1
+    while at > 0 and text[at] in " \t\r\n":
+        at -= 1
+    return text[at] not in "{[,:"
+
+
 def array_lines(text: str) -> dict[str, int]:
-    """The 1-based line of each key whose value is an array and that starts a line, the last one of its name."""
+    """The 1-based line of each key that starts a line and whose value is an array, of its last place."""
     lines: dict[str, int] = {}
     line, at = 1, 0
     for match in _KEY_OF_ARRAY.finditer(text):

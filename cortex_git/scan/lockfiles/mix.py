@@ -35,6 +35,8 @@ def _add(key: str, entry: Group, line: int, out: Collector) -> None:
         repository = entry.at(_REPOSITORY)
         if isinstance(repository, str) and repository.startswith("hexpm:"):
             out.skip(key, "from an organisation's own repository")
+        elif not isinstance(entry.at(1), str):
+            out.skip(key, "the package has no name")
         else:
             out.add(entry.at(1), _text(entry.at(2)), line)
     elif origin == "package":

@@ -48,3 +48,22 @@ def test_very_many_are_counted() -> None:
     found = manifest_without_lock([f"{number}/package.json" for number in range(1_500)])
     assert len(found) == 1_001
     assert found[-1].what == "500 more manifests"
+
+
+def test_dart_elixir_conan_and_bun() -> None:
+    assert bare("pubspec.yaml", "apps/a/mix.exs", "c/conanfile.txt", "d/conanfile.py") == [
+        "apps/a/mix.exs",
+        "c/conanfile.txt",
+        "d/conanfile.py",
+        "pubspec.yaml",
+    ]
+    assert bare("pubspec.yaml", "packages/a/pubspec.yaml", "pubspec.lock") == []
+    assert bare("mix.exs", "apps/a/mix.exs", "mix.lock", "conanfile.py", "conan.lock") == []
+    assert bare("package.json", "bun.lock", "sub/package.json", "sub/bun.lockb") == []
+    assert bare("DESCRIPTION", "renv.lock") == []
+
+
+def test_gradle_verification_covers_the_build_it_is_in() -> None:
+    assert bare("a/build.gradle", "a/b/build.gradle.kts", "a/gradle/verification-metadata.xml") == []
+    assert bare("build.gradle", "a/gradle/verification-metadata.xml") == ["build.gradle"]
+    assert bare("package.json", "gradle/package-lock.json") == ["package.json"]
