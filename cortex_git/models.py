@@ -121,20 +121,25 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
+_CONTAINERS = (dict, list)
+"""Not `dict | list`, which is made anew wherever it stands: every value of every document is looked at."""
+
+
 def _deeper_than(levels: int, value: Any) -> bool:
     """Whether lists and objects in `value` lie more than so many within each other."""
     inner = [value]
     for _ in range(levels + 1):
-        inner = [one for outer in inner for one in _within(outer)]
+        inner = [
+            one
+            for outer in inner
+            for one in (
+                outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+            )
+            if isinstance(one, _CONTAINERS)
+        ]
         if not inner:
             return False
     return True
-
-
-def _within(value: Any) -> list[Any]:
-    """The lists and objects directly in a value."""
-    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [one for one in held if isinstance(one, dict | list)]
 
 
 def _first_reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from cortex_git.models import Batch, Task
 from cortex_git.results.rows import row_of
 from cortex_git.scan.records import RepositoryScan
-from cortex_git.store import results, tasks
+from cortex_git.store import index, results, tasks
 from cortex_git.store.repository import Repository
 
 KEY = "unchanged"
@@ -21,6 +21,8 @@ KEY = "unchanged"
 MOST = 100_000
 """References that are read; a document of more was not written by this program."""
 _NUMBERED = re.compile(r"(?P<stem>.*-)(?P<number>[0-9]{1,9})")
+_read_before: dict[str, RepositoryScan] = {}
+"""By the object id of their result, which stands for its content: a command both chooses and reports rows."""
 _GONE = "the row that was taken over cannot be read here: its result is damaged, missing or newer"
 
 
@@ -81,10 +83,13 @@ def taken_over(repository: Repository, batch: Batch) -> list[tuple[int, Reposito
 
 def earlier_rows(repository: Repository, names: Sequence[str]) -> dict[str, RepositoryScan]:
     """By task the rows of those of the tasks that have a readable result, marked with their batch."""
-    return {
-        result.task: replace(row_of(result, result.task), unchanged_since=result.batch)
-        for result in results.read_results(repository, names)
-    }
+    oids = index.result_oids(repository, names)
+    unknown = [name for name, oid in oids.items() if oid not in _read_before]
+    if len(_read_before) + len(unknown) > MOST:
+        _read_before.clear()
+    for result in results.read_results(repository, unknown):
+        _read_before[oids[result.task]] = replace(row_of(result, result.task), unchanged_since=result.batch)
+    return {name: _read_before[oid] for name, oid in oids.items() if oid in _read_before}
 
 
 def place_of(task: str) -> int:
