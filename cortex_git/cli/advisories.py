@@ -1,12 +1,17 @@
-"""Commands about the advisory database: `advisories update` and `advisories status`."""
+"""Commands about the advisory database, and about the lists that are kept beside it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cortex_git.cli import exploitation
 from cortex_git.cli.options import DryRunOption, Format, FormatOption
 
 app = typer.Typer(help="The advisory database.", no_args_is_help=True)
+exploitation.register(app)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @app.command()
@@ -88,6 +93,8 @@ def status(output: FormatOption = Format.TABLE) -> None:
                 "imported_at": found.imported_at.isoformat() if found.imported_at else None,
                 "records": found.records,
                 "ecosystems": rows,
+                "epss": _list_row(data_folder(), "epss"),
+                "kev": _list_row(data_folder(), "kev"),
             }
         )
         return
@@ -98,3 +105,26 @@ def status(output: FormatOption = Format.TABLE) -> None:
     )
     if found.identity:
         note(f"{found.records:,} records, {found.size_bytes / 1e6:.1f} MB, {found.path}")
+    for kind in ("epss", "kev"):
+        row = _list_row(data_folder(), kind)
+        told = f"{row['entries']:,} CVEs of {row['date'] or 'no day given'}" if row else "not imported"
+        note(f"{kind}: {told}")
+
+
+def _list_row(folder: "Path", kind: str) -> dict[str, Any] | None:
+    """What `status` says of an imported list; None where there is none."""
+    from cortex_git.scan.exploitation.tables import ListTable
+
+    table = ListTable.open(folder, kind)
+    if table is None:
+        return None
+    with table:
+        facts = table.facts
+    return {
+        "entries": facts.entries,
+        "date": facts.day or None,
+        "version": facts.version,
+        "source": facts.origin,
+        "imported_at": facts.imported_at,
+        "unreadable": facts.unreadable,
+    }
