@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from packageurl import PackageURL
 
 from cortex_git.scan.lockfiles.collecting import MAX_TEXT, NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.source import MAX_ENTRIES, MalformedError
 
 _ECOSYSTEM_OF_TYPE = {
     "cargo": "crates.io",
@@ -57,6 +58,7 @@ class Components:
     def __init__(self, out: Collector) -> None:
         self._out = out
         self._types: Counter[str] = Counter()
+        self._seen = 0
 
     def add(
         self,
@@ -77,6 +79,9 @@ class Components:
         purl's name in nothing but letter case, which some tools fold in purls. `own` is what the
         document describes: of a type without advisories it is no gap.
         """
+        self._seen += 1
+        if self._seen > MAX_ENTRIES:
+            raise MalformedError(f"has more than {MAX_ENTRIES:,} components")
         if not purl:
             self._out.skip(label or "an entry", "has no package URL")
             return

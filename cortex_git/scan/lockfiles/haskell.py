@@ -37,7 +37,8 @@ def read_cabal(source: Source, out: Collector) -> None:
 def _constraints(text: str) -> Iterator[tuple[str, int]]:
     """The comma-separated parts of every `constraints` field, each with the line on which it begins."""
     inside = False
-    pending, started = "", 0
+    pending: list[str] = []
+    started = 0
     fields: list[int] = []
     for number, raw in numbered_lines(text):
         line = raw.rstrip()
@@ -47,29 +48,31 @@ def _constraints(text: str) -> Iterator[tuple[str, int]]:
         field = _FIELD.match(stripped)
         if field and (line is stripped or field.group(1).lower() == "constraints" or not inside):
             yield from _ended(pending, started, inside)
-            inside, pending = field.group(1).lower() == "constraints", ""
+            inside, pending = field.group(1).lower() == "constraints", []
             stripped = field.group(2)
             fields.append(number)
             refuse_too_many_entries(fields)
         elif line[0] not in " \t":
             yield from _ended(pending, started, inside)
-            inside, pending = False, ""
+            inside, pending = False, []
             if stripped.split()[0].lower() not in _STANZAS:
                 raise MalformedError(f"is not a cabal freeze file (line {number})")
         if not inside:
             continue
         *whole, rest = stripped.split(",")
         for part in whole:
-            yield (pending + part).strip(), started or number
-            pending, started = "", 0
+            yield " ".join([*pending, part]).strip(), started if pending else number
+            pending = []
         if rest.strip():
-            pending, started = f"{pending}{rest} ", started or number
+            started = started if pending else number
+            pending.append(rest)
+            refuse_too_many_entries(pending)
     yield from _ended(pending, started, inside)
 
 
-def _ended(pending: str, started: int, inside: bool) -> Iterator[tuple[str, int]]:
+def _ended(pending: list[str], started: int, inside: bool) -> Iterator[tuple[str, int]]:
     if inside:
-        yield pending.strip(), started
+        yield " ".join(pending).strip(), started
 
 
 def _add_constraint(text: str, line: int, out: Collector) -> None:

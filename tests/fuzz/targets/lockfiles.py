@@ -11,8 +11,14 @@ _LOCKED: dict[str, dict[str, bytes]] = {
         "Pipfile.lock": b'{"_meta": {}, "default": {"a": {"version": "==1.0"}}}',
         "composer.lock": b'{"packages": [{"name": "a/b", "version": "1.0"}], "packages-dev": []}',
         "packages.lock.json": b'{"version": 1, "dependencies": {"net8.0": {"A": {"resolved": "1.0"}}}}',
+        "Package.resolved": b'{"version": 2, "pins": [{"identity": "a", "kind": "remoteSourceControl", '
+        b'"location": "https://x.org/a/b.git", "state": {"version": "1.0.0"}}]}',
     },
     "yaml": {
+        "stack.yaml.lock": b"packages:\n- completed:\n    hackage: a-1.0@sha256:aa,1\n  original:\n"
+        b"    hackage: a-1.0\nsnapshots:\n- original: lts-1\n",
+        "Podfile.lock": b'PODS:\n  - A/B (1.0):\n    - "C (~> 1)"\nDEPENDENCIES:\n  - A\n'
+        b"EXTERNAL SOURCES:\n  A:\n    :path: x\nCOCOAPODS: 1.11\n",
         "pnpm-lock.yaml": b"lockfileVersion: '9.0'\npackages:\n  a@1.0.0:\n    resolution: {a: b}\n",
         "yarn.lock": b'# yarn lockfile\n\n"a@^1.0", a@1:\n  version "1.0.0"\n  dependencies:\n    b "2"\n',
         "sub/yarn.lock": b'__metadata:\n  a: 6\n\n"a@npm:1":\n  version: 1.0\n  resolution: "a@npm:1"\n',
@@ -24,10 +30,27 @@ _LOCKED: dict[str, dict[str, bytes]] = {
         "Cargo.lock": b'version = 3\n[[package]]\nname = "a"\nversion = "1.0.0"\nsource = "registry+https://x"\n',
         "pdm.lock": b'[metadata]\nlock_version = "4.4"\n[[package]]\nname = "a"\nversion = "1.0"\n',
     },
+    "bills": {
+        "bom.json": b'{"bomFormat": "CycloneDX", "metadata": {"component": {"bom-ref": "r"}}, "components": '
+        b'[{"bom-ref": "a", "name": "a", "purl": "pkg:npm/%40s/a@1.0?x=y#z", "components": []}], '
+        b'"dependencies": [{"ref": "r", "dependsOn": ["a"]}]}',
+        "bom.xml": b"<bom><components><component type='library'><name>a</name><version>1</version>"
+        b"<purl>pkg:maven/g/a@1</purl><components/></component></components></bom>",
+        "a.spdx.json": b'{"spdxVersion": "SPDX-2.3", "documentDescribes": ["r"], '
+        b'"packages": [{"SPDXID": "a", '
+        b'"externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:pypi/a@1"}]}]}',
+        "b.spdx.json": b'{"@graph": [{"type": "software_Package", "spdxId": "a", "software_packageUrl": '
+        b'"pkg:cargo/a@1"}, {"type": "Relationship", "from": "r", "relationshipType": "x", "to": ["a"]}]}',
+        "a.spdx": b"SPDXVersion: SPDX-2.3\nDocumentComment: <text>a\nb</text>\nPackageName: a\n"
+        b"SPDXID: SPDXRef-a\nExternalRef: PACKAGE-MANAGER purl pkg:golang/x.org/a@v1\n"
+        b"Relationship: SPDXRef-a CONTAINS SPDXRef-b\n",
+    },
     "lines": {
         "requirements.txt": b"-r base.txt\na[x]==1.0 ; os_name > '3' \\\n  --hash=sha256:aa\nb @ https://x/y\n",
         "go.mod": b'module m\ngo 1.22\nrequire (\n\ta/b v1.0.0 // indirect\n)\nreplace a/b => "c" v1.1.0\n',
         "Gemfile.lock": b"GEM\n  remote: x\n  specs:\n    a (1.0)\n      b (~> 2)\n\nDEPENDENCIES\n  a!\n",
+        "cabal.project.freeze": b"constraints: any.a ==1.0 || ==2,\n  -- x\n  a +b,\n p:setup.c ==1\nx: y\n"
+        b"package a\n",
         "gradle.lockfile": b"# x\na.b:c:1.0=compileClasspath,runtimeClasspath\nempty=\n",
     },
     "xml": {

@@ -13,16 +13,20 @@ from cortex_git.scan.lockfiles import FORMATS, includes_of, kind_of, manifest_wi
 from cortex_git.scan.records import LockfileContent
 
 from . import (
+    bills,
     test_bundler,
     test_cargo,
+    test_cocoapods,
     test_composer,
     test_gomod,
     test_gradle,
+    test_haskell,
     test_maven,
     test_npm,
     test_nuget,
     test_pnpm,
     test_python_locks,
+    test_swift,
     test_yarn,
 )
 from .conftest import Read
@@ -48,11 +52,22 @@ FIXTURES: dict[str, str] = {
     "gradle.lockfile": test_gradle.LOCK,
     "packages.lock.json": json.dumps(test_nuget.LOCK, indent=2),
     "packages.config": '<packages><package id="a" version="1" /></packages>',
+    "cabal.project.freeze": test_haskell.FREEZE,
+    "stack.yaml.lock": test_haskell.STACK,
+    "Package.resolved": json.dumps(test_swift.V2, indent=2),
+    "Podfile.lock": test_cocoapods.LOCK,
+    "bom.json": json.dumps(bills.CYCLONEDX, indent=2),
+    "bom.xml": bills.CYCLONEDX_XML.rstrip(),
+    "a.spdx.json": json.dumps(bills.SPDX, indent=2),
+    "sub/a.spdx.json": json.dumps(bills.SPDX_3),
+    "a.spdx": bills.SPDX_TAGS,
 }
 PATHS = sorted(FIXTURES)
 EMPTY_IS_LEGAL = {"requirements.txt"}
 JSON_AND_XML = [
-    path for path in PATHS if path.endswith((".json", "Pipfile.lock", "composer.lock", "pom.xml", ".config"))
+    path
+    for path in PATHS
+    if path.endswith((".json", "Pipfile.lock", "composer.lock", ".xml", ".config", ".resolved"))
 ]
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,7 +85,7 @@ def run(path: str, data: bytes) -> LockfileContent:
 
 
 def test_every_format_has_a_fixture_with_packages(read: Read) -> None:
-    assert {kind_of(path) for path in PATHS} == set(FORMATS)
+    assert {kind_of(path) for path in PATHS} == set(FORMATS) - {"spdx-unread"}
     assert all(read(path, FIXTURES[path]).packages for path in PATHS)
 
 
@@ -103,6 +118,13 @@ KEYS = [
     "name",
     "packages-dev",
     "dist",
+    "pins",
+    "state",
+    "location",
+    "components",
+    "purl",
+    "@graph",
+    "externalRefs",
 ]
 trees = st.recursive(
     leaves,
@@ -115,7 +137,7 @@ trees = st.recursive(
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in PATHS if path.endswith(("json", "Pipfile.lock", "composer.lock"))]
+    "path", [path for path in PATHS if path.endswith(("json", "Pipfile.lock", "composer.lock", ".resolved"))]
 )
 @quick
 @given(tree=trees)
@@ -218,11 +240,35 @@ BOMBS: dict[str, tuple[str, bytes]] = {
     "quote marks in go.mod": ("go.mod", b"module m\nrequire " + b'"' * (8 * MIB + 1)),
     "arrows in go.mod": ("go.mod", b"module m\nreplace " + b"=> " * (3 * MIB)),
     "parentheses in Gemfile.lock": ("Gemfile.lock", b"GEM\n  specs:\n    " + b"a (" * (3 * MIB)),
+    "many components": (
+        "bom.json",
+        b'{"bomFormat":"CycloneDX","components":[' + b'{"purl":"pkg:t/a"},' * 400_000 + b"{}]}",
+    ),
+    "many XML components": (
+        "bom.xml",
+        b"<bom><components>" + b"<component><purl>x</purl></component>" * 400_000 + b"</components></bom>",
+    ),
+    "many XML elements": ("bom.xml", b"<bom><components>" + b"<a/>" * (3 * MIB) + b"</components></bom>"),
+    "long purls": ("bom.xml", b"<bom><components><component><purl>" + b"pkg:" * (3 * MIB) + b"</purl>"),
+    "many SPDX tags": ("a.spdx", b"SPDXVersion: 2\n" + b"PackageName: a\n" * MIB),
+    "many SPDX relations": ("a.spdx", b"SPDXVersion: 2\n" + b"Relationship: a b c\n" * (MIB // 2)),
+    "open text in SPDX": ("a.spdx", b"SPDXVersion: 2\nDocumentComment: <text>\n" + b"a\n" * (4 * MIB)),
+    "many pods": ("Podfile.lock", b"PODS:\n" + b"  - A (1)\n" * MIB),
+    "many constraints": ("cabal.project.freeze", b"constraints: " + b"a ==1 ||," * MIB),
+    "many constraint fields": ("cabal.project.freeze", b"constraints: a ==1\n" * (MIB // 2)),
+    "constraint of many lines": ("cabal.project.freeze", b"constraints:\n" + b" a\n" * (5 * MIB)),
+    "long constraint": ("cabal.project.freeze", b"constraints: " + b"a." * (4 * MIB)),
+    "many Swift pins": ("Package.resolved", b'{"version":2,"pins":[' + b"{}," * 499_000 + b"{}]}"),
     "colons in gradle.lockfile": ("gradle.lockfile", b"a:" * (4 * MIB)),
 }
 
 
 HEAVY = [
+    "many components",
+    "many XML components",
+    "many SPDX tags",
+    "many pods",
+    "many constraint fields",
     "many JSON objects",
     "many JSON keys",
     "many TOML packages",
