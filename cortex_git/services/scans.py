@@ -5,18 +5,20 @@ back from the coordination repository, so a resumed batch reports on all of it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from cortex_git.config import cache_folder, data_folder, load_host_settings
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Result, Task
+from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
-from cortex_git.scan.sources import Credentials, Source
+from cortex_git.scan.sources import Credentials, HostToken, Source
 from cortex_git.services.batches import Ended, open_pool, run_tasks, settle
+from cortex_git.services.scan_sources import PER_HOST
 from cortex_git.services.unchanged import Since, unchanged
 from cortex_git.state import now
 from cortex_git.store import index, newer, tombstones
@@ -46,8 +48,20 @@ class ScanRequest:
     helper: str | None = None
     changed_since: Since | None = None
     """Which earlier batches' rows may be taken over."""
+    tokens: Sequence[HostToken] = ()
+    """What git may answer hosts with."""
+    per_host: int = PER_HOST
+    """Fetches from one host at once on this machine."""
     not_looked_into: Sequence[NotScanned] = field(default=())
-    """Folders that could not be searched for repositories."""
+    """Folders that could not be searched for repositories, and listings that are not whole."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """What answers git's questions for passwords: the request's programs, else this host's."""
+        host = load_host_settings()
+        return Credentials(
+            self.askpass or host.askpass, self.helper or host.credential_helper, tuple(self.tokens)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +88,15 @@ def choose_database(sample: bool) -> Database:
 
 def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
     """What the workers of this host are told, none of which is ever shared."""
-    host = load_host_settings()
+    credentials = request.credentials
     return {
         "database": database.option,
         "data_dir": str(data_folder()),
         "cache_dir": str(cache_folder()),
-        "askpass": request.askpass or host.askpass,
-        "helper": request.helper or host.credential_helper,
+        "askpass": credentials.askpass,
+        "helper": credentials.helper,
+        "tokens": [asdict(token) for token in credentials.tokens],
+        "per_host": request.per_host,
     }
 
 
@@ -105,13 +121,17 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         if not request.sources or request.resume == LAST:
             raise BadInput(f"no scan batch {request.resume!r} to resume", "see `cortex-git task list`")
     if not request.sources:
-        raise BadInput("no repositories to scan", "name some, or give --repos-file, --root or --sample")
+        raise BadInput(
+            "no repositories to scan", "name some, or give --repos-file, --root, --github or --sample"
+        )
     name = request.resume or request.batch or new_id("scan")
     kept = _kept(coordination, request)
     left = len(request.sources) - len(kept)
     # Where nothing is to be scanned there is nothing new to summarise, either.
     batch = new_batch(name, left, coordination.repository.host, merge=left > 0)
     options = {"kind": "scan", "sample": request.sample, **({KEY: written(kept)} if kept else {})}
+    if request.not_looked_into:
+        options[scan_gaps.KEY] = scan_gaps.written(request.not_looked_into)
     batch = batch.model_copy(update={"options": options})
     width = len(str(len(request.sources)))
     there = {reference.number for reference in kept}
@@ -129,14 +149,13 @@ def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
     if request.changed_since is None:
         return []
     coordination.pull()
-    host = load_host_settings()
     return unchanged(
         coordination,
         request.sources,
         request.changed_since,
         mark=row_mark(choose_database(request.sample).identity),
         sample=request.sample,
-        credentials=Credentials(request.askpass or host.askpass, request.helper or host.credential_helper),
+        credentials=request.credentials,
     )
 
 
@@ -168,7 +187,7 @@ def run_scan(
     ended = _run(coordination, batch, request, watcher, database)
     results = coordination.results(Scope(batch=batch.batch, merges=False))
     timing = _timing(ended, request)
-    coverage = [*request.not_looked_into]
+    coverage = [*scan_gaps.gaps_of(batch)]
     if database.starter and not sample:
         coverage.append(STARTER_GAP)
     missing = coordination.open_count(Scope(batch=batch.batch, merges=False))
