@@ -24,8 +24,21 @@ _ECOSYSTEM_OF_MANIFEST = {
     "mix.exs": "Hex",
     "conanfile.py": "ConanCenter",
     "conanfile.txt": "ConanCenter",
+    "Package.swift": "SwiftURL",
+    "Podfile": "CocoaPods",
+    "stack.yaml": "Hackage",
+    "cabal.project": "Hackage",
 }
-_PROJECT_SUFFIXES = (".csproj", ".fsproj", ".vbproj")
+_ECOSYSTEM_OF_SUFFIX = {
+    ".csproj": "NuGet",
+    ".fsproj": "NuGet",
+    ".vbproj": "NuGet",
+    ".cabal": "Hackage",
+}
+_INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage"})
+"""Folders with other people's packages, manifests included."""
+_XCODE = (".xcodeproj", ".xcworkspace")
+"""Folders deep inside which Xcode keeps the lockfile of what lies beside them."""
 _ECOSYSTEM_OF_KIND = {
     "npm": "npm",
     "yarn": "npm",
@@ -47,6 +60,10 @@ _ECOSYSTEM_OF_KIND = {
     "conan": "ConanCenter",
     "pub": "Pub",
     "mix": "Hex",
+    "swift": "SwiftURL",
+    "cocoapods": "CocoaPods",
+    "stack": "Hackage",
+    "cabal": "Hackage",
 }
 _SUBFOLDERS = ("/gradle/dependency-locks", "/requirements")
 """Folders whose lockfiles cover the folder that holds them."""
@@ -56,8 +73,8 @@ _SUBFOLDERS_OF_KIND = {"gradle-verification": ("/gradle",)}
 def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
     """The manifests among a repository's paths that no readable lockfile of their ecosystem covers.
 
-    Covered means: such a lockfile in the same folder or any folder above. Installed copies below
-    `node_modules/` and `vendor/` are not manifests of the repository. Sorted by path.
+    Covered means: such a lockfile in the same folder or any folder above. Installed copies, such as
+    those below `node_modules/` and `vendor/`, are not manifests of the repository. Sorted by path.
     """
     manifests = [(path, ecosystem) for path in paths if (ecosystem := _ecosystem(path))]
     if not manifests:
@@ -72,8 +89,9 @@ def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
 
 def _ecosystem(path: str) -> str | None:
     folder, _, name = path.rpartition("/")
-    found = _ECOSYSTEM_OF_MANIFEST.get(name) or ("NuGet" if name.endswith(_PROJECT_SUFFIXES) else None)
-    if found is not None and not {"node_modules", "vendor"}.isdisjoint(folder.split("/")):
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    found = _ECOSYSTEM_OF_MANIFEST.get(name) or _ECOSYSTEM_OF_SUFFIX.get(suffix)
+    if found is not None and not _INSTALLED.isdisjoint(folder.split("/")):
         return None
     return found
 
@@ -93,7 +111,16 @@ def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
         for subfolder in (*_SUBFOLDERS, *_SUBFOLDERS_OF_KIND.get(kind, ())):
             if f"/{folder}".endswith(subfolder):
                 covered.add((f"/{folder}"[: -len(subfolder)].lstrip("/"), ecosystem))
+        if kind == "swift":
+            covered.add((_beside_xcode(folder), ecosystem))
     return covered
+
+
+def _beside_xcode(folder: str) -> str:
+    """The folder that holds the Xcode project or workspace in which `folder` is; else the same."""
+    parts = folder.split("/")
+    inside = (number for number, part in enumerate(parts) if part.endswith(_XCODE))
+    return "/".join(parts[: next(inside, len(parts))])
 
 
 def _is_covered(path: str, ecosystem: str, covered: set[tuple[str, str]]) -> bool:

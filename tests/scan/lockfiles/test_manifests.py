@@ -67,3 +67,22 @@ def test_gradle_verification_covers_the_build_it_is_in() -> None:
     assert bare("a/build.gradle", "a/b/build.gradle.kts", "a/gradle/verification-metadata.xml") == []
     assert bare("build.gradle", "a/gradle/verification-metadata.xml") == ["build.gradle"]
     assert bare("package.json", "gradle/package-lock.json") == ["package.json"]
+
+
+def test_swift_haskell_and_cocoapods() -> None:
+    alone = ["Package.swift", "a/a.cabal", "a/cabal.project", "a/stack.yaml", "ios/Podfile"]
+    assert bare(*alone) == sorted(alone)
+    locks = ["Package.resolved", "a/stack.yaml.lock", "ios/Podfile.lock"]
+    assert bare(*alone, *locks) == []
+    assert bare("a/a.cabal", "cabal.project.freeze") == []
+    assert bare("ios/Pods/A/Package.swift", "Carthage/Checkouts/A/Podfile") == []
+
+
+def test_xcode_keeps_the_lockfile_inside_its_project() -> None:
+    lock = "App.xcodeproj/project.xcworkspace/xcshareddata/swiftpm/Package.resolved"
+    assert bare("app/Core/Package.swift", f"app/{lock}") == []
+    assert bare("other/Package.swift", f"app/{lock}") == ["other/Package.swift"]
+
+
+def test_a_bill_of_materials_is_no_lockfile() -> None:
+    assert bare("package.json", "bom.json") == ["package.json"]
