@@ -74,7 +74,7 @@ def _take_spec(line: str, number: int, section: str, gems: _Gems) -> None:
     elif section == _OWN:
         gems.graph.ask(_name(line), _name(line))
     else:
-        gems.graph.edge(gems.current, _name(line))
+        gems.graph.edges(gems.current, [_name(line)])
 
 
 def _name(line: str) -> str:

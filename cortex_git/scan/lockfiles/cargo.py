@@ -42,7 +42,7 @@ def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
             if len(found) != 1 or found[0] in own:
                 continue
             if "source" in entry:
-                graph.edge(_key(entry), found[0])
+                graph.edges(_key(entry), found)
             else:
                 graph.ask(found[0], name, known[name].dev if name in known else None)
     graph.trace(complete=bool(own))

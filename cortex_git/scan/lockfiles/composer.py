@@ -43,9 +43,7 @@ def _origins(entries: Iterable[Any], source: Source) -> Callable[[Table], Origin
                 named.setdefault(name, _name(entry))
     graph = Graph()
     for entry in packages:
-        for name in _names(entry, "require"):
-            if name in named:
-                graph.edge(_name(entry), named[name])
+        graph.edges(_name(entry), [named[name] for name in _names(entry, "require") if name in named])
     for name in asked:
         if name in named:
             graph.ask(named[name], name)

@@ -68,19 +68,21 @@ def _origins(packages: Table) -> Callable[[str], Origin]:
             if found is not None and _MODULES in found:
                 graph.ask(found, name)
     graph.trace(complete="" in packages)
-    if graph.unreached(key for key in packages if _MODULES in key):
-        for key, entry in packages.items():
-            if isinstance(entry, dict) and _MODULES in key and len(key) <= _MAX_KEY:
-                _add_edges(graph, packages, key, _names(entry, "peerDependencies"))
+    having_peers = [key for key, entry in packages.items() if _MODULES in key and _has_peers(key, entry)]
+    if having_peers and graph.unreached(key for key in packages if _MODULES in key):
+        for key in having_peers:
+            _add_edges(graph, packages, key, _names(packages[key], "peerDependencies"))
         graph.trace(complete="" in packages)
     return graph.origin
 
 
+def _has_peers(key: str, entry: object) -> bool:
+    return isinstance(entry, dict) and "peerDependencies" in entry and len(key) <= _MAX_KEY
+
+
 def _add_edges(graph: Graph, packages: Table, key: str, names: Iterable[str]) -> None:
-    for name in names:
-        found = _resolved(packages, key, name)
-        if found is not None:
-            graph.edge(key, found)
+    found = (_resolved(packages, key, name) for name in names)
+    graph.edges(key, [target for target in found if target is not None])
 
 
 def _names(entry: Table, *sections: str) -> Iterator[str]:
@@ -137,10 +139,9 @@ def _tree_origins(dependencies: Table, source: Source) -> Callable[[Table], Orig
         own = entry.get("dependencies")
         if isinstance(own, dict):
             above[id(own)] = level
-        for name in _names(entry, "requires"):
-            found = _required(name, own if isinstance(own, dict) else level, above)
-            if found is not None:
-                graph.edge(id(entry), id(found))
+        start = own if isinstance(own, dict) else level
+        required = (_required(name, start, above) for name in _names(entry, "requires"))
+        graph.edges(id(entry), [id(found) for found in required if found is not None])
     for name in asked:
         if isinstance(dependencies.get(name), dict):
             graph.ask(id(dependencies[name]), name)

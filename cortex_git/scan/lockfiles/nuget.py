@@ -32,8 +32,7 @@ def _graph(packages: Table) -> Graph:
         if not isinstance(entry, dict):
             continue
         needed = entry.get("dependencies")
-        for other in needed if isinstance(needed, dict) else ():
-            graph.edge(name.lower(), other.lower())
+        graph.edges(name.lower(), map(str.lower, needed) if isinstance(needed, dict) else ())
         if entry.get("type") in ("Direct", "Project"):
             graph.ask(name.lower(), name)
     graph.trace()

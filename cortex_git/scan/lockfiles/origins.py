@@ -39,11 +39,18 @@ class Graph:
 
     def edge(self, parent: Hashable, child: Hashable) -> None:
         """The package `parent` depends on `child`."""
-        if self._edge_count >= MAX_EDGES:
+        self.edges(parent, (child,))
+
+    def edges(self, parent: Hashable, children: Iterable[Hashable]) -> None:
+        """The package `parent` depends on each of `children`."""
+        found = [self._number(child) for child in children]
+        if not found:
+            return
+        if self._edge_count + len(found) > MAX_EDGES:
             self._whole = False
             return
-        self._edge_count += 1
-        self._edges[self._number(parent)].append(self._number(child))
+        self._edge_count += len(found)
+        self._edges[self._number(parent)] += found
 
     def ask(self, key: Hashable, name: str, dev: bool | None = None) -> None:
         """The repository itself asks for the package, under this name; `dev` None where that is not known."""
@@ -74,8 +81,9 @@ class Graph:
         return any(n is None or (n not in self._direct and not self._via[n]) for n in numbers)
 
     def _number(self, key: Hashable) -> int:
-        number = self._numbers.setdefault(key, len(self._edges))
-        if number == len(self._edges):
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._edges)
             self._edges.append([])
         return number
 

@@ -70,7 +70,7 @@ def _graph(file: _File) -> Graph:
     nodes = {_node(entry.key) for entry in file.entries}
     graph = Graph()
     for key, name, reference in file.edges:
-        graph.edge(_node(key), _target(nodes, name, reference))
+        graph.edges(_node(key), [_target(nodes, name, reference)])
     for name, reference, dev in file.asked:
         if not reference.startswith(_LOCAL):
             graph.ask(_target(nodes, name, reference), name, dev)

@@ -83,9 +83,7 @@ def _graph(entries: list[Table], asked: Asked | None, needs: Callable[[Table], I
 def _edges(entries: Iterable[Table], needs: Callable[[Table], Iterable[str]]) -> Graph:
     graph = Graph()
     for entry in entries:
-        name = _name(entry)
-        for needed in needs(entry):
-            graph.edge(name, needed)
+        graph.edges(_name(entry), needs(entry))
     return graph
 
 

@@ -38,7 +38,7 @@ def origins_in_requirements(path: str, text: str) -> Callable[[str], Origin]:
             graph.ask(name, name)
         elif not found.startswith(_CONSTRAINT):
             for parent in requirement_names([found]):
-                graph.edge(parent, name)
+                graph.edges(parent, [name])
     graph.trace()
 
     def origin(name: str) -> Origin:

@@ -7,6 +7,7 @@ workspace asks for, and needs them only to tell what is for development.
 import posixpath
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
 from cortex_git.scan.lockfiles.asked import Asked, package_json, workspaces
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
@@ -72,11 +73,19 @@ class _Patterns:
         graph = Graph()
         for entry in self.entries:
             if leaving_out(entry) is None:
-                for name, wanted in entry.dependencies.items():
-                    found = self.find(name, wanted)
-                    if found is not None:
-                        graph.edge(entry.line, found.line)
+                found = (self.find(name, wanted) for name, wanted in entry.dependencies.items())
+                graph.edges(entry.line, [other.line for other in found if other is not None])
+                original = self._patched(entry)
+                if original is not None:
+                    graph.edges(original.line, [entry.line])
         return graph
+
+    def _patched(self, entry: Entry) -> Entry | None:
+        """The entry of which this one is a patched copy, as Berry has it for what it patches itself."""
+        _, reference = split(entry.key)
+        if not reference.startswith("patch:"):
+            return None
+        return self._of_pattern.get(unquote(reference.removeprefix("patch:").partition("#")[0]))
 
 
 def _workspace(entry: Entry) -> str | None:
