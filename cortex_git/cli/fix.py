@@ -126,8 +126,11 @@ def multi_repo_fix(
              f"then `cortex-git multi-repo-fix --resume {chosen.batch}`")  # fmt: skip
         show_campaign(campaign_rows(coordination, chosen), chosen, report_format.value, output)
         return
-    tell(batch_started(f"batch {chosen.batch}: {todo} repositories", todo, workers, chosen.batch))
+    text = f"batch {chosen.batch}: {todo} repositories (if stopped: --resume {chosen.batch})"
+    tell(batch_started(text, todo, workers, chosen.batch))
     with batch_watcher(todo) as progress:
         rows, ended = run_campaign(coordination, chosen, campaign, progress)
     show_campaign(rows, chosen, report_format.value, output)
+    if ended.report.interrupted:
+        note(f"interrupted; go on with --resume {chosen.batch}")
     end_batch(ended, failed=any(row.status not in ENOUGH for row in rows))

@@ -162,7 +162,11 @@ class Attempt:
         output["change_request"] = {"title": title, "body": body(done, left, tests)}
         self._context.so_far.update(output)
         first = title if passed else f"Unfinished: {title}"
-        published = checkout.publish(message(first, done, str(self._task["task"])))
+        try:
+            published = checkout.publish(message(first, done, str(self._task["task"])))
+        except CortexError as error:
+            why = f"the upgrade could not be pushed and stays in its work tree: {error}"
+            return RunOutcome("failed", output, why)
         if published is not None:
             output |= {
                 "branch": published.branch,
