@@ -1,7 +1,6 @@
 """The main job: `multi-repo-scan`."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,27 @@ from cortex_git.cli.scan_acting import (
     IgnoreFileOption,
     OutputsOption,
     VexOption,
+)
+from cortex_git.cli.source_options import (
+    ArchivedOption,
+    BranchesOption,
+    CloneBy,
+    CloneByOption,
+    ExcludeOption,
+    ForksOption,
+    GithubOption,
+    GithubUrlOption,
+    GitlabOption,
+    GitlabUrlOption,
+    LanguageOption,
+    MatchOption,
+    PerHostOption,
+    PushedSinceOption,
+    RefOption,
+    ReposFileOption,
+    RootOption,
+    TagsOption,
+    UseTokenOption,
 )
 
 
@@ -57,15 +77,24 @@ def multi_repo_scan(
         bool, typer.Option("--parallel/--sequential", help="Many at once, or one by one.")
     ] = True,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=64, help="Workers at once.")] = 20,
-    repos_file: Annotated[
-        str | None,
-        typer.Option(
-            "--repos-file", metavar="FILE", help="Repositories, one a line, # comments (- for stdin)."
-        ),
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", metavar="DIR", help="Scan every checkout below DIR.")
-    ] = None,
+    repos_file: ReposFileOption = None,
+    root: RootOption = None,
+    github: GithubOption = None,
+    gitlab: GitlabOption = None,
+    github_url: GithubUrlOption = None,
+    gitlab_url: GitlabUrlOption = None,
+    use_token: UseTokenOption = False,
+    clone_by: CloneByOption = CloneBy.HTTPS,
+    match: MatchOption = None,
+    exclude: ExcludeOption = None,
+    language: LanguageOption = None,
+    archived: ArchivedOption = False,
+    forks: ForksOption = False,
+    pushed_since: PushedSinceOption = None,
+    ref: RefOption = None,
+    branches: BranchesOption = None,
+    tags: TagsOption = None,
+    per_host: PerHostOption = 8,
     sample: Annotated[bool, typer.Option("--sample", help="Make and scan 20 sample repositories.")] = False,
     report_format: Annotated[
         ReportFormat | None,
@@ -118,15 +147,34 @@ def multi_repo_scan(
     from cortex_git.cli.output import announce, check_file, note
     from cortex_git.cli.scan_acting import read_all
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
+    from cortex_git.cli.source_options import filters_of, owners_of
     from cortex_git.services import open_or_embedded
     from cortex_git.services.acting import act, refuse_own, with_batch
+    from cortex_git.services.scan_sources import SourceRequest
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
 
     for file in output or []:
         check_file(file)
     judgements = read_all(ignore_file or [], vex or [], baseline, needs_kev=fail_on_kev)
-    sources, gaps = gather(repositories or [], repos_file, root, sample)
+    meant = SourceRequest(
+        repositories=repositories or [],
+        repos_file=repos_file,
+        root=root,
+        owners=owners_of(github, gitlab, clone_by),
+        github_url=github_url,
+        gitlab_url=gitlab_url,
+        use_token=use_token,
+        filters=filters_of(match, exclude, language, pushed_since, archived=archived, forks=forks),
+        ref=ref,
+        branches=branches or [],
+        tags=tags or [],
+        per_host=per_host,
+        askpass=askpass,
+        helper=credential_helper,
+    )
+    found = gather(meant, sample=sample)
+    sources = found.sources
     request = ScanRequest(
         sources=sources,
         workers=workers,
@@ -137,11 +185,15 @@ def multi_repo_scan(
         changed_since=since_of(changed_since),
         askpass=askpass,
         helper=credential_helper,
-        not_looked_into=gaps,
+        tokens=found.tokens,
+        per_host=per_host,
+        not_looked_into=found.gaps,
     )
     if dry_run:
         for source in sources:
             note(f"would scan {source.repo}" + (f" at {source.ref}" if source.ref else ""))
+        for gap in found.gaps:
+            note(f"not scanned: {gap.what}: {gap.reason}")
         count = min(workers, max(len(sources), 1)) if parallel else 1
         as_json = report_format is ReportFormat.JSON
         announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json)

@@ -19,11 +19,11 @@ from cortex_git.errors import BadInput, ExitCode
 from cortex_git.models import Batch, Result
 from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
-from cortex_git.scan.records import SEVERITIES, NotScanned, ScanReport
+from cortex_git.scan.records import SEVERITIES, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
-from cortex_git.scan.sources import Source, find_checkouts, parse_source, read_repos_file, without_duplicates
 from cortex_git.services.batches import Ended
+from cortex_git.services.scan_sources import Gathered, SourceRequest, gather_sources
 from cortex_git.workers.attempts import Watcher
 from cortex_git.workers.events import Event
 
@@ -31,29 +31,15 @@ if TYPE_CHECKING:
     from cortex_git.services.unchanged import Since
 
 
-def gather(
-    repositories: Sequence[str], repos_file: str | None, root: Path | None, sample: bool
-) -> tuple[list[Source], list[NotScanned]]:
-    """Every repository named in any way, without duplicates, and folders that could not be looked into."""
-    sources = [parse_source(text) for text in repositories]
-    gaps: list[NotScanned] = []
-    if repos_file is not None:
-        sources += read_repos_file(repos_file)
-    if root is not None:
-        found = find_checkouts(root)
-        if not found.sources:
-            note(f"no checkout was found below {root}")
-        sources += found.sources
-        gaps += found.not_scanned
-    if sample:
-        from cortex_git.scan.sample import make_sample
+def gather(request: SourceRequest, *, sample: bool) -> Gathered:
+    """Every repository named in any way, without duplicates, and what could not be listed or looked into."""
+    if not sample:
+        return gather_sources(request, note)
+    from cortex_git.scan.sample import make_sample
 
-        if sources:
-            raise BadInput(
-                "--sample goes with no other repositories", "leave them out, or leave --sample out"
-            )
-        sources += make_sample(cache_folder() / "sample")
-    return without_duplicates(sources), gaps
+    if request.repositories or request.repos_file or request.root or request.owners:
+        raise BadInput("--sample goes with no other repositories", "leave them out, or leave --sample out")
+    return Gathered(make_sample(cache_folder() / "sample"))
 
 
 def since_of(text: str | None) -> "Since | None":

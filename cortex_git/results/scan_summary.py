@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cortex_git.models import Batch, Result
 from cortex_git.results.rows import row_of
+from cortex_git.results.scan_gaps import gaps_of
 from cortex_git.results.taken_over import place_of, taken_over
 from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
 from cortex_git.scan.reports import RENDERERS
@@ -53,7 +54,7 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
     results = coordination.results(Scope(batch=batch.batch, merges=False))
     rows = rows_of(coordination, batch, results)
     sample = bool(batch.options.get("sample"))
-    report = ScanReport(batch.batch, tuple(rows), _timing(results), database, (), sample)
+    report = ScanReport(batch.batch, tuple(rows), _timing(results), database, gaps_of(batch), sample)
     files = {
         layout.summary_path(batch.batch, name): RENDERERS[form](report).encode("utf-8", "replace")
         for name, form in SUMMARIES.items()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from cortex_git.config import cache_folder, data_folder, load_host_settings
+from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Result, Task
 from cortex_git.results import scan_gaps
@@ -18,7 +18,7 @@ from cortex_git.scan.marks import row_mark
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
 from cortex_git.scan.sources import Credentials, HostToken, Source
 from cortex_git.services.batches import Ended, open_pool, run_tasks, settle
-from cortex_git.services.scan_sources import PER_HOST
+from cortex_git.services.scan_sources import PER_HOST, credentials_for
 from cortex_git.services.unchanged import Since, unchanged
 from cortex_git.state import now
 from cortex_git.store import index, newer, tombstones
@@ -58,10 +58,7 @@ class ScanRequest:
     @property
     def credentials(self) -> Credentials:
         """What answers git's questions for passwords: the request's programs, else this host's."""
-        host = load_host_settings()
-        return Credentials(
-            self.askpass or host.askpass, self.helper or host.credential_helper, tuple(self.tokens)
-        )
+        return credentials_for(self.askpass, self.helper, self.tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +118,8 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         if not request.sources or request.resume == LAST:
             raise BadInput(f"no scan batch {request.resume!r} to resume", "see `cortex-git task list`")
     if not request.sources:
-        raise BadInput(
-            "no repositories to scan", "name some, or give --repos-file, --root, --github or --sample"
-        )
+        hint = "name some, or give --repos-file, --root, --github, --gitlab or --sample"
+        raise BadInput("no repositories to scan", hint)
     name = request.resume or request.batch or new_id("scan")
     kept = _kept(coordination, request)
     left = len(request.sources) - len(kept)
@@ -187,7 +183,8 @@ def run_scan(
     ended = _run(coordination, batch, request, watcher, database)
     results = coordination.results(Scope(batch=batch.batch, merges=False))
     timing = _timing(ended, request)
-    coverage = [*scan_gaps.gaps_of(batch)]
+    known = scan_gaps.KEY in batch.options
+    coverage = [*(scan_gaps.gaps_of(batch) if known else request.not_looked_into)]
     if database.starter and not sample:
         coverage.append(STARTER_GAP)
     missing = coordination.open_count(Scope(batch=batch.batch, merges=False))

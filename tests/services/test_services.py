@@ -116,7 +116,7 @@ def test_programs_for_credentials_come_from_the_command_line_or_this_host() -> N
     options = options_for(database, ScanRequest(askpass="given"))
     assert options == {
         "database": "starter", "data_dir": str(data_folder()), "cache_dir": str(cache_folder()),
-        "askpass": "given", "helper": None,
+        "askpass": "given", "helper": None, "tokens": [], "per_host": 8,
     }  # fmt: skip
 
 

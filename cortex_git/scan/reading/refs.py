@@ -26,24 +26,31 @@ _MOST_BYTES = 64 * 1024 * 1024
 _LONGEST = 1024
 
 
-class Wanted(NamedTuple):
-    """Which refs are wanted; None for none of that kind."""
-
-    branches: Pattern[str] | None = None
-    tags: Pattern[str] | None = None
-
-
 class Refs(NamedTuple):
-    """Full names, branches first, sorted; and how many that fit are not among them."""
+    """Full names, branches first, sorted; and how many that fit too are not among them."""
 
     names: list[str]
-    beyond: int
-    unusual: int
-    """Names that fit and that nothing may be asked to fetch."""
+    left: int
 
 
-def refs_of(source: Source, wanted: Wanted, credentials: Credentials, limits: Limits, gate: HostGate) -> Refs:
-    """The refs of the repository that fit. Raises RepositoryUnreadable, or another problem of git itself."""
+class _Wanted(NamedTuple):
+    branches: Pattern[str] | None
+    tags: Pattern[str] | None
+
+
+def refs_of(
+    source: Source,
+    branches: Pattern[str] | None,
+    tags: Pattern[str] | None,
+    credentials: Credentials,
+    limits: Limits,
+    gate: HostGate,
+) -> Refs:
+    """The refs of the repository that fit; None for none of that kind.
+
+    Raises RepositoryUnreadable, or another problem of git itself.
+    """
+    wanted = _Wanted(branches, tags)
     deadline = Deadline(limits.time_s)
     with tempfile.TemporaryDirectory(prefix="cortex-git-refs-", ignore_cleanup_errors=True) as name:
         try:
@@ -55,7 +62,7 @@ def refs_of(source: Source, wanted: Wanted, credentials: Credentials, limits: Li
             raise RepositoryUnreadable(f"{source.repo} {problem}", "try again later") from None
 
 
-def _local(git: GuardedGit, wanted: Wanted, deadline: Deadline) -> Refs:
+def _local(git: GuardedGit, wanted: _Wanted, deadline: Deadline) -> Refs:
     command = ("for-each-ref", "--format=%(refname)", BRANCHES, TAGS)
     with git.streaming(*command, timeout=deadline.left()) as process:
         found = _chosen(_lines(cast("IO[bytes]", process.stdout)), wanted)
@@ -72,10 +79,10 @@ def _empty(folder: Path, limits: Limits, credentials: Credentials) -> GuardedGit
     return GuardedGit(folder, limits, remote=True, credentials=credentials)
 
 
-def _remote(git: GuardedGit, source: Source, wanted: Wanted, deadline: Deadline, gate: HostGate) -> Refs:
+def _remote(git: GuardedGit, source: Source, wanted: _Wanted, deadline: Deadline, gate: HostGate) -> Refs:
     kinds = [*(["--heads"] if wanted.branches else []), *(["--tags"] if wanted.tags else [])]
     command = ("ls-remote", "--quiet", "--refs", *kinds, "--", source.url)
-    found = Refs([], 0, 0)
+    found = Refs([], 0)
 
     def ask() -> Completed:
         nonlocal found
@@ -102,22 +109,20 @@ def _lines(pipe: IO[bytes]) -> Iterator[str]:
         yield line.decode("utf-8", "replace").rstrip("\n")
 
 
-def _chosen(names: Iterator[str], wanted: Wanted) -> Refs:
+def _chosen(names: Iterator[str], wanted: _Wanted) -> Refs:
     chosen: set[str] = set()
-    beyond = unusual = 0
+    left = 0
     for name in names:
         if not _fits(name, wanted):
             continue
-        if not _usable(name):
-            unusual += 1
-        elif len(chosen) >= MOST_REFS and name not in chosen:
-            beyond += 1
+        if not _usable(name) or len(chosen) >= MOST_REFS:
+            left += 1
         else:
             chosen.add(name)
-    return Refs(sorted(chosen), beyond, unusual)
+    return Refs(sorted(chosen), left)
 
 
-def _fits(name: str, wanted: Wanted) -> bool:
+def _fits(name: str, wanted: _Wanted) -> bool:
     for prefix, pattern in ((BRANCHES, wanted.branches), (TAGS, wanted.tags)):
         if pattern is not None and name.startswith(prefix):
             return pattern.match(name.removeprefix(prefix)) is not None

@@ -1,0 +1,145 @@
+"""Which repositories a scan command means: named, listed in files, found below a folder, listed by hosts.
+
+Owns the order: gather, filter, choose refs, drop what is there twice. Must never begin a scan that misses
+what could not be listed without a gap that says so.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cortex_git.config import cache_folder, load_host_settings
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.scan.records import NotScanned
+from cortex_git.scan.sources import Credentials, HostToken, Source, checked_ref, find_checkouts
+from cortex_git.scan.sources.addresses import parse_source, without_duplicates
+from cortex_git.scan.sources.candidates import Candidate, Owner, named
+from cortex_git.scan.sources.filters import Filters, matching
+from cortex_git.scan.sources.forges import GITHUB, GITLAB, Forge, forge_of
+from cortex_git.services.scan_refs import Wanted, with_refs
+
+PER_HOST = 8
+"""Fetches from one host at once, where nobody says otherwise."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRequest:
+    """What a command says about which repositories it means."""
+
+    repositories: Sequence[str] = ()
+    repos_file: str | None = None
+    root: Path | None = None
+    owners: Sequence[Owner] = ()
+    github_url: str | None = None
+    gitlab_url: str | None = None
+    use_token: bool = False
+    """Whether git may answer the hosts of these with their tokens."""
+    filters: Filters = field(default_factory=Filters)
+    ref: str | None = None
+    """For every repository that was given without one."""
+    branches: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    """Globs: a repository is scanned once for each branch and tag that fits."""
+    per_host: int = PER_HOST
+    askpass: str | None = None
+    helper: str | None = None
+
+
+@dataclass
+class Gathered:
+    """What there is to scan, and what could not be found out."""
+
+    sources: list[Source] = field(default_factory=list)
+    gaps: list[NotScanned] = field(default_factory=list)
+    tokens: tuple[HostToken, ...] = ()
+
+
+def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
+    """Every repository meant, each with each ref once. `tell` gets lines for the person.
+
+    Raises BadInput for what was written wrongly, and EnvironmentProblem where owners are all that was
+    named and none of them could be listed.
+    """
+    forges = {
+        kind: forge_of(kind, address, os.environ)
+        for kind, address in ((GITHUB, request.github_url), (GITLAB, request.gitlab_url))
+    }
+    found = Gathered(tokens=_tokens(request, forges))
+    ref = None if request.ref is None else checked_ref(request.ref)
+    wanted = Wanted(matching(request.branches, "--branches"), matching(request.tags, "--tags"))
+    candidates = _candidates(request, forges, found, tell)
+    if not candidates and found.gaps and request.root is None:
+        raise EnvironmentProblem(f"{found.gaps[0].what} {found.gaps[0].reason}")
+    kept, notes = request.filters.apply(candidates)
+    for note in notes:
+        tell(note)
+    if candidates and not kept and not found.gaps:
+        raise BadInput(f"the filters leave none of {len(candidates):,} repositories", "leave some out")
+    sources = without_duplicates(_at(candidate.source, ref) for candidate in kept)
+    found.sources = sources
+    if any(wanted):
+        credentials = credentials_for(request.askpass, request.helper, found.tokens)
+        found.sources, gaps = with_refs(sources, wanted, credentials, request.per_host, tell)
+        found.gaps += gaps
+    return found
+
+
+def credentials_for(askpass: str | None, helper: str | None, tokens: Sequence[HostToken]) -> Credentials:
+    """What answers git's questions: the command line's programs, else this host's, and the tokens allowed."""
+    host = load_host_settings()
+    return Credentials(askpass or host.askpass, helper or host.credential_helper, tuple(tokens))
+
+
+def _tokens(request: SourceRequest, forges: dict[str, Forge]) -> tuple[HostToken, ...]:
+    if not request.use_token:
+        return ()
+    tokens = tuple(token for forge in forges.values() if (token := forge.git_token()) is not None)
+    if not tokens:
+        names = ", ".join(name for forge in forges.values() for name in forge.variables)
+        raise BadInput("--use-token finds no token", f"set one of {names} in the environment")
+    return tokens
+
+
+def _candidates(
+    request: SourceRequest, forges: dict[str, Forge], found: Gathered, tell: Tell
+) -> list[Candidate]:
+    candidates = named(parse_source(text) for text in request.repositories)
+    owners = list(request.owners)
+    if request.repos_file is not None:
+        from cortex_git.scan.sources.repos_file import read_repositories
+
+        document = read_repositories(request.repos_file, lambda kind: forges[kind].web)
+        candidates += document.candidates
+        owners += document.owners
+        for note in document.notes:
+            tell(note)
+    if request.root is not None:
+        checkouts = find_checkouts(request.root)
+        if not checkouts.sources:
+            tell(f"no checkout was found below {request.root}")
+        candidates += named(checkouts.sources)
+        found.gaps += checkouts.not_scanned
+    return candidates + _listed(owners, forges, found, tell)
+
+
+def _listed(
+    owners: Sequence[Owner], forges: dict[str, Forge], found: Gathered, tell: Tell
+) -> list[Candidate]:
+    from cortex_git.scan.sources.listing import checked_owner, list_owner
+
+    candidates: list[Candidate] = []
+    for owner in dict.fromkeys([checked_owner(owner) for owner in owners]):
+        tell(f"listing {owner} at {forges[owner.forge].host}")
+        listing = list_owner(owner, forges[owner.forge], cache_folder(), tell)
+        for note in listing.notes:
+            tell(note)
+        candidates += listing.candidates
+        found.gaps += listing.gaps
+    return candidates
+
+
+def _at(source: Source, ref: str | None) -> Source:
+    return Source(source.repo, source.url, ref) if ref is not None and source.ref is None else source
