@@ -4,7 +4,7 @@ Owns what counts as one finding. Must never call a package safe that it could no
 database does not cover, or a version that can't be ordered, becomes a `NotScanned`.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
 from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.advisories.ranges import Span
+from cortex_git.scan.lockfiles import is_inventory
 from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package, joined
 from cortex_git.scan.versions import VersionError, parse
 
@@ -48,15 +49,15 @@ def match(database: AdvisoryDatabase, packages: Sequence[Package]) -> MatchResul
     """
     covered = database.ecosystems()
     by_name: dict[tuple[str, str], list[Package]] = defaultdict(list)
-    uncovered: Counter[str] = Counter()
+    uncovered: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for package in packages:
         if package.ecosystem in covered:
             name = lookup_name(package.ecosystem, package.name)
             by_name[package.ecosystem, name].append(package)
         else:
-            uncovered[package.ecosystem] += 1
+            uncovered[package.ecosystem].add((package.name, package.version))
     findings: list[Finding] = []
-    not_scanned = [_uncovered(ecosystem, count) for ecosystem, count in sorted(uncovered.items())]
+    not_scanned = [_uncovered(ecosystem, len(there)) for ecosystem, there in sorted(uncovered.items())]
     for ecosystem in sorted({ecosystem for ecosystem, _ in by_name}):
         names = [name for known, name in by_name if known == ecosystem]
         for name, entries in database.advised(ecosystem, names).items():
@@ -74,8 +75,9 @@ def _uncovered(ecosystem: str, count: int) -> NotScanned:
     return NotScanned(what, "the database has no advisories for it")
 
 
-def _place(package: Package) -> tuple[str, int, str]:
-    return (package.lockfile, package.line or 0, package.version)
+def _place(package: Package) -> tuple[bool, str, int, str]:
+    """Lockfiles come before a bill of materials, which only repeats them and is not what a person edits."""
+    return (is_inventory(package.lockfile), package.lockfile, package.line or 0, package.version)
 
 
 def _order(finding: Finding) -> tuple[int, float, str, str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
+from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
 from cortex_git.scan.marks import row_mark
@@ -67,7 +68,7 @@ def scan_repository(
         repo=source.repo,
         status="failed" if error else "incomplete" if not_scanned else "scanned",
         commit=read.commit or None,
-        packages=len({(package.ecosystem, package.name, package.version) for package in read.packages}),
+        packages=_count(read.packages),
         error=redact(error) if error else None,
         duration_s=time.monotonic() - started,
         findings=result.findings,
@@ -75,6 +76,11 @@ def scan_repository(
         database=_named(database),
         mark=row_mark(database.identity, limits),
     )
+
+
+def _count(packages: Iterable[Package]) -> int:
+    """How many packages there are, whichever files pin them and in whatever spelling."""
+    return len({(p.ecosystem, lookup_name(p.ecosystem, p.name), p.version) for p in packages})
 
 
 def _read(
