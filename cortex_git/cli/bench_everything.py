@@ -53,18 +53,16 @@ def every(
         tables.append(table)
         document["tables"] = [one.to_json() for one in tables]
         if directory is not None:
-            _write(directory, document, tables, machine)
+            _write(directory, document, tables)
     if output is Format.JSON:
         print_json(document)
     else:
-        print_lines(markdown(tables, machine).rstrip())
+        print_lines(markdown(document).rstrip())
     if any(table.problem for table in tables):
         raise typer.Exit(ExitCode.ENVIRONMENT)
 
 
-def _write(
-    directory: Path, document: dict[str, object], tables: "list[Table]", machine: dict[str, str | int | float]
-) -> None:
+def _write(directory: Path, document: dict[str, object], tables: "list[Table]") -> None:
     """What there is so far: the document, the page, and the plots that the page shows."""
     from cortex_git.analysis.bench.plots import pictures
     from cortex_git.analysis.bench.tables import markdown
@@ -74,4 +72,4 @@ def _write(
     for name, text in drawn.items():
         (directory / name).write_text(text, encoding="utf-8")
     (directory / "all.json").write_text(json_text(document), encoding="utf-8")
-    (directory / "all.md").write_text(markdown(tables, machine, drawn), encoding="utf-8")
+    (directory / "all.md").write_text(markdown(document, drawn), encoding="utf-8")

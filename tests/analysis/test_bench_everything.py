@@ -21,6 +21,10 @@ from cortex_git.errors import EnvironmentProblem
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schemas/bench-all-1.json").read_text())
 
 
+def document_of(*tables: Table) -> dict[str, object]:
+    return {"quick": False, "machine": describe(), "tables": [table.to_json() for table in tables]}
+
+
 def test_the_command_measures_what_it_is_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "figures of mine"
     asked = (
@@ -49,6 +53,7 @@ def test_the_command_measures_what_it_is_asked_for(tmp_path: Path) -> None:
     assert recycling["document"]["replaced"] > 0
     page = (folder / "all.md").read_text()
     assert "## Ten tasks, one after another and on twenty workers" in page
+    assert "In small sizes (`--quick`): figures not to be published." in page
     assert "imitated: tasks only pass the time" in page
 
 
@@ -89,7 +94,7 @@ def test_headline_tables_are_drawn_for_both_grounds_and_load_nothing() -> None:
         )
         assert not re.search(r"var\(|href|script|url\((?!#)", text)
     assert drawn["queue-light.svg"] != drawn["queue-dark.svg"]
-    page = markdown([queue, unmeasured], describe(), drawn)
+    page = markdown(document_of(queue, unmeasured), drawn)
     assert 'srcset="queue-dark.svg"' in page
     assert "overhead-light.svg" not in page
 
@@ -106,14 +111,14 @@ def test_a_part_that_cannot_be_measured_says_why_and_the_others_go_on(mocker: Mo
         raise EnvironmentProblem("there is no xargs", "install findutils")
 
     def works(_sizes: Sizes, _say: Say) -> Measured:
-        return [Figure("a", "s", 12.345, 10.0)], {"seconds": 12.345}
+        return [Figure("a", "s", 12.346, 10.0)], {"seconds": 12.345}
 
     mocker.patch.object(everything, "PARTS", {"bad": Part("Bad", fails), "good": Part("Good", works)})
     bad, good = bench_all(Sizes.quick(), (), lambda _: None)
     assert (bad.figures, bad.problem) == ((), "there is no xargs: install findutils")
-    page = markdown([bad, good], describe())
+    page = markdown(document_of(bad, good))
     assert "Not measured: there is no xargs" in page
-    assert "| 10.0 | 12.3 | s | 1.23 |" in page
+    assert "| 10.0 | 12.3 | s | 1.235 |" in page
 
 
 def test_a_ratio_needs_something_published() -> None:

@@ -3,8 +3,9 @@
 Owns their form, and that what is imitated is called so.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cortex_git.analysis.bench.machine import sentence
 
@@ -64,23 +65,22 @@ class Table:
         }
 
 
-def markdown(tables: Sequence[Table], machine: Mapping[str, object], pictures: Collection[str] = ()) -> str:
-    """All tables as a page, with what they were measured on, and the pictures that lie beside the page."""
-    lines = [
-        "# Every published figure, measured",
-        "",
-        f"Measured by `cortex-git bench all` {sentence(machine)}.",
-        "",
-    ]
-    for table in tables:
-        lines += [f"## {table.title}", "", f"`{table.command}`" + _aside(table), ""]
-        if table.problem is not None:
-            lines += [f"Not measured: {table.problem}", ""]
+def markdown(document: Mapping[str, Any], pictures: Collection[str] = ()) -> str:
+    """A document of `bench all` as a page, with the pictures that lie beside the page."""
+    told = f"Measured by `cortex-git bench all` {sentence(document['machine'])}."
+    if document["quick"]:
+        told += " In small sizes (`--quick`): figures not to be published."
+    lines = ["# Every published figure, measured", "", told, ""]
+    for table in document["tables"]:
+        aside = f" ({IMITATED})" if table["imitated"] else ""
+        lines += [f"## {table['title']}", "", f"`{table['command']}`{aside}", ""]
+        if table["problem"] is not None:
+            lines += [f"Not measured: {table['problem']}", ""]
             continue
-        if f"{table.key}-light.svg" in pictures:
-            lines += [picture(table.key, table.title), ""]
+        if f"{table['key']}-light.svg" in pictures:
+            lines += [picture(table["key"], table["title"]), ""]
         lines += ["| | published | measured | unit | ratio | |", "| --- | ---: | ---: | --- | ---: | --- |"]
-        lines += [_line(figure) for figure in table.figures] + [""]
+        lines += [_line(figure) for figure in table["figures"]] + [""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -92,16 +92,12 @@ def picture(key: str, title: str, folder: str = "") -> str:
     )
 
 
-def _aside(table: Table) -> str:
-    return f" ({IMITATED})" if table.imitated else ""
-
-
-def _line(figure: Figure) -> str:
-    published = "–" if figure.published is None else f"{_rounded(figure.published):,}"
-    ratio = "–" if figure.ratio is None else f"{figure.ratio:.2f}"
+def _line(figure: Mapping[str, Any]) -> str:
+    published = "–" if figure["published"] is None else f"{_rounded(figure['published']):,}"
+    ratio = "–" if figure["ratio"] is None else f"{figure['ratio']:,}"
     return (
-        f"| {figure.name} | {published} | {_rounded(figure.measured):,} | {figure.unit} | {ratio} |"
-        f" {figure.note} |"
+        f"| {figure['name']} | {published} | {figure['measured']:,} | {figure['unit']} | {ratio} |"
+        f" {figure['note'] or ''} |"
     )
 
 
