@@ -116,6 +116,12 @@ class Components:
             )
 
 
+def package_name(purl: object) -> str | None:
+    """The name of the package that a purl names, as its ecosystem has it; None for anything else."""
+    parsed = _parsed(purl)
+    return _name(*parsed[:3]) if parsed else None
+
+
 def _parsed(purl: object) -> tuple[str, str, str, str] | None:
     """Type, namespace, name and version in the purl's own letters, None for anything that is no purl."""
     if not isinstance(purl, str) or len(purl) > _MAX_PURL:

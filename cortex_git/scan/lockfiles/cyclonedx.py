@@ -11,6 +11,8 @@ from xml.sax.handler import ContentHandler
 
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.components import Components
+from cortex_git.scan.lockfiles.cyclonedx_origins import origins
+from cortex_git.scan.lockfiles.origins import UNKNOWN, Origin
 from cortex_git.scan.lockfiles.purl_lines import purl_lines
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, load_json
 from cortex_git.scan.lockfiles.xml import parse_xml
@@ -35,13 +37,16 @@ def read_json(source: Source, out: Collector) -> None:
         out.skip_file("lists no components")
     lines = purl_lines(text, _PURL)
     components = Components(out)
-    for entry in _walk(array(root.get("components", []), "components")):
+    entries = list(_walk(array(root.get("components", []), "components")))
+    origin = origins(root, [entry for entry in entries if isinstance(entry, dict)])
+    for entry in entries:
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
             continue
         purl = entry.get("purl")
         line = lines.get(purl) if isinstance(purl, str) else None
-        _add(components, {name: entry.get(name) for name in _FIELDS}, entry.get("type"), line)
+        fields = {name: entry.get(name) for name in _FIELDS}
+        _add(components, fields, entry.get("type"), line, origin(entry))
     components.finish()
 
 
@@ -59,7 +64,9 @@ def _walk(components: list[Any]) -> Iterator[Any]:
             stack.pop()
 
 
-def _add(components: Components, fields: Table, kind: object, line: int | None) -> None:
+def _add(
+    components: Components, fields: Table, kind: object, line: int | None, origin: Origin = UNKNOWN
+) -> None:
     purl, name, group = fields.get("purl"), fields.get("name"), fields.get("group")
     if not purl and kind in _NO_PACKAGES:
         return
@@ -69,7 +76,14 @@ def _add(components: Components, fields: Table, kind: object, line: int | None) 
         if isinstance(group, str) and group:
             spellings += [f"{group}/{name}", f"{group}:{name}"]
     label = spellings[1] if len(spellings) > 1 else name
-    components.add(purl, label=label, spellings=spellings, version=fields.get("version"), line=line)
+    components.add(
+        purl,
+        label=label,
+        spellings=spellings,
+        version=fields.get("version"),
+        line=line,
+        **origin._asdict(),
+    )
 
 
 def read_xml(source: Source, out: Collector) -> None:

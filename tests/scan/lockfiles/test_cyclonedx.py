@@ -39,6 +39,35 @@ def test_xml(read: Read) -> None:
     assert content.not_scanned == ()
 
 
+def test_where_components_come_from(read: Read) -> None:
+    content = read("bom.json", json.dumps(CYCLONEDX))
+    assert {found.name: (found.direct, found.via) for found in content.packages} == {
+        "express": (True, ()),
+        "@babel/core": (True, ()),
+        "qs": (False, ("express",)),
+        "org.apache.logging.log4j:log4j-core": (True, ()),
+        "org.example:shaded": (False, ("org.apache.logging.log4j:log4j-core",)),
+    }
+
+
+def test_a_graph_with_gaps_calls_nothing_transitive(read: Read) -> None:
+    parts = [entry for entry in CYCLONEDX["dependencies"] if entry["ref"] != "qs@6.7.0"]
+    content = read("bom.json", json.dumps({**CYCLONEDX, "dependencies": parts}))
+    origins = {found.name: (found.direct, found.via) for found in content.packages}
+    assert origins["qs"] == (None, ("express",))
+    assert origins["express"] == (True, ())
+
+
+def test_without_a_graph_only_what_npm_says_is_known(read: Read) -> None:
+    said = [{"name": "cdx:npm:package:development", "value": "true"}]
+    dev = component("a", "1", "pkg:npm/a@1", properties=said)
+    content = read("bom.json", cyclonedx(dev, component("b", "1", "pkg:npm/b@1", properties=[7])))
+    assert [(found.direct, found.dev, found.via) for found in content.packages] == [
+        (None, True, ()),
+        (None, None, ()),
+    ]
+
+
 PURLS = [
     ("pkg:npm/%40babel/core@7.0.0", "npm", "@babel/core", "7.0.0"),
     ("pkg:npm/@babel/core@7.0.0", "npm", "@babel/core", "7.0.0"),
