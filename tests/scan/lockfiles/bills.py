@@ -44,6 +44,7 @@ CYCLONEDX: dict[str, Any] = {
         {"ref": "log4j-core@2.14.1", "dependsOn": ["shaded@1.0"]},
         {"ref": "core@7.20.0", "dependsOn": []},
         {"ref": "qs@6.7.0"},
+        {"ref": "shaded@1.0"},
     ],
 }
 CYCLONEDX_XML = """<?xml version="1.0" encoding="utf-8"?>
