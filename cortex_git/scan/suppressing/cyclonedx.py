@@ -5,7 +5,7 @@ document (a BOM-Link), or by a purl.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from cortex_git.scan.purls import package_of
@@ -21,6 +21,7 @@ _STATUSES = {
     "in_triage": "under_investigation",
 }
 MOST_DEPTH = 20
+_HOSTED = ("pkg:github/", "pkg:gitlab/", "pkg:bitbucket/")
 
 
 def parse(document: dict[str, Any], source: str) -> Parsed:
@@ -50,38 +51,62 @@ def parse(document: dict[str, Any], source: str) -> Parsed:
     return collector.parsed()
 
 
-def _components(document: dict[str, Any]) -> dict[str, list[str]]:
-    """What each bom-ref of the document names: a purl, or a repository's address."""
+class _Named(NamedTuple):
+    """What a bom-ref stands for."""
+
+    names: tuple[str, ...]
+    """Its purl, and the addresses of its repository."""
+    inside: tuple[str, ...]
+    """What the repository that it is part of is called; empty where the document names none."""
+
+
+def _components(document: dict[str, Any]) -> dict[str, _Named]:
+    """What each bom-ref of the document names.
+
+    A component inside an application is only that application's, and where the document is about a
+    repository, what it names is only this repository's: elsewhere nobody looked.
+    """
     metadata = document.get("metadata")
     product = metadata.get("component") if isinstance(metadata, dict) else None
-    waiting = [(one, 0) for one in (product, *objects(document.get("components"))) if isinstance(one, dict)]
-    found: dict[str, list[str]] = {}
+    inside = _addresses(product) if isinstance(product, dict) else ()
+    waiting = [(one, inside, 0) for one in objects(document.get("components"))]
+    waiting += [(product, (), 0)] if isinstance(product, dict) else []
+    found: dict[str, _Named] = {}
     while waiting:
-        component, depth = waiting.pop()
-        addresses = [
-            text(one.get("url"))
-            for one in objects(component.get("externalReferences"))
-            if one.get("type") == "vcs"
-        ]
-        names = [name for name in (text(component.get("purl")), *addresses) if name]
+        component, where, depth = waiting.pop()
+        names = (text(component.get("purl")), *_addresses(component))
         if reference := text(component.get("bom-ref")):
-            found[reference] = names
+            found[reference] = _Named(tuple(name for name in dict.fromkeys(names) if name), where)
+        if component.get("type") == "application":
+            where = _addresses(component) or ((name,) if (name := text(component.get("name"))) else where)
         if depth < MOST_DEPTH:
-            waiting += [(one, depth + 1) for one in objects(component.get("components"))]
+            waiting += [(one, where, depth + 1) for one in objects(component.get("components"))]
     return found
 
 
-def _targets(affected: dict[str, Any], named: dict[str, list[str]]) -> Iterator[Product]:
+def _addresses(component: dict[str, Any]) -> tuple[str, ...]:
+    """Where the component's repository is: references of type `vcs`, and the purl of a code host."""
+    references = objects(component.get("externalReferences"))
+    urls = [text(one.get("url")) for one in references if one.get("type") == "vcs"]
+    purl = text(component.get("purl"))
+    hosted = [purl] if purl.lower().startswith(_HOSTED) else []
+    return tuple(url for url in (*urls, *hosted) if url)
+
+
+def _targets(affected: dict[str, Any], named: dict[str, _Named]) -> Iterator[Product]:
     reference = text(affected.get("ref"))
     local = unquote(reference.partition("#")[2]) if reference.startswith("urn:cdx:") else reference
     versions = affected.get("versions")
     exact = [text(one.get("version")) for one in objects(versions)]
-    for name in named.get(local) or ([local] if local else []):
+    known = named.get(local) or _Named((local,) if local else (), ())
+    for name in known.names:
         package = package_of(name)
         if package is None:
             if not versions:
                 yield Product(None, name)
-        elif not versions or package.version:
-            yield Product(name)
+            continue
+        if not versions or package.version:
+            purls = [name]
         else:  # of ranges nothing is known here: only versions that are named one by one
-            yield from (Product(f"{name.partition('?')[0]}@{one}") for one in exact if one)
+            purls = [f"{name.partition('?')[0]}@{one}" for one in exact if one]
+        yield from (Product(purl, where) for purl in purls for where in known.inside or (None,))
