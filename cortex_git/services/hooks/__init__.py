@@ -1,0 +1,1 @@
+"""Git hooks: what is written into a repository, and what runs from there."""

@@ -1,0 +1,74 @@
+"""The repository that a hook runs in: git with the folder and index that the git above the hook has.
+
+Owns what is taken from the environment. It has to be read before the wrapper of git is imported, which drops
+it: a hook's variables must not reach any other repository.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cortex_git.gitio import Git
+    from cortex_git.scan.reading.listing import Entry
+
+_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+
+
+def hook_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the calling git says of its repository; paths count from where we are."""
+    return {
+        name: str(Path(environment[name]).absolute())
+        for name in _VARIABLES
+        if environment.get(name) and name != "GIT_PREFIX"
+    }
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repository where we are, or that `environment` names."""
+
+    here: Path
+    environment: Mapping[str, str]
+
+    @cached_property
+    def git(self) -> "Git":
+        from cortex_git.gitio import Git
+
+        return Git(self.here, environment=self.environment)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Its git directory. Raises EnvironmentProblem where there is no repository."""
+        return Path(self.git.text("rev-parse", "--absolute-git-dir"))
+
+    @cached_property
+    def top(self) -> Path:
+        """The top of its work tree; the git directory of a bare repository."""
+        top = self.git.run("rev-parse", "--show-toplevel", check=False).text.rstrip("\n")
+        return Path(top) if top else self.folder
+
+    def from_top(self, paths: Sequence[str]) -> list[str]:
+        """Paths as the repository has them."""
+        found = []
+        for path in paths:
+            absolute = Path(os.path.normpath(self.here / path))
+            if absolute.is_relative_to(self.top):
+                found.append(absolute.relative_to(self.top).as_posix())
+        return found
+
+    def staged_entries(self) -> "dict[str, Entry]":
+        """Every file of the index, but those in conflict and submodules."""
+        from cortex_git.scan.reading.listing import Entry
+
+        out = self.git.run("ls-files", "--stage", "-z", "--full-name", ":/").stdout
+        entries = {}
+        for record in out.split(b"\0"):
+            head, _, name = record.partition(b"\t")
+            mode, oid, stage = (*head.decode("ascii", "replace").split(" "), "", "")[:3]
+            if stage == "0" and mode != "160000":
+                entries[name.decode("utf-8", "backslashreplace")] = Entry(mode, oid)
+        return entries

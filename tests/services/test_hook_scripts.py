@@ -1,0 +1,223 @@
+"""The pre-push hook as git runs it: what it starts, what it lets by, and what it hands on."""
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hookworld import FIXED, VULNERABLE, Worked, lock, run, script, worked
+
+from cortex_git.services.hooks import scripts
+from cortex_git.services.hooks.installing import install
+
+NOTHING = "0" * 40
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Worked:
+    return worked(tmp_path)
+
+
+@pytest.fixture
+def recorded(work: Worked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Our hook, whose Python is a program that only notes that it was started, and what it was given."""
+    seen = tmp_path / "seen"
+    python = script(
+        tmp_path / "a python", f'echo "$*" >>{shlex.quote(str(seen))}; cat >>{shlex.quote(str(seen))}'
+    )
+    monkeypatch.setattr(scripts.sys, "executable", str(python))
+    install(work.top, ("pre-push",))
+
+    def look() -> list[str]:
+        lines = seen.read_text().splitlines() if seen.exists() else []
+        seen.unlink(missing_ok=True)
+        return lines
+
+    return look
+
+
+def started(work: Worked, tmp_path: Path, line: str) -> tuple[list[list[str]], str]:
+    """Every git that the hook starts, by its arguments, and what it said.
+
+    Its path has nothing but git: another program would not be found, which a shell says on stderr.
+    """
+    only = tmp_path / "only-git"
+    only.mkdir()
+    (only / "git").symlink_to(shutil.which("git") or "git")
+    trace = tmp_path / "trace"
+    environment = {"GIT_TRACE2_EVENT": str(trace), "PATH": str(only)}
+    done = run([".git/hooks/pre-push", "origin", str(work.remote)], work.top, environment, stdin=line)
+    events = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
+    return [e["argv"][1:] for e in events if e["event"] == "start"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        pytest.param("refs/heads/main {new} refs/heads/main {old}", 1, id="update"),
+        pytest.param("refs/heads/x {new} refs/heads/x {nothing}", 1, id="new-branch"),
+        pytest.param("(delete) {nothing} refs/heads/x {old}", 0, id="deletion"),
+        pytest.param("", 0, id="nothing"),
+    ],
+)
+def test_a_push_without_lockfiles_starts_one_git_and_nothing_else(
+    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]], line: str, count: int
+) -> None:
+    new = work.commit("src/a.py", "x = 1\n")
+    old = work.git("rev-parse", "HEAD~1")
+    text = line.format(new=new, old=old, nothing=NOTHING) + ("\n" if line else "")
+    calls, said = started(work, tmp_path, text)
+    assert [call[0] for call in calls] == ["rev-list"] * count
+    assert (recorded(), said) == ([], "")
+
+
+def test_what_is_started_is_counted(work: Worked, tmp_path: Path, recorded: Callable[[], list[str]]) -> None:
+    """The same with a lockfile: the count above would see a second program, and Python."""
+    new = work.commit("package-lock.json")
+    line = f"refs/heads/main {new} refs/heads/main {work.git('rev-parse', 'HEAD~1')}\n"
+    calls, said = started(work, tmp_path, line)
+    assert [call[0] for call in calls] == ["rev-list", "config"]
+    assert "cat: not found" in said or "cat: command not found" in said
+    assert recorded() == [f"-P -m cortex_git hooks run pre-push origin {work.remote}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before"),
+    [
+        pytest.param(("origin", ":old"), ("branch", "old"), id="deletion"),
+        pytest.param(("origin", "main:refs/heads/copy"), (), id="new-branch-at-what-is-there"),
+        pytest.param(("origin", "v1"), ("tag", "-am", "v1", "v1"), id="annotated-tag"),
+        pytest.param(("origin", "HEAD@{1 minutes}:refs/heads/spaces"), (), id="a-source-with-spaces"),
+        pytest.param(("--force", "origin", "main~0:main"), (), id="nothing-to-push"),
+    ],
+)
+def test_pushes_that_bring_no_lockfile(
+    work: Worked, recorded: Callable[[], list[str]], arguments: tuple[str, ...], before: tuple[str, ...]
+) -> None:
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    work.git("push", "-q", "--no-verify", "origin", "main")
+    if before:
+        work.git(*before)
+        work.git("push", "-q", "--no-verify", "origin", f"{before[-1]}")
+        work.git("push", "-q", "--no-verify", "--delete", "origin", "v1", check=False)
+    done = work.push(*arguments)
+    assert (done.returncode, recorded()) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["package-lock.json", "deep/er/go.mod", "Requirements-Dev.TXT", "a b/requirements/x.txt", "é/Cargo.lock"],
+)
+def test_a_changed_lockfile_is_seen(work: Worked, recorded: Callable[[], list[str]], path: str) -> None:
+    tip, old = work.commit(path), work.git("rev-parse", "HEAD~1")
+    assert work.push().returncode == 0
+    remote = str(work.remote)
+    assert recorded() == [
+        f"-P -m cortex_git hooks run pre-push origin {remote}",
+        f"refs/heads/main {tip} refs/heads/main {old}",
+    ]
+
+
+def test_what_is_below_node_modules_is_not_a_lockfile(
+    work: Worked, recorded: Callable[[], list[str]]
+) -> None:
+    work.commit("a/node_modules/b/package-lock.json", lock(lodash=VULNERABLE))
+    assert (work.push().returncode, recorded()) == (0, [])
+
+
+def test_deletion_of_a_lockfile_and_merges_of_what_the_remote_has(
+    work: Worked, recorded: Callable[[], list[str]]
+) -> None:
+    work.git("checkout", "-q", "-b", "topic")
+    work.commit("topic")
+    work.git("push", "-q", "origin", "topic")
+    work.git("checkout", "-q", "main")
+    work.commit("package-lock.json", lock(lodash=FIXED))
+    work.push()
+    recorded()
+    work.git("checkout", "-q", "topic")
+    work.git("merge", "-q", "--no-edit", "main")
+    work.git("checkout", "-q", "-b", "merged")
+    assert work.push("origin", "merged").returncode == 0
+    assert recorded() == []  # a new branch: what the remote has elsewhere is not new
+
+
+def test_forced_push_over_a_commit_that_is_not_here(
+    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]]
+) -> None:
+    other = tmp_path / "other"
+    run(["git", "clone", "-q", str(work.remote), str(other)], tmp_path)
+    theirs = Worked(other, work.remote)
+    for name, value in (("user.name", "b"), ("user.email", "b@example.invalid")):
+        theirs.git("config", name, value)
+    theirs.commit()
+    theirs.git("push", "-q", "origin", "main")
+    work.commit("yarn.lock")
+    assert work.push("--force", "origin", "main").returncode == 0
+    assert len(recorded()) == 2
+    work.commit()
+    assert (work.push().returncode, recorded()) == (0, [])
+
+
+def test_a_thousand_refs(work: Worked, recorded: Callable[[], list[str]]) -> None:
+    tip = work.git("rev-parse", "HEAD")
+    changed = work.commit("package-lock.json")
+    lines = [f"refs/heads/b{n} {tip} refs/heads/b{n} {NOTHING}" for n in range(1234)]
+    lines.insert(617, f"refs/heads/main {changed} refs/heads/main {tip}")
+    lines.append(f"(delete) {NOTHING} refs/heads/gone {tip}")
+    text = "".join(f"{line}\n" for line in lines)
+    done = run([".git/hooks/pre-push", "origin", "url"], work.top, stdin=text)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert recorded()[1:] == lines
+    without = "".join(f"{line}\n" for line in lines if changed not in line)
+    run([".git/hooks/pre-push", "origin", "url"], work.top, stdin=without)
+    assert recorded() == []
+
+
+@pytest.mark.parametrize("lockfile", [False, True], ids=["light", "heavy"])
+@pytest.mark.parametrize("status", [0, 7])
+def test_a_hook_from_before_gets_the_same_and_its_status_counts(
+    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]], lockfile: bool, status: int
+) -> None:
+    from cortex_git.services.hooks.installing import uninstall
+
+    uninstall(work.top)
+    plain, chained = tmp_path / "plain", tmp_path / "chained"
+    theirs = script(work.hooks / "pre-push", f'printf "%s|" "$0" "$@" >"$OUT"; cat >>"$OUT"; exit {status}')
+    work.commit("package-lock.json" if lockfile else "readme")
+    refs = ("origin", "main", "main:refs/heads/two", "HEAD@{1 minutes}:refs/heads/three")
+    first = work.push("--dry-run", *refs, environment={"OUT": str(plain)})
+    install(work.top, ("pre-push",))
+    second = work.push("--dry-run", *refs, environment={"OUT": str(chained)})
+    assert theirs.exists()
+    assert chained.read_bytes() == plain.read_bytes()
+    assert plain.read_text().count("\n") == 3
+    assert first.returncode == second.returncode == (1 if status else 0)
+    assert bool(recorded()) == lockfile
+
+
+def test_a_hook_from_before_with_nothing_on_its_standard_input(work: Worked, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script(work.hooks / "pre-push", f"cat >{shlex.quote(str(out))}")
+    install(work.top, ("pre-push",))
+    assert run([".git/hooks/pre-push", "origin", "url"], work.top).returncode == 0
+    assert out.read_bytes() == b""
+
+
+def test_without_our_program_a_push_goes_on_and_says_so(
+    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]]
+) -> None:
+    (tmp_path / "a python").unlink()
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    work.git("config", "cortex-git.incomplete", "block")
+    stopped = work.push()
+    assert stopped.returncode == 1
+    assert "no longer at" in stopped.stderr
+    work.git("config", "--unset", "cortex-git.incomplete")
+    done = work.push()
+    assert done.returncode == 0
+    assert "NOT looked at" in done.stderr
+    assert os.path.basename(str(tmp_path / "a python")) in done.stderr
