@@ -15,6 +15,7 @@ from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.advisories.ranges import Span
 from cortex_git.scan.lockfiles import is_inventory
 from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package, joined
+from cortex_git.scan.upgrades import upgrade_command
 from cortex_git.scan.versions import VersionError, parse
 
 
@@ -85,7 +86,7 @@ def _order(finding: Finding) -> tuple[int, float, str, str, str]:
     return (rank, -(finding.score or 0.0), finding.ecosystem, finding.package, finding.id)
 
 
-def _check(ecosystem: str, version: str, entries: Iterable[Advised]) -> _Checked:
+def _check(ecosystem: str, version: str, entries: Sequence[Advised]) -> _Checked:
     """Test one version against the entries; a gap counts only where no twin record could be evaluated."""
     try:
         key = parse(ecosystem, version)
@@ -110,6 +111,13 @@ def _check(ecosystem: str, version: str, entries: Iterable[Advised]) -> _Checked
                 continue
         known = hits.get(entry.vulnerability)
         hits[entry.vulnerability] = _Hit(entry.summary, fix) if known is None else _merged(known, entry, fix)
+    fixes: dict[int, list[Span]] = {number: [] for number in hits}
+    for entry in entries:
+        if entry.vulnerability in fixes:
+            fixes[entry.vulnerability] += [span for span in entry.spans if span.fixed is not None]
+    for number, spans in fixes.items():
+        if len(spans) > 1:
+            hits[number] = hits[number]._replace(fix=_beyond(hits[number].fix, spans))
     return _Checked(hits, tuple(text for n, text in gaps.items() if n not in evaluated and n not in hits))
 
 
@@ -142,6 +150,19 @@ def _later(one: Span | None, other: Span | None) -> Span | None:
     return one
 
 
+def _beyond(fix: Span | None, spans: Sequence[Span]) -> Span | None:
+    """A fix that no other range with a fix of the same vulnerability covers in turn."""
+    for _ in spans:
+        if fix is None or fix.fixed is None:
+            break
+        end = fix.end
+        following = [span for span in spans if span.covers(end)]
+        if not following:
+            break
+        fix = max(following, key=lambda span: span.end)
+    return fix
+
+
 def _next_fix(entry: Advised, key: Any) -> Span | None:
     """For a version that is listed but in no range: the smallest fix above it that the entry names."""
     above = [span for span in entry.spans if span.fixed is not None and span.end > key]
@@ -163,6 +184,7 @@ def _findings(
         others = dict.fromkeys(p.lockfile for p in packages if p.lockfile != first.lockfile)
         versions = dict.fromkeys(p.version for p in packages if p.version != first.version)
         origin = reduce(joined, packages)
+        asked_for = next((package for package in packages if package.direct), first)
         yield Finding(
             id=known.id,
             aliases=known.aliases,
@@ -171,7 +193,7 @@ def _findings(
             ecosystem=first.ecosystem,
             package=first.name,
             version=first.version,
-            fixed=hit.fix.fixed if hit.fix else None,
+            fixed=_fixed(hit),
             lockfile=first.lockfile,
             line=first.line,
             summary=hit.summary,
@@ -179,8 +201,13 @@ def _findings(
             direct=origin.direct,
             dev=origin.dev,
             via=origin.via,
+            upgrade=upgrade_command(asked_for, _fixed(checked[asked_for.version].hits[number])),
             other_versions=tuple(versions),
         )
+
+
+def _fixed(hit: _Hit) -> str | None:
+    return hit.fix.fixed if hit.fix else None
 
 
 def _gaps(pinned: Sequence[Package], checked: Mapping[str, _Checked]) -> Iterator[NotScanned]:
