@@ -6,29 +6,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from cortex_git.cli.events import as_json
-from cortex_git.cli.json_watcher import JsonWatcher
 from cortex_git.cli.output import note, print_line, write_document, write_file
 from cortex_git.cli.scan_acting import forms_of
-from cortex_git.cli.scan_progress import ScanProgress
-from cortex_git.cli.scan_view import render_table
 from cortex_git.config import cache_folder
 from cortex_git.errors import BadInput, ExitCode
-from cortex_git.models import Batch, Result
 from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
 from cortex_git.scan.records import SEVERITIES, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
-from cortex_git.services.batches import Ended
 from cortex_git.services.scan_sources import Gathered, SourceRequest, gather_sources
-from cortex_git.workers.attempts import Watcher
-from cortex_git.workers.events import Event
 
 if TYPE_CHECKING:
+    from cortex_git.cli.scan_progress import ScanProgress
+    from cortex_git.models import Batch, Result
+    from cortex_git.services.batches import Ended
     from cortex_git.services.unchanged import Since
+    from cortex_git.workers.attempts import Watcher
+    from cortex_git.workers.events import Event
 
 
 def gather(request: SourceRequest, *, sample: bool) -> Gathered:
@@ -55,7 +51,7 @@ def since_of(text: str | None) -> "Since | None":
         return Since(text)
 
 
-def said(batch: Batch) -> str:
+def said(batch: "Batch") -> str:
     """The line that begins a batch."""
     kept = len(references_of(batch))
     if not batch.tasks:
@@ -67,7 +63,7 @@ def said(batch: Batch) -> str:
 class _Watcher:
     """Tells the progress view what the batch does, in the view's words."""
 
-    def __init__(self, progress: ScanProgress) -> None:
+    def __init__(self, progress: "ScanProgress") -> None:
         self._progress = progress
         self._repos: dict[str, str] = {}
 
@@ -75,11 +71,11 @@ class _Watcher:
         self._repos[task] = repo or task
         self._progress.repository_started(repo or task, worker)
 
-    def finished(self, result: Result) -> None:
+    def finished(self, result: "Result") -> None:
         if result.type == "scan-worker":
             self._progress.repository_finished(row_of(result, self._repos.get(result.task, result.task)))
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         if event.for_people:
             self.note(event.text)
 
@@ -88,12 +84,16 @@ class _Watcher:
 
 
 @contextmanager
-def watch(total: int) -> Iterator[Watcher]:
+def watch(total: int) -> "Iterator[Watcher]":
     """The live view on stderr for `total` repositories, or the events where those were chosen."""
     if as_json():
+        from cortex_git.cli.json_watcher import JsonWatcher
+
         with JsonWatcher() as watcher:
             yield watcher
         return
+    from cortex_git.cli.scan_progress import ScanProgress
+
     with ScanProgress() as progress:
         progress.start(total)
         yield _Watcher(progress)
@@ -114,6 +114,10 @@ def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *
         for line in seven_lines(report):
             print_line(line)
     elif form in (None, "table"):
+        from rich.console import Console
+
+        from cortex_git.cli.scan_view import render_table
+
         render_table(report, Console(highlight=False), show_all=show_all)
     else:
         write_document(_text(report, str(form)))
@@ -122,6 +126,10 @@ def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *
 def _text(report: ScanReport, form: str) -> str:
     if form != "table":
         return RENDERERS[form](report)
+    from rich.console import Console
+
+    from cortex_git.cli.scan_view import render_table
+
     with Path("/dev/null").open("w") as nowhere:
         console = Console(file=nowhere, width=160, record=True, highlight=False)
         render_table(report, console, show_all=True)
@@ -129,23 +137,21 @@ def _text(report: ScanReport, form: str) -> str:
 
 
 def exit_code(
-    report: ScanReport, ended: Ended, fail_on: str | None, *, fail_on_kev: bool, allow_incomplete: bool
+    report: ScanReport,
+    ended: "Ended | None",
+    fail_on: str | None,
+    *,
+    fail_on_kev: bool,
+    allow_incomplete: bool,
 ) -> int:
     """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130.
 
     With `fail_on_kev` also 1 for any that is known to be exploited. What is suppressed or known from a
     baseline is in none of the rows, and counts for nothing.
     """
-    for text in ended.notes:
-        note(text)
-    run = ended.report
-    if run.problem is not None or run.waiting:
-        note(f"{run.waiting} results wait to be published: {run.problem or 'run `cortex-git sync`'}")
-    if run.interrupted:
-        note(f"interrupted; go on with --resume {report.batch}")
-        return ExitCode.INTERRUPTED
-    if run.problem is not None or run.waiting:
-        return ExitCode.ENVIRONMENT
+    code = _code_of(ended, report.batch) if ended is not None else ExitCode.OK
+    if code:
+        return code
     if report.not_scanned and not allow_incomplete:
         return ExitCode.ENVIRONMENT
     if fail_on_kev and any(finding.kev for row in report.repositories for finding in row.findings):
@@ -155,3 +161,17 @@ def exit_code(
         if any(report.severity[severity] for severity in bad):
             return ExitCode.FINDINGS
     return ExitCode.OK
+
+
+def _code_of(ended: "Ended", batch: str) -> int:
+    """What the run itself makes of the exit status."""
+    for text in ended.notes:
+        note(text)
+    run = ended.report
+    waits = run.problem is not None or bool(run.waiting)
+    if waits:
+        note(f"{run.waiting} results wait to be published: {run.problem or 'run `cortex-git sync`'}")
+    if run.interrupted:
+        note(f"interrupted; go on with --resume {batch}")
+        return ExitCode.INTERRUPTED
+    return ExitCode.ENVIRONMENT if waits else ExitCode.OK

@@ -4,20 +4,20 @@ Owns the choice of database and batch. The scanning itself is a worker's; everyt
 back from the coordination repository, so a resumed batch reports on all of it.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput
-from cortex_git.models import Batch, Result, Task
+from cortex_git.models import Batch, Task
 from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
 from cortex_git.scan.sources import Credentials, HostToken, Source
-from cortex_git.services.batches import Ended, open_pool, run_tasks, settle
 from cortex_git.services.scan_sources import PER_HOST, credentials_for
 from cortex_git.services.unchanged import Since, unchanged
 from cortex_git.state import now
@@ -25,7 +25,10 @@ from cortex_git.store import index, newer, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
-from cortex_git.workers.attempts import Watcher
+
+if TYPE_CHECKING:
+    from cortex_git.services.batches import Ended
+    from cortex_git.workers.attempts import Watcher
 
 STARTER_GAP = NotScanned(
     "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"
@@ -175,14 +178,14 @@ def _resumed(coordination: Coordination, name: str) -> Batch | None:
 
 
 def run_scan(
-    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: Watcher
-) -> tuple[ScanReport, Ended]:
-    """Run the batch's open tasks and report on all of its results."""
+    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: "Watcher"
+) -> "tuple[ScanReport, Ended | None]":
+    """Run the batch's open tasks and report on all of its results; how that ended, where there were any."""
+    started = time.monotonic()
     sample = bool(batch.options.get("sample"))
     database = choose_database(sample)
     ended = _run(coordination, batch, request, watcher, database)
     results = coordination.results(Scope(batch=batch.batch, merges=False))
-    timing = _timing(ended, request)
     known = scan_gaps.KEY in batch.options
     coverage = [*(scan_gaps.gaps_of(batch) if known else request.not_looked_into)]
     if database.starter and not sample:
@@ -191,14 +194,23 @@ def run_scan(
     if missing:
         coverage.append(NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}"))
     rows: list[RepositoryScan] = rows_of(coordination, batch, results)
+    timing = _timing(ended, request, time.monotonic() - started)
     report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)
     return report, ended
 
 
 def _run(
-    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: Watcher, database: Database
-) -> Ended:
-    """Run what is open of the batch; where nothing is, no worker is started for it."""
+    coordination: Coordination, batch: Batch, request: ScanRequest, watcher: "Watcher", database: Database
+) -> "Ended | None":
+    """Run what is open of the batch; where nothing is, no worker is started for it.
+
+    None for a batch that took over all of its rows: it is published, and left for another one's end to fold.
+    """
+    if not batch.tasks:
+        return None
+    # Loaded only here: a third of the imports of a command that has nothing to run.
+    from cortex_git.services.batches import open_pool, run_tasks, settle
+
     scope = Scope(batch=batch.batch)
     if not coordination.open_count(scope):
         return settle(coordination)
@@ -215,8 +227,10 @@ def _run(
         )
 
 
-def _timing(ended: Ended, request: ScanRequest) -> BatchTiming:
-    own: list[Result] = [r for r in ended.report.results.values() if r.type == "scan-worker"]
+def _timing(ended: "Ended | None", request: ScanRequest, took_s: float) -> BatchTiming:
+    if ended is None:
+        return BatchTiming(took_s, 0.0, 0.0, 0.0, 1, request.mode)
+    own = [r for r in ended.report.results.values() if r.type == "scan-worker"]
     scanning = sum(result.duration_s for result in own)
     used = max(ended.report.workers_used, 1)
     wall = ended.report.scan_wall_s
