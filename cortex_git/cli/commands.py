@@ -16,9 +16,9 @@ _COMMANDS = (
     "status", "top", "admin", "doctor", "gc", "torture", "model",
 )  # fmt: skip
 """Modules with commands of the root, in the order of the help."""
-_GROUPS = ("advisories", "bench", "budget", "pool")
+_GROUPS = ("advisories", "bench", "budget", "hooks", "pool", "scans")
 """Modules with a group of commands, called like the module."""
-_ALONE = {"spawn-worker": "spawn_worker"}
+_ALONE = {"hooks": "hooks", "spawn-worker": "spawn_worker"}
 """Commands that start in a moment, and their modules."""
 
 
