@@ -83,6 +83,22 @@ class _Watcher:
         self._progress.note(text)
 
 
+class _Nobody:
+    """Watches a batch that has nothing to run."""
+
+    def started(self, task: str, worker: str, repo: str | None) -> None:
+        return
+
+    def finished(self, result: "Result") -> None:
+        return
+
+    def event(self, event: "Event") -> None:
+        return
+
+    def note(self, text: str) -> None:
+        note(text)
+
+
 @contextmanager
 def watch(total: int) -> "Iterator[Watcher]":
     """The live view on stderr for `total` repositories, or the events where those were chosen."""
@@ -91,6 +107,9 @@ def watch(total: int) -> "Iterator[Watcher]":
 
         with JsonWatcher() as watcher:
             yield watcher
+        return
+    if not total:
+        yield _Nobody()
         return
     from cortex_git.cli.scan_progress import ScanProgress
 
