@@ -43,7 +43,11 @@ def remove(place: Place) -> Iterator[Step]:
     for name in HOOKS:
         kept, ours = folder / f"{name}{KEPT}", _ours(folder, name)
         back = ours or folder / name
-        if os.path.lexists(kept) and (ours or not os.path.lexists(back)):
+        if ours and back.suffix == LEGACY and scripts.is_of_pre_commit(read(kept)):
+            # Theirs stands at its place again, and would call itself.
+            yield Step(f"delete {ours}", ours.unlink)
+            yield Step(f"delete {kept}, which {name} has replaced", kept.unlink)
+        elif os.path.lexists(kept) and (ours or not os.path.lexists(back)):
             yield Step(f"put {kept.name} back as {back.name}", moving(kept, back))
         elif ours:
             yield Step(f"delete {ours}", ours.unlink)

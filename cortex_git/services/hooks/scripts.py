@@ -144,7 +144,7 @@ def call_kept(content: bytes) -> str:
     if content.startswith(b"#!") and words and Path(words[0]).name in _SHELLS:
         shell = " ".join(shlex.quote(word) for word in words)
         plain = f"""{shell} -c 'f=$1; shift; . "$f"' "$0" "$before" "$@\""""
-    circle = '[ -n "${PRE_COMMIT_RUNNING_LEGACY-}" ] || ' if _PRE_COMMIT in content else ""
+    circle = '[ -n "${PRE_COMMIT_RUNNING_LEGACY-}" ] || ' if is_of_pre_commit(content) else ""
     return circle + plain
 
 
@@ -159,6 +159,11 @@ def quoted(path: str) -> str:
 
 def is_ours(content: bytes) -> bool:
     return MARK.encode() in content[:300]
+
+
+def is_of_pre_commit(content: bytes) -> bool:
+    """Whether a hook is the pre-commit framework's."""
+    return _PRE_COMMIT in content
 
 
 def _pathspecs() -> str:
