@@ -8,9 +8,11 @@ import typer
 from cortex_git.cli.options import DryRunOption, LogFormatOption, RepositoryOption
 from cortex_git.cli.scan_acting import (
     BaselineOption,
+    ByVoteOption,
     FailOnKevOption,
     IgnoreFileOption,
     OutputsOption,
+    ScannerOption,
     VexOption,
 )
 from cortex_git.cli.source_options import (
@@ -112,6 +114,8 @@ def multi_repo_scan(
     baseline: BaselineOption = None,
     ignore_file: IgnoreFileOption = None,
     vex: VexOption = None,
+    scanner: ScannerOption = None,
+    by_vote: ByVoteOption = False,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Exit with 0 although something was not scanned.")
     ] = False,
@@ -148,6 +152,7 @@ def multi_repo_scan(
     from cortex_git.cli.scan_acting import read_all
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
     from cortex_git.cli.source_options import filters_of, owners_of
+    from cortex_git.scan.others.programs import chosen
     from cortex_git.services import open_or_embedded
     from cortex_git.services.acting import act, refuse_own, with_batch
     from cortex_git.services.scan_sources import SourceRequest
@@ -156,6 +161,7 @@ def multi_repo_scan(
 
     for file in output or []:
         check_file(file)
+    scanners = chosen(scanner or [])
     judgements = read_all(ignore_file or [], vex or [], baseline, needs_kev=fail_on_kev)
     meant = SourceRequest(
         repositories=repositories or [],
@@ -187,6 +193,7 @@ def multi_repo_scan(
         helper=credential_helper,
         tokens=found.tokens,
         per_host=per_host,
+        scanners=scanners,
         not_looked_into=found.gaps,
     )
     if dry_run:
@@ -205,7 +212,7 @@ def multi_repo_scan(
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
-    report = act(report, judgements)
+    report = act(report, judgements, by_vote=by_vote)
     show_report(report, report_format.value if report_format else None, output or [], show_all=show_all)
     least = fail_on.value if fail_on else None
     code = exit_code(report, ended, least, fail_on_kev=fail_on_kev, allow_incomplete=allow_incomplete)

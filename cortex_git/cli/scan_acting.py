@@ -42,6 +42,19 @@ FailOnKevOption = Annotated[
         "--fail-on-kev", help="Exit with 1 for findings known to be exploited (advisories import-kev)."
     ),
 ]
+ScannerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scanner",
+        metavar="NAME",
+        help="Ask osv-scanner, trivy, grype, pip-audit or npm-audit, too; arguments may follow the name.",
+        show_default=False,
+    ),
+]
+ByVoteOption = Annotated[
+    bool,
+    typer.Option("--by-vote", help="Count only what at least half of the scanners found that could have."),
+]
 OutputsOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -15,6 +15,7 @@ from cortex_git.runners import RunContext, RunOutcome
 if TYPE_CHECKING:
     from cortex_git.scan.advisories.database import AdvisoryDatabase
     from cortex_git.scan.cache import ScanCache
+    from cortex_git.scan.others.programs import Chosen
     from cortex_git.scan.sources import Source
 
 STARTER = "starter"
@@ -49,8 +50,8 @@ def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     `payload`: `repo` (as shown), `url` (as parsed), optionally `ref`, `database` (a path, `starter`, or
     nothing for the imported one), `data_dir`, `cache_dir`, `askpass`, `helper`, `tokens` (as `HostToken`s are
-    in JSON), `per_host`, `limits`. Raises BadInput for an address that git must not get, EnvironmentProblem
-    where there is no database.
+    in JSON), `per_host`, `scanners` (`name` and `more` arguments of each), `limits`. Raises BadInput for an
+    address that git must not get, EnvironmentProblem where there is no database.
     """
     from cortex_git.scan.reading import HostGate, Limits
     from cortex_git.scan.scanner import scan_repository
@@ -67,6 +68,7 @@ def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
         credentials=Credentials(payload.get("askpass"), payload.get("helper"), tokens),
         limits=Limits.from_json(payload.get("limits") or {}),
         gate=gate,
+        others=_others(payload),
     )
     return row.to_json()
 
@@ -94,6 +96,16 @@ def preload() -> None:
     row_mark("")
     for module in {form.module for form in FORMATS.values()}:
         import_module(f"cortex_git.scan.lockfiles.{module}")
+
+
+def _others(payload: Mapping[str, Any]) -> "list[Chosen]":
+    """The other scanners that the command was given; never a task's word."""
+    given = payload.get("scanners") or ()
+    if not given:
+        return []
+    from cortex_git.scan.others.programs import Chosen
+
+    return [Chosen(str(one["name"]), tuple(one["more"])) for one in given]
 
 
 def _source(payload: Mapping[str, Any]) -> "Source":

@@ -95,6 +95,15 @@ class Finding:
     """Probability (0.0 to 1.0) that it is exploited within 30 days, by FIRST's EPSS; None where not known."""
     kev: str | None = None
     """The day (YYYY-MM-DD) on which CISA listed it as exploited; None where it, or the list, is not there."""
+    found_by: tuple[str, ...] = ()
+    """The scanners that found it, `cortex-git` among them, sorted; empty where only this one ran."""
+    missed_by: tuple[str, ...] = ()
+    """The scanners that read the lockfile and did not find it, sorted."""
+
+    @property
+    def outvoted(self) -> bool:
+        """Whether most of the scanners that could have found it did not."""
+        return len(self.missed_by) > len(self.found_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,8 @@ def _finding(value: dict[str, Any]) -> Finding:
     known["aliases"] = tuple(value.get("aliases", ()))
     known["other_lockfiles"] = tuple(value.get("other_lockfiles", ()))
     known["via"] = tuple(value.get("via", ()))
-    known["other_versions"] = tuple(value.get("other_versions", ()))
+    for name in ("other_versions", "found_by", "missed_by"):
+        known[name] = tuple(value.get(name, ()))
     return Finding(**known)
 
 

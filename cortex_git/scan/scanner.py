@@ -6,7 +6,7 @@ not: that is an `incomplete` row which names the part.
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,8 @@ from cortex_git.scan.sources import Credentials, Source
 
 if TYPE_CHECKING:
     from cortex_git.scan.advisories.database import AdvisoryDatabase
+    from cortex_git.scan.others.programs import Chosen
+    from cortex_git.scan.others.seen import Answer
 
 WHOLE = "the repository"
 
@@ -32,6 +34,8 @@ class _Read(NamedTuple):
     commit: str
     packages: tuple[Package, ...]
     not_scanned: tuple[NotScanned, ...]
+    answers: tuple["Answer", ...] = ()
+    """Of the other scanners that were asked for."""
 
 
 def scan_repository(
@@ -42,17 +46,24 @@ def scan_repository(
     credentials: Credentials | None = None,
     limits: Limits | None = None,
     gate: HostGate | None = None,
+    others: Sequence["Chosen"] = (),
 ) -> RepositoryScan:
     """The row of one repository: scanned, incomplete or failed, with its duration in seconds.
 
+    `others`: scanners whose findings are joined to ours; such a row has no mark, as theirs change unseen.
     A folder that is not a repository is scanned as it lies there, and has no commit.
     """
     started = time.monotonic()
     cache = cache or ScanCache(None)
     read, result, error = _Read("", (), ()), MatchResult((), ()), None
     try:
-        read = _read(source, cache, credentials or Credentials(), limits or Limits(), gate)
+        read = _read(source, cache, credentials or Credentials(), limits or Limits(), gate, others)
         result = _match(database, read.packages, cache)
+        if read.answers:
+            from cortex_git.scan.others.voting import voted
+
+            findings = voted(result.findings, read.packages, read.answers)
+            result = MatchResult(findings, result.not_scanned)
         cache.save()
     except NoCommit as problem:
         read = _Read("", (), (NotScanned(WHOLE, problem.message),))
@@ -74,7 +85,7 @@ def scan_repository(
         findings=result.findings,
         not_scanned=not_scanned,
         database=_named(database),
-        mark=row_mark(database.identity, limits),
+        mark="" if others else row_mark(database.identity, limits),
     )
 
 
@@ -84,7 +95,12 @@ def _count(packages: Iterable[Package]) -> int:
 
 
 def _read(
-    source: Source, cache: ScanCache, credentials: Credentials, limits: Limits, gate: HostGate | None
+    source: Source,
+    cache: ScanCache,
+    credentials: Credentials,
+    limits: Limits,
+    gate: HostGate | None,
+    others: Sequence["Chosen"],
 ) -> _Read:
     with open_repository(source, credentials, limits, gate) as snapshot:
         lockfiles = sorted(path for path in snapshot.entries if kind_of(path))
@@ -97,7 +113,13 @@ def _read(
         if len(lockfiles) > limits.lockfiles:
             over = len(lockfiles) - limits.lockfiles
             gaps.append(NotScanned(f"{over:,} more lockfiles", f"the limit is {limits.lockfiles:,}"))
-        return _Read(snapshot.commit, reader.packages(), tuple(gaps))
+        answers: tuple[Answer, ...] = ()
+        if others:
+            from cortex_git.scan.others.running import ask
+
+            asked = ask(snapshot, lockfiles[: limits.lockfiles], others)
+            answers, gaps = asked.answers, [*gaps, *asked.gaps]
+        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers)
 
 
 def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:

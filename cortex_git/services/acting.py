@@ -13,6 +13,7 @@ from cortex_git.config import data_folder
 from cortex_git.errors import BadInput
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.exploitation.rating import rate
+from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.records import NotScanned, RepositoryScan, ScanReport
 from cortex_git.scan.suppressing.applying import suppress
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
@@ -90,9 +91,11 @@ def refuse_own(said: Said, batch: str) -> None:
         raise BadInput(f"batch {batch!r} cannot be its own baseline", "name an earlier one")
 
 
-def act(report: ScanReport, said: Said) -> ScanReport:
-    """The report with EPSS and KEV, and with what is suppressed or known set aside."""
+def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
+    """The report with EPSS and KEV, and with what is suppressed, outvoted or known set aside."""
     report = rate(report, data_folder())
+    if by_vote:
+        report = without_outvoted(report)
     if said.needs_kev and report.kev_date is None:
         report = replace(report, coverage=(*report.coverage, KEV_GAP))
     if said.ignored or said.vex:

@@ -27,12 +27,15 @@ from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
 
 if TYPE_CHECKING:
+    from cortex_git.scan.others.programs import Chosen
     from cortex_git.services.batches import Ended
     from cortex_git.workers.attempts import Watcher
 
 STARTER_GAP = NotScanned(
     "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"
 )
+_WITH_OTHERS_S = 600.0
+"""One repository's time where other scanners look at it, too: some download a database first."""
 LAST = "last"
 """`--resume last`: the newest scan batch that is not finished."""
 
@@ -55,6 +58,8 @@ class ScanRequest:
     """What git may answer hosts with."""
     per_host: int = PER_HOST
     """Fetches from one host at once on this machine."""
+    scanners: "Sequence[Chosen]" = ()
+    """Other scanners to ask, too."""
     not_looked_into: Sequence[NotScanned] = field(default=())
     """Folders that could not be searched for repositories, and listings that are not whole."""
 
@@ -97,6 +102,8 @@ def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
         "helper": credentials.helper,
         "tokens": [asdict(token) for token in credentials.tokens],
         "per_host": request.per_host,
+        "scanners": [{"name": one.name, "more": list(one.more)} for one in request.scanners],
+        **({"limits": {"time_s": _WITH_OTHERS_S}} if request.scanners else {}),
     }
 
 
@@ -109,6 +116,8 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
     if request.resume is not None and request.batch is not None:
         raise BadInput("--resume names the batch already", "leave --batch out")
+    if request.scanners and request.changed_since is not None:
+        raise BadInput("other scanners' findings change unseen", "leave --changed-since or --scanner out")
     if request.resume is not None and request.changed_since is not None:
         raise BadInput("a resumed batch has its rows already", "leave --changed-since out")
     if request.resume is not None:

@@ -123,6 +123,8 @@ def _finding(repo: str, finding: Finding) -> dict[str, Any]:
         "other_versions": finding.other_versions,
         "epss": finding.epss,
         "kev": finding.kev,
+        "found_by": finding.found_by,
+        "missed_by": finding.missed_by,
         "fingerprint": fingerprint(repo, finding),
     }
 

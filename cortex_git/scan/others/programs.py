@@ -1,0 +1,119 @@
+"""Which other scanners there are: how each is started, what it reads, and how its answer is read.
+
+Owns that table. A scanner is a program that this host's person has installed and named.
+"""
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.scan.others import reports
+from cortex_git.scan.others.seen import Seen
+
+OWN = "cortex-git"
+"""How this scanner is called beside the others."""
+
+_NPM = frozenset({"npm", "yarn", "pnpm"})
+_PYTHON = frozenset({"requirements", "poetry", "pdm", "uv", "pipfile"})
+_WIDE = _NPM | _PYTHON | {"cargo", "go", "bundler", "composer", "maven", "gradle", "nuget-lock"}
+
+
+@dataclass(frozen=True, slots=True)
+class OtherScanner:
+    """One program. Of a folder that holds the lockfiles (`whole`), or of one lockfile at a time."""
+
+    program: str
+    kinds: frozenset[str]
+    """The kinds of lockfile whose packages it is known to read."""
+    whole: bool
+    words: Callable[[str], list[str]]
+    """Its arguments: of the folder, or of a lockfile's name in the folder it is started in."""
+    read: Callable[[Any, str], Iterator[Seen]]
+    """Of its JSON, and the folder or the lockfile's path in the repository."""
+    silent: frozenset[int] = frozenset()
+    """Exit statuses that mean: nothing to look at here."""
+
+
+SCANNERS: dict[str, OtherScanner] = {
+    "osv-scanner": OtherScanner(
+        "osv-scanner",
+        _WIDE,
+        True,
+        lambda folder: ["scan", "source", "--recursive", "--format", "json", "--no-ignore", folder],
+        reports.osv_scanner,
+        frozenset({128}),
+    ),
+    "trivy": OtherScanner(
+        "trivy",
+        _WIDE - {"pdm"},
+        True,
+        lambda folder: [
+            "fs",
+            "--quiet",
+            "--scanners",
+            "vuln",
+            "--include-dev-deps",
+            "--format",
+            "json",
+            folder,
+        ],
+        reports.trivy,
+    ),
+    "grype": OtherScanner(
+        "grype",
+        _WIDE - {"maven"},
+        True,
+        lambda folder: ["--quiet", "--output", "json", f"dir:{folder}"],
+        reports.grype,
+    ),
+    "pip-audit": OtherScanner(
+        "pip-audit",
+        frozenset({"requirements"}),
+        False,
+        lambda name: [
+            *("--requirement", name, "--disable-pip", "--no-deps"),
+            *("--format", "json", "--progress-spinner", "off", "--aliases", "on", "--desc", "on"),
+        ],
+        reports.pip_audit,
+    ),
+    "npm-audit": OtherScanner(
+        "npm",
+        frozenset({"npm"}),
+        False,
+        lambda _: ["audit", "--json", "--package-lock-only"],
+        reports.npm_audit,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One scanner that a person asked for, with arguments of their own."""
+
+    name: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def scanner(self) -> OtherScanner:
+        return SCANNERS[self.name]
+
+
+def chosen(texts: Sequence[str]) -> list[Chosen]:
+    """What a person named, such as `trivy --offline-scan`. Raises BadInput, EnvironmentProblem."""
+    found: dict[str, Chosen] = {}
+    for text in texts:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise BadInput(f"--scanner {text!r} cannot be read: {error}", "quote it as for a shell") from None
+        if not words or words[0] not in SCANNERS:
+            raise BadInput(f"no scanner {text!r}", f"use one of {', '.join(SCANNERS)}")
+        if shutil.which(SCANNERS[words[0]].program) is None:
+            raise EnvironmentProblem(
+                f"{words[0]} is not installed here", "install it, or leave --scanner out"
+            )
+        found[words[0]] = Chosen(words[0], tuple(words[1:]))
+    return list(found.values())

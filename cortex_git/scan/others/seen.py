@@ -1,0 +1,36 @@
+"""What another scanner found, in our words."""
+
+from dataclasses import dataclass
+
+from cortex_git.scan.records import Severity
+
+
+class Unreadable(Exception):
+    """A scanner's answer is not of the form that its documentation gives; the text is one clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One vulnerability of one package in one lockfile, as another scanner reports it."""
+
+    lockfile: str
+    """Path inside the repository."""
+    package: str
+    version: str | None
+    """None where the scanner does not say which of those that the lockfile pins."""
+    ids: tuple[str, ...]
+    """Every name it gives the vulnerability, its own first."""
+    severity: Severity = "unknown"
+    score: float | None = None
+    fixed: str | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that one scanner said of a repository."""
+
+    scanner: str
+    read: frozenset[str]
+    """The lockfiles that it read, so that its silence about them means something."""
+    seen: tuple[Seen, ...]
