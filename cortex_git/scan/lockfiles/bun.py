@@ -14,7 +14,9 @@ from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, tabl
 
 MAX_DEPTH = 16
 """Names in one key, which says below which packages another version lies; real trees are some five deep."""
-_MAX_KEY = 4_096
+_MAX_KEY = 1_024
+MAX_NAMES = 500_000
+"""Dependencies of dependencies that are looked up; what is beyond is not vouched for."""
 _KNOWN_VERSIONS = (0, 1, 2)
 _OWN = ("workspace:", "link:", "root:")
 _FOLDERS = ("file:", "./", "../", "/")
@@ -66,15 +68,17 @@ def _graph(packages: Table, workspaces: Table) -> Graph:
                 nested = f"{home}/{name}"
                 graph.ask(nested if home and nested in packages else name, name, wanted.dev)
     whole = all(len(key) <= _MAX_KEY and key.count("/") <= MAX_DEPTH for key in packages)
-    _add_edges(graph, packages, _BROUGHT_IN)
+    whole = _add_edges(graph, packages, _BROUGHT_IN) and whole
     graph.trace(complete=whole)
     if graph.unreached(packages):
-        _add_edges(graph, packages, ("peerDependencies",))
+        whole = _add_edges(graph, packages, ("peerDependencies",)) and whole
         graph.trace(complete=whole)
     return graph
 
 
-def _add_edges(graph: Graph, packages: Table, groups: Iterable[str]) -> None:
+def _add_edges(graph: Graph, packages: Table, groups: Iterable[str]) -> bool:
+    """Add what these groups name; False when there was too much of it."""
+    left = MAX_NAMES
     for key, entry in packages.items():
         about = (
             next((item for item in entry if isinstance(item, dict)), {}) if isinstance(entry, list) else {}
@@ -87,6 +91,10 @@ def _add_edges(graph: Graph, packages: Table, groups: Iterable[str]) -> None:
             child = next((place for folder in folders if (place := folder + name) in packages), None)
             if child is not None:
                 graph.edge(key, child)
+            left -= 1
+            if not left:
+                return False
+    return True
 
 
 def _folders(key: str) -> Iterator[str]:

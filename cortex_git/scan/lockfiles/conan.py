@@ -13,9 +13,7 @@ from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, arra
 _LISTS = {"requires": False, "build_requires": True, "python_requires": True, "config_requires": True}
 """The lists of Conan 2, and whether what they hold is only for development."""
 _REFERENCE = re.compile(r"([^/@#:%\s]+)/([^/@#:%\s]+)(?:[@#:%].*)?", re.DOTALL)
-_REFERENCE_LINE = re.compile(
-    r'^[ \t]*\[?[ \t]*(?:"p?ref"[ \t]*:[ \t]*)?"([^"\\\n]+/[^"\\\n]+)"', re.MULTILINE
-)
+_REFERENCE_LINE = re.compile(r'^[ \t]*+\[?[ \t]*+(?:"p?ref"[ \t]*+:[ \t]*+)?"([^"\\\n]++)"', re.MULTILINE)
 
 
 def read(source: Source, out: Collector) -> None:
@@ -54,13 +52,13 @@ def _read_graph(graph_lock: Table, lines: dict[str, int], out: Collector) -> Non
 def _graph(nodes: Table, own: set[str]) -> Graph:
     """What depends on what; without a recipe of the repository's own nothing is known to be asked for."""
     graph = Graph()
+    names = {key: _name(_reference(node)) for key, node in nodes.items()}
     for key, node in nodes.items():
         for child in _edges(node, "requires", "build_requires"):
-            match = _REFERENCE.fullmatch(str(_reference(nodes.get(child))))
             if key not in own:
                 graph.edge(key, child)
-            elif match is not None:
-                graph.ask(child, match.group(1))
+            elif name := names.get(child):
+                graph.ask(child, name)
     graph.trace(complete=bool(own))
     return graph
 
@@ -85,6 +83,11 @@ def _edges(node: object, *kinds: str) -> list[str]:
 
 def _reference(node: object) -> object:
     return (node.get("ref") or node.get("pref")) if isinstance(node, dict) else None
+
+
+def _name(reference: object) -> str:
+    match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
+    return match.group(1) if match else ""
 
 
 def _texts(value: object) -> list[str]:

@@ -44,6 +44,8 @@ def _graph(libraries: Table, targets: object) -> Graph:
         for key, entry in target.items() if isinstance(target, dict) else ():
             needed = entry.get("dependencies") if isinstance(entry, dict) else None
             for name, version in needed.items() if isinstance(needed, dict) else ():
+                if not isinstance(version, str):
+                    continue
                 child = f"{name}/{version}".lower()
                 if key.lower() in own:
                     graph.ask(child, name)

@@ -10,7 +10,7 @@ from cortex_git.scan.lockfiles.source import MAX_CONTAINERS, MalformedError, Tab
 # Possessive throughout: an open string or comment runs to the end of the file, once.
 _STRING = r'"(?>[^"\\]++|\\.)*+(?:"|\\?\Z)'
 _COMMENTS = re.compile(rf"{_STRING}|//[^\n]*+|/\*(?>[^*]++|\*(?!/))*+(?:\*/|\Z)", re.DOTALL)
-_KEY_OF_ARRAY = re.compile(r'^[ \t]*"((?:[^"\\\n]|\\.)*)"[ \t]*:[ \t]*\[', re.MULTILINE)
+_KEY_OF_ARRAY = re.compile(r'^[ \t]*+"((?>[^"\\\n]++|\\.)*+)"[ \t]*+:[ \t]*+\[', re.MULTILINE)
 _TRAILING_COMMAS = re.compile(rf"{_STRING}|,(?=\s*+[}}\]])", re.DOTALL)
 
 

@@ -14,7 +14,7 @@ _REPOSITORY = 6
 def read(source: Source, out: Collector) -> None:
     """Every Hex package; those of an organisation's own repository can't be in public advisories."""
     root = load_term(source.content_text())
-    if root.opener == "{":
+    if root.opener != "%{":
         raise MalformedError("is not a map of dependencies")
     refuse_too_many_entries(root.items)
     for entry in root.items:

@@ -14,7 +14,25 @@ _LOCKED: dict[str, dict[str, bytes]] = {
         "Package.resolved": b'{"version": 2, "pins": [{"identity": "a", "kind": "remoteSourceControl", '
         b'"location": "https://x.org/a/b.git", "state": {"version": "1.0.0"}}]}',
     },
+    "libraries": {
+        "bun.lock": b'{"lockfileVersion": 1, "workspaces": {"": {"dependencies": {"a": "1"},},}, // x\n'
+        b'"packages": {"a": ["a@1.0.0", "", {"dependencies": {"b": "1"}}, "x"], "a/b": ["b@file:c", {}],}}',
+        "App.deps.json": b'{"targets": {"x": {"A/1": {"dependencies": {"B": "2"}}}}, "libraries": '
+        b'{"A/1": {"type": "project"}, "B/2": {"type": "package"}}}',
+        "conan.lock": b'{"version": "0.5", "requires": ["a/1.0#5f%1", ["b/2@u/c#0", {}]], '
+        b'"build_requires": []}',
+        "sub/conan.lock": b'{"graph_lock": {"nodes": {"0": {"ref": "o/1", "path": "p", "requires": ["1"], '
+        b'"python_requires": ["c/1"]}, "1": {"pref": "a/1#0:5f#0", "context": "build"}}}}',
+        "renv.lock": b'{"Packages": {"a": {"Package": "a", "Version": "1.0-1", "Source": "Repository"}, '
+        b'"b": {"Version": "1", "Source": "Bioconductor"}, "c": {"Source": "GitHub"}}}',
+    },
+    "elixir": {
+        "mix.lock": b'%{\n  "a": {:hex, :a, "1.0.0", "5f", [:mix], [{:b, "~> 1.0", [hex: :b, repo: "hexpm", '
+        b'optional: false]}], "hexpm", nil},\n  :c => {:git, "x", "5f", []}, # x\n}\n',
+    },
     "yaml": {
+        "pubspec.lock": b'packages:\n  a:\n    dependency: "direct dev"\n    description:\n      name: a\n'
+        b'    source: hosted\n    version: "1.0.0+1"\nsdks:\n  dart: ">=3.0.0"\n',
         "stack.yaml.lock": b"packages:\n- completed:\n    hackage: a-1.0@sha256:aa,1\n  original:\n"
         b"    hackage: a-1.0\nsnapshots:\n- original: lts-1\n",
         "Podfile.lock": b'PODS:\n  - A/B (1.0):\n    - "C (~> 1)"\nDEPENDENCIES:\n  - A\n'
@@ -56,6 +74,9 @@ _LOCKED: dict[str, dict[str, bytes]] = {
     "xml": {
         "pom.xml": b"<project><properties><v>1</v></properties><dependencies><dependency><groupId>a</groupId>"
         b"<artifactId>b</artifactId><version>${v}</version></dependency></dependencies></project>",
+        "gradle/verification-metadata.xml": b"<verification-metadata><configuration><trusted-artifacts>"
+        b"<trust group='a'/></trusted-artifacts></configuration><components><component group='a' name='b' "
+        b"version='1'/></components></verification-metadata>",
         "packages.config": b'<packages><package id="a" version="1" /></packages>',
     },
 }

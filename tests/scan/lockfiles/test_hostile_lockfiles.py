@@ -14,19 +14,26 @@ from cortex_git.scan.records import LockfileContent
 
 from . import (
     bills,
+    test_bun,
     test_bundler,
     test_cargo,
     test_cocoapods,
     test_composer,
+    test_conan,
+    test_deps_json,
     test_gomod,
     test_gradle,
     test_haskell,
     test_maven,
+    test_mix,
     test_npm,
     test_nuget,
     test_pnpm,
+    test_pub,
     test_python_locks,
+    test_renv,
     test_swift,
+    test_verification,
     test_yarn,
 )
 from .conftest import Read
@@ -56,6 +63,14 @@ FIXTURES: dict[str, str] = {
     "stack.yaml.lock": test_haskell.STACK,
     "Package.resolved": json.dumps(test_swift.V2, indent=2),
     "Podfile.lock": test_cocoapods.LOCK,
+    "bun.lock": test_bun.LOCK.rstrip(),
+    "App.deps.json": test_deps_json.DEPS.rstrip(),
+    "gradle/verification-metadata.xml": test_verification.METADATA.rstrip(),
+    "conan.lock": test_conan.V2.rstrip(),
+    "sub/conan.lock": test_conan.V1.rstrip(),
+    "pubspec.lock": test_pub.LOCK,
+    "mix.lock": test_mix.LOCK.rstrip(),
+    "renv.lock": test_renv.LOCK.rstrip(),
     "bom.json": json.dumps(bills.CYCLONEDX, indent=2),
     "bom.xml": bills.CYCLONEDX_XML.rstrip(),
     "a.spdx.json": json.dumps(bills.SPDX, indent=2),
@@ -64,11 +79,9 @@ FIXTURES: dict[str, str] = {
 }
 PATHS = sorted(FIXTURES)
 EMPTY_IS_LEGAL = {"requirements.txt"}
-JSON_AND_XML = [
-    path
-    for path in PATHS
-    if path.endswith((".json", "Pipfile.lock", "composer.lock", ".xml", ".config", ".resolved"))
-]
+JSON = (".json", "Pipfile.lock", "composer.lock", ".resolved", "bun.lock", "conan.lock", "renv.lock")
+CLOSED = [path for path in PATHS if path.endswith((*JSON, ".xml", ".config", "mix.lock"))]
+"""Formats whose last character closes what the first one opened."""
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -125,6 +138,14 @@ KEYS = [
     "purl",
     "@graph",
     "externalRefs",
+    "workspaces",
+    "requires",
+    "graph_lock",
+    "nodes",
+    "Packages",
+    "libraries",
+    "targets",
+    "type",
 ]
 trees = st.recursive(
     leaves,
@@ -136,16 +157,14 @@ trees = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in PATHS if path.endswith(("json", "Pipfile.lock", "composer.lock", ".resolved"))]
-)
+@pytest.mark.parametrize("path", [path for path in PATHS if path.endswith(JSON)])
 @quick
 @given(tree=trees)
 def test_json_of_wrong_types(path: str, tree: object) -> None:
     run(path, json.dumps(tree).encode())
 
 
-@pytest.mark.parametrize("path", JSON_AND_XML)
+@pytest.mark.parametrize("path", CLOSED)
 def test_every_truncation_is_seen(path: str) -> None:
     whole = FIXTURES[path].encode()
     for end in range(0, len(whole), 7):
@@ -259,6 +278,47 @@ BOMBS: dict[str, tuple[str, bytes]] = {
     "constraint of many lines": ("cabal.project.freeze", b"constraints:\n" + b" a\n" * (5 * MIB)),
     "long constraint": ("cabal.project.freeze", b"constraints: " + b"a." * (4 * MIB)),
     "many Swift pins": ("Package.resolved", b'{"version":2,"pins":[' + b"{}," * 499_000 + b"{}]}"),
+    "many Bun packages": (
+        "bun.lock",
+        b'{"packages":{' + b"".join(b'"a%d":["a@1.0.0"],' % n for n in range(499_990)) + b'"a":1}}',
+    ),
+    "many Bun dependencies": (
+        "bun.lock",
+        b'{"packages":{"%b":["a@1.0.0",{"dependencies":{' % (b"a/" * 500)
+        + b",".join(b'"b%d":0' % n for n in range(MIB))
+        + b"}}]}}",
+    ),
+    "deep Bun key": ("bun.lock", b'{"packages":{"' + b"a/" * (7 * MIB) + b'":["a@1.0.0"],"b":["b@1.0.0"]},}'),
+    "many trailing commas": ("bun.lock", b'{"packages":[' + b"[1,]," * 499_000 + b"]}"),
+    "many comments": ("bun.lock", b"{" + b"/**/" * (4 * MIB)),
+    "open comment": ("bun.lock", b'{"a":1, /*' + b"*" * (8 * MIB)),
+    "open string": ("bun.lock", b'{"a' + b'\\"' * (7 * MIB)),
+    "one reference of many Conan nodes": (
+        "conan.lock",
+        b'{"graph_lock":{"nodes":{"1":{"ref":"'
+        + b"a" * (7 * MIB)
+        + b'"},"0":{"path":"p","requires":["1"'
+        + b',"1"' * (2 * MIB)
+        + b"]}}}}",
+    ),
+    "slashes in conan.lock": ("conan.lock", b'{"requires":[\n"' + b"a/" * (7 * MIB) + b'\\n"]}'),
+    "many Pub packages": (
+        "pubspec.lock",
+        b"packages: {" + b"".join(b"a%d: {source: hosted}," % n for n in range(300_000)),
+    ),
+    "many renv packages": (
+        "renv.lock",
+        b'{"Packages":{' + b"".join(b'"a%d":{},' % n for n in range(499_990)) + b'"a":1}}',
+    ),
+    "many Elixir words": ("mix.lock", b"%{" + b'"a": {:hex, :a, "1"},' * (MIB // 2) + b"}"),
+    "deep Elixir term": ("mix.lock", b"%{" + b'"a": {' * DEEP),
+    "open text in mix.lock": ("mix.lock", b'%{"' + b'\\"' * (7 * MIB)),
+    "comments in mix.lock": ("mix.lock", b"# \n" * (4 * MIB)),
+    "long word in mix.lock": ("mix.lock", b"%{" + b"a" * (14 * MIB)),
+    "many components to verify": (
+        "gradle/verification-metadata.xml",
+        b"<verification-metadata><components>" + b'<component group="a"/>' * 600_000,
+    ),
     "colons in gradle.lockfile": ("gradle.lockfile", b"a:" * (4 * MIB)),
 }
 
@@ -267,6 +327,11 @@ HEAVY = [
     "many components",
     "many XML components",
     "many SPDX tags",
+    "many Bun packages",
+    "many Bun dependencies",
+    "many Pub packages",
+    "many renv packages",
+    "many Elixir words",
     "many pods",
     "many constraint fields",
     "many JSON objects",
