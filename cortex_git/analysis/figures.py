@@ -11,6 +11,7 @@ from cortex_git.analysis.gathering import MOST, Gathered, added_up
 from cortex_git.analysis.statistics import Day, Hour, Period, ReportData, Totals
 from cortex_git.analysis.timelines import gantt, together
 from cortex_git.analysis.utilization import shares
+from cortex_git.pages.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,19 @@ def _totals(gathered: Gathered, period: Period, open_tasks: int) -> Totals:
 
 
 def _notes(gathered: Gathered) -> list[str]:
-    if not (tokens := gathered.all.unpriced):
-        return []
+    notes = []
+    if gathered.mistimed:
+        notes.append(
+            f"{counted(gathered.mistimed, 'task')} with times that cannot be, such as a start long before it"
+            " was added: counted, but in no run time, pace or plot"
+        )
+    if tokens := gathered.all.unpriced:
+        notes.append(_unpriced(gathered, tokens))
+    return notes
+
+
+def _unpriced(gathered: Gathered, tokens: int) -> str:
     models = sorted(one.name for one in gathered.models.largest() if one.unpriced_tokens)
     named = ", ".join(name or "unknown" for name in models[:3])
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    return [f"{tokens:,} tokens have no price here, and are not in the cost: of the models {named}{more}"]
+    return f"{tokens:,} tokens have no price here, and are not in the cost: of the models {named}{more}"

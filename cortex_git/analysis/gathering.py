@@ -72,7 +72,7 @@ class Gathered:
         self.endings = Endings()
         self.whole = Run()
         self.failures: dict[str, Failures] = {}
-        self.retried = 0
+        self.retried = self.mistimed = 0
         self.spawn_s = 0.0
         self.drawn = drawn
         self.of_drawn: list[Fact] = []
@@ -88,6 +88,7 @@ class Gathered:
         self.all.add(fact)
         self.by_status[fact.status] += 1
         self.retried += fact.attempt > 1
+        self.mistimed += fact.mistimed
         self.masters.add(fact.master, fact)
         self.types.add(fact.type, fact)
         self.batches.add(fact.batch, fact)

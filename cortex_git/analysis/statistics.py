@@ -41,7 +41,8 @@ class Fact:
     attempt: int
     max_attempts: int
     ran: bool
-    """Whether a worker ran it: neither called off, nor a merge, nor a result that nobody can read."""
+    """Whether a worker ran it at times that can be: neither called off, nor a merge, nor a result that nobody
+    can read."""
     redone: bool
     """Whether there is a task that does its work again."""
     started_at: float | None
@@ -62,6 +63,8 @@ class Fact:
     severities: Mapping[str, int] | None
     """Findings of a scan by severity; None for what is no readable scan."""
     error: str
+    mistimed: bool = False
+    """Whether the times it claims cannot be, so that it is in no figure of time."""
 
     @property
     def failed(self) -> bool:

@@ -1,5 +1,6 @@
 """The command `cortex-git cost`: what a batch, a period, or work that is only described costs."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -118,22 +119,28 @@ def cost(
     from cortex_git.errors import BadInput
     from cortex_git.services.costing import Rates
 
+    check_amounts(seconds, price_per_1k, instance_hour, spot_hour, hour_value)
+    described = {
+        "--tokens-per-task": tokens_per_task, "--tier": tier, "--seconds": seconds, "--instances": instances,
+    }  # fmt: skip
     if examples:
+        asked = {
+            "--batch": batch, "--since": since, "--tasks": tasks, **described, "--price-per-1k": price_per_1k,
+            "--instance-hour": instance_hour, "--spot-hour": spot_hour,
+            "--workers-per-instance": workers_per_instance, "--hour-value": hour_value,
+        }  # fmt: skip
+        if (extra := _given(asked)) or iterations != 1:
+            raise BadInput(f"--examples and {extra or '--iterations'} exclude each other", "give one of them")
         show_examples(output)
         return
+    if iterations != 1 and hour_value is None:
+        raise BadInput("--iterations is about the return", "give --hour-value too")
     if [batch, since, tasks].count(None) < 2:
         raise BadInput("--batch, --since and --tasks exclude each other", "give one of them")
-    check_amounts(seconds, price_per_1k, instance_hour, spot_hour, hour_value)
     rates = Rates(price_per_1k, instance_hour, spot_hour, workers_per_instance, hour_value, iterations)
     if tasks is None:
-        told = {
-            "--tokens-per-task": tokens_per_task,
-            "--tier": tier,
-            "--seconds": seconds,
-            "--instances": instances,
-        }
-        if extra := [name for name, value in told.items() if value is not None]:
-            raise BadInput(f"{extra[0]} describes tasks", "give --tasks too")
+        if extra := _given(described):
+            raise BadInput(f"{extra} describes tasks", "give --tasks too")
         found = _measured(batch, since, rates, repository)
     else:
         from cortex_git.services.costing import Described, cost_of_described
@@ -142,6 +149,11 @@ def cost(
         work = Described(tasks, tokens_per_task, chosen, seconds, instances or 1)
         found = cost_of_described(work, rates, repository)
     show(found, output)
+
+
+def _given(options: Mapping[str, object]) -> str | None:
+    """The first of them that has a value."""
+    return next((name for name, value in options.items() if value is not None), None)
 
 
 def _measured(batch: str | None, since: str | None, rates: "Rates", repository: Path | None) -> "Cost":

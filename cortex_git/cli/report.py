@@ -60,20 +60,24 @@ def report(
 ) -> None:
     """Report on the results that were completed in a period, or on a batch.
 
-    Without the remote it reports what is known from before, and ends with exit status 3.
+    Without the remote it reports what is known from before, and says so.
     """
     from cortex_git.cli.newer import note_newer
     from cortex_git.cli.output import check_file, note, write_document, write_file
     from cortex_git.cli.periods import period_of
-    from cortex_git.errors import ExitCode
+    from cortex_git.errors import BadInput
     from cortex_git.services import open_coordination
     from cortex_git.services.reporting import report as made
 
     period = period_of(since, until, batch)
+    if charts and output is not ReportFormat.TABLE:
+        raise BadInput(f"--charts are drawn below a table, not in {output.value}", "leave out one of the two")
     if file is not None:
         check_file(file)
     coordination = open_coordination(repository)
     data, problem = made(coordination, period)
+    if problem is not None:
+        note(f"the remote does not answer; what follows is as of the last time it did: {problem}")
     note_newer(coordination)
     if output is ReportFormat.TABLE and file is None:
         from cortex_git.cli.report_view import print_report
@@ -82,11 +86,8 @@ def report(
     else:
         text = _text(data, output, charts=bool(charts))
         write_document(text) if file is None else write_file(file, text)
-        for line in data.notes:
+        for line in data.notes[problem is not None :]:  # the first says what was said of the remote
             note(line)
-    if problem is not None:
-        note(f"the remote does not answer: {problem}")
-        raise typer.Exit(ExitCode.ENVIRONMENT)
 
 
 def _text(data: "ReportData", output: ReportFormat, *, charts: bool) -> str:

@@ -25,7 +25,7 @@ from cortex_git.store.repository import Repository
 _FIRST = 1.1e9
 """Seconds since 1970 before which there was no git, so that whoever says so has no clock."""
 AHEAD_S = 24 * 3600.0
-"""How far other hosts' clocks may be ahead of this one's."""
+"""How far hosts' clocks may be apart."""
 _MOST_S = 1e9
 _MOST_ATTEMPTS = 10**6
 
@@ -53,6 +53,12 @@ class Facts:
         document = one.document
         started, completed = self._moment(result.started_at), self._moment(result.completed_at)
         created = None if document is None else self._moment(document.created_at)
+        duration_s = _seconds(result.duration_s)
+        earliest = self._earliest(one.batch, created)
+        mistimed = duration_s > self.now + AHEAD_S - earliest
+        if any(at is not None and at < earliest for at in (started, completed)) or mistimed:
+            mistimed, started, duration_s = True, None, 0.0
+            completed = None if completed is not None and completed < earliest else completed
         merges = one.task.endswith(MERGE_SUFFIX) or (document is not None and document.is_aggregate)
         used = used_of(result)
         price = price_of(used.provider, used.model, self.prices)
@@ -74,7 +80,7 @@ class Facts:
             started_at=started,
             completed_at=completed,
             created_at=created,
-            duration_s=_seconds(result.duration_s),
+            duration_s=duration_s,
             spawn_s=_seconds(result.spawn_s),
             wait_s=self._wait_s(one.batch, result.host, created, started),
             model=used.model,
@@ -83,6 +89,7 @@ class Facts:
             cost_usd=nothing if price is None else price.of_tokens(used.tokens, batched=used.batched),
             severities=_severities(result, repo),
             error=result.error or "",
+            mistimed=mistimed,
         )
 
     def _moment(self, stamp: str) -> float | None:
@@ -90,15 +97,24 @@ class Facts:
         at = seconds_of(stamp)
         return at if at is not None and _FIRST <= at <= self.now + AHEAD_S else None
 
+    def _earliest(self, batch: str, created: float | None) -> float:
+        """Before then, by any host's clock, the task was not there yet."""
+        if created is None and (document := self._batch(batch)) is not None:
+            created = self._moment(document.created_at)
+        return _FIRST if created is None else created - AHEAD_S
+
     def _wait_s(self, batch: str, host: str, created: float | None, started: float | None) -> float | None:
         """None where the task was added by another host's clock, or nobody knows whose."""
         if created is None or started is None or started < created:
             return None
-        if batch not in self._batches:
-            self._batches[batch] = index.find_batch(self.repository.state, batch)
-        document = self._batches[batch]
+        document = self._batch(batch)
         by_host = document is not None and document.sealed and self._same(document.created_by, host)
         return started - created if by_host or self.alone else None
+
+    def _batch(self, name: str) -> Batch | None:
+        if name not in self._batches:
+            self._batches[name] = index.find_batch(self.repository.state, name)
+        return self._batches[name]
 
     def _same(self, one: str, other: str) -> bool:
         own = {self.repository.host, *self.repository.former_hosts}

@@ -225,3 +225,19 @@ def test_without_the_remote(cortex: Command, coordinated: Path, bare: Path) -> N
     assert done.code == 0
     assert "as of the last time it did" in done.err
     assert "$0.01" in done.out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--examples", "--batch", "b1"), ("--examples", "--tasks", "3"), ("--examples", "--since", "7d"),
+        ("--examples", "--tier", "small"), ("--examples", "--instance-hour", "0.5"),
+        ("--examples", "--iterations", "2"), ("--tasks", "3", "--iterations", "2"), ("--iterations", "5"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_options_that_would_be_ignored_are_refused(cortex: Command, options: tuple[str, ...]) -> None:
+    done = cortex("cost", *options)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: --")
+    assert done.err.count("\n") == 1

@@ -276,10 +276,54 @@ def test_done_again_archived_and_without_the_remote(cortex: Command, worked: Pat
 
     shutil.move(bare, f"{bare}.away")
     done = cortex("report", "--format", "json")
-    assert done.code == 3
-    assert "the remote does not answer" in done.err
+    assert done.code == 0
+    assert done.err.count("the remote does not answer; what follows is as of the last time it did") == 1
+    assert "as of the last time:" not in done.err, "said once"
     assert done.json()["totals"]["by_status"] == before["by_status"]
     assert done.json()["notes"][0].startswith("The remote does not answer")
+    for command in (("report",), ("cost", "--since", "all")):
+        done = cortex(*command)
+        assert (done.code, "the remote does not answer" in done.err) == (0, True)
+    assert cortex("status").code == 3
+
+
+def test_charts_are_refused_where_none_are_drawn(cortex: Command, coordinated: Path) -> None:
+    for name in ("json", "html", "markdown"):
+        done = cortex("report", "--charts", "--format", name)
+        assert (done.code, done.out) == (2, "")
+        assert (
+            done.err == f"error: --charts are drawn below a table, not in {name}: leave out one of the two\n"
+        )
+    assert cortex("report", "--no-charts", "--format", "json").code == 0
+    assert cortex("report", "--charts").code == 0
+
+
+@pytest.mark.parametrize(
+    "bogus",
+    [
+        {"started_at": "2004-12-01T00:00:00Z", "duration_s": 1.0},
+        {"started_at": "2004-12-01T00:00:00Z", "duration_s": 6.9e8},
+        {"started_at": "2004-12-01T00:00:00Z", "completed_at": "2004-12-01T00:00:09Z", "duration_s": 9.0},
+        {"duration_s": 6.9e8},
+    ],
+    ids=["start", "start and run time", "start and end", "run time"],
+)
+def test_times_that_cannot_be_distort_nothing(
+    cortex: Command, coordinated: Path, bogus: dict[str, Any]
+) -> None:
+    usual = {"started_at": ago(9), "completed_at": ago(3), "duration_s": 6.0}
+    publish(coordination_of(coordinated), "b1", [usual] * 4 + [usual | bogus])
+    found = cortex("report", "--batch", "b1", "--format", "json")
+    document = found.json()
+    assert document["totals"]["by_status"] == {"completed": 5}
+    assert document["period"]["wall_s"] == pytest.approx(6.0, abs=0.5)
+    assert document["totals"]["throughput_per_hour"] == pytest.approx(5 * 3600 / 6.0, rel=0.1)
+    assert document["totals"]["tally"]["run_s"] == pytest.approx(24.0)
+    assert len(document["gantt"]["rows"]) == 4
+    assert sum(step["completed"] for step in document["throughput"]) >= 4
+    assert len(document["throughput"]) == 1
+    assert "1 task with times that cannot be" in found.err
+    assert "1 task with times that cannot be" in " ".join(cortex("report", "--batch", "b1").out.split())
 
 
 def test_results_are_read_many_at_a_time(coordinated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
