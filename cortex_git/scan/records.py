@@ -25,7 +25,7 @@ class Package:
     """One pinned dependency as a lockfile names it."""
 
     ecosystem: str
-    """The OSV ecosystem: npm, PyPI, crates.io, Go, RubyGems, Packagist, Maven or NuGet."""
+    """The ecosystem by OSV's name, such as npm, PyPI, crates.io or Pub."""
     name: str
     """As the lockfile spells it; matching normalises it for the ecosystem. Maven: `group:artifact`."""
     version: str
@@ -88,7 +88,7 @@ class Finding:
     via: tuple[str, ...] = ()
     """As of the package, over every vulnerable place."""
     upgrade: str | None = None
-    """A command that a person can paste, shell-quoted; None where none is known to help."""
+    """A command that a person can paste, shell-quoted; None where none is known."""
     other_versions: tuple[str, ...] = ()
     """Further vulnerable versions of the package in the repository, in any of the lockfiles."""
     epss: float | None = None
@@ -203,6 +203,8 @@ class ScanReport:
     """The day of the EPSS scores used (YYYY-MM-DD), None where none were imported."""
     kev_date: str | None = None
     """The day of the list of exploited vulnerabilities used, None where none was imported."""
+    grouped: bool = False
+    """Whether the formats for people group the findings by advisory; JSON always has both."""
 
     @property
     def severity(self) -> dict[Severity, int]:
