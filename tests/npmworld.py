@@ -1,6 +1,7 @@
 """A package registry on 127.0.0.1 that speaks npm's protocol, for real `npm` processes."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote
 
 Dependencies = Mapping[str, str]
@@ -28,8 +30,8 @@ def tarball(name: str, version: str, dependencies: Dependencies) -> bytes:
 
 
 @contextmanager
-def npm_registry(packages: Packages) -> Iterator[str]:
-    """Serve the packages; yields the registry's address."""
+def npm_registry(packages: Packages, advisories: Mapping[str, list[Any]] | None = None) -> Iterator[str]:
+    """Serve the packages, and advisories by package to `npm audit`; yields the registry's address."""
     files: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,6 +40,17 @@ def npm_registry(packages: Packages) -> Iterator[str]:
             body = files.get(path) or _document(path, packages, address, files)
             self.send_response(200 if body else 404)
             body = body or b"{}"
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            asked = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+            known = advisories or {}
+            body = json.dumps({name: known[name] for name in asked if name in known}).encode()
+            self.send_response(200 if self.path.endswith("/advisories/bulk") else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

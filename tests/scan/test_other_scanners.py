@@ -1,0 +1,338 @@
+"""Other scanners beside ours: two real ones against servers of this machine, others by documented forms."""
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitworld import git
+from npmworld import npm_registry
+
+from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.scan.advisories.database import open_starter
+from cortex_git.scan.others import reports
+from cortex_git.scan.others.outvoted import without_outvoted
+from cortex_git.scan.others.programs import Chosen, chosen
+from cortex_git.scan.others.seen import Answer, Seen, Unreadable
+from cortex_git.scan.others.voting import voted
+from cortex_git.scan.reading import Limits
+from cortex_git.scan.records import BatchTiming, Finding, Package, RepositoryScan, ScanReport
+from cortex_git.scan.scanner import scan_repository
+from cortex_git.scan.sources import Source
+
+BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+COMMIT = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-q", "-m")
+LODASH = "CVE-2021-23337"
+LOCK = {
+    "name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": True,
+    "packages": {
+        "": {"name": "x", "version": "1.0.0", "dependencies": {"lodash": "4.17.15"}},
+        "node_modules/lodash": {"version": "4.17.15"},
+    },
+}  # fmt: skip
+FILES = {
+    "requirements.txt": "jinja2==2.10\n",
+    "web/package-lock.json": json.dumps(LOCK),
+    "web/package.json": json.dumps(LOCK["packages"][""]),  # type: ignore[index]
+}
+
+
+def repository(folder: Path, files: Mapping[str, str]) -> Source:
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    git(folder, "add", ".")
+    git(folder, *COMMIT, "x")
+    return Source(str(folder), str(folder))
+
+
+def scanned(
+    tmp_path: Path, files: Mapping[str, str], *scanners: Chosen, seconds: float = 120.0
+) -> RepositoryScan:
+    source = repository(tmp_path / "repo", files)
+    with open_starter(tmp_path / "cache") as database:
+        return scan_repository(source, database=database, others=scanners, limits=Limits(time_s=seconds))
+
+
+def votes(row: RepositoryScan) -> dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]]:
+    return {(one.package, one.id): (one.found_by, one.missed_by) for one in row.findings}
+
+
+@contextmanager
+def osv_service(known: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """A server that answers OSV's query API for package names."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found = known.get(asked["package"]["name"], [])
+            body = json.dumps({"vulns": found} if found else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1/query"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Chosen]:
+    """Put a program of that name, written in Python, first on the search path."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+    def put(name: str, code: str) -> Chosen:
+        path = folder / name
+        path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\nfrom pathlib import Path\n{code}\n")
+        path.chmod(0o755)
+        return Chosen(name)
+
+    return put
+
+
+@pytest.mark.skipif(shutil.which("pip-audit", path=BESIDE) is None, reason="pip-audit is not installed")
+def test_the_real_pip_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", BESIDE)
+    own = {"name": "jinja2", "ecosystem": "PyPI"}
+    ranges = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "2.10.1"}]}]
+    known = {
+        "schema_version": "1.4.0",
+        "affected": [{"package": own, "ranges": ranges}],
+        "published": "2019-04-10T00:00:00Z",
+    }
+    advisories = [
+        {
+            **known,
+            "id": "PYSEC-2019-217",
+            "aliases": ["CVE-2019-10906", "GHSA-462w-v97r-4m45"],
+            "summary": "s",
+        },
+        {**known, "id": "PYSEC-2999-1", "aliases": ["CVE-2999-0001"], "summary": "only theirs"},
+    ]
+    with osv_service({"jinja2": advisories}) as address:
+        row = scanned(tmp_path, FILES, Chosen("pip-audit", ("-s", "osv", "--osv-url", address)))
+    assert row.error is None
+    assert {key: value for key, value in votes(row).items() if key[0] == "jinja2"} == {
+        ("jinja2", "CVE-2019-10906"): (("cortex-git", "pip-audit"), ()),
+        ("jinja2", "CVE-2020-28493"): (("cortex-git",), ("pip-audit",)),
+        ("jinja2", "CVE-2999-0001"): (("pip-audit",), ("cortex-git",)),
+    }
+    theirs = next(one for one in row.findings if one.id == "CVE-2999-0001")
+    assert (theirs.lockfile, theirs.line, theirs.version, theirs.fixed) == (
+        "requirements.txt",
+        1,
+        "2.10",
+        "2.10.1",
+    )
+    # It reads no npm lockfile, so its silence about one is no vote.
+    assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+    assert row.mark == ""
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_the_real_npm_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advisory = {
+        "id": 1, "url": "https://github.com/advisories/GHSA-35jh-r3h4-6jhm", "title": "Command injection",
+        "severity": "high", "vulnerable_versions": "<4.17.21", "cwe": [],
+        "cvss": {"score": 7.2, "vectorString": ""},
+    }  # fmt: skip
+    packages: dict[str, dict[str, dict[str, str]]] = {"lodash": {"4.17.15": {}, "4.17.21": {}}}
+    with npm_registry(packages, {"lodash": [advisory]}) as address:
+        monkeypatch.setenv("npm_config_registry", address)
+        row = scanned(tmp_path, FILES, Chosen("npm-audit"))
+    assert votes(row)["lodash", LODASH] == (("cortex-git", "npm-audit"), ())
+    assert votes(row)["lodash", "CVE-2020-8203"] == (("cortex-git",), ("npm-audit",))
+
+
+TRIVY = """
+root = sys.argv[-1]
+vulnerability = {"VulnerabilityID": "CVE-2021-23337", "VendorIDs": ["GHSA-35jh-r3h4-6jhm"],
+    "PkgName": "lodash", "InstalledVersion": "4.17.15", "FixedVersion": "4.17.21",
+    "Severity": "HIGH", "Title": "t", "CVSS": {"ghsa": {"V3Score": 7.2}}}
+files = sorted(path.name for path in Path(root).rglob("*") if path.is_file())
+assert files == ["package-lock.json", "package.json", "requirements.txt"]
+print(json.dumps({"Results": [{"Target": "web/package-lock.json", "Vulnerabilities": [vulnerability]},
+    {"Target": "requirements.txt"}]}))
+"""
+GRYPE = """
+artifact = {"name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15",
+    "locations": [{"path": "/web/package-lock.json"}]}
+vulnerability = {"id": "GHSA-35jh-r3h4-6jhm", "severity": "High", "fix": {"versions": ["4.17.21"]},
+    "cvss": []}
+print(json.dumps({"matches": [{"artifact": artifact, "vulnerability": vulnerability,
+    "relatedVulnerabilities": [{"id": "CVE-2021-23337"}]}]}))
+"""
+OSV = """
+root = sys.argv[-1]
+package = {"package": {"name": "lodash", "version": "4.17.15", "ecosystem": "npm"},
+    "groups": [{"ids": ["GHSA-35jh-r3h4-6jhm"], "max_severity": "7.2"}],
+    "vulnerabilities": [{"id": "GHSA-35jh-r3h4-6jhm", "aliases": ["CVE-2021-23337"], "summary": "s"}]}
+print(json.dumps({"results": [{"source": {"path": root + "/web/package-lock.json"}, "packages": [package]}]}))
+sys.exit(1)
+"""
+
+
+def test_three_more_by_their_documented_forms(tmp_path: Path, programs: Callable[[str, str], Chosen]) -> None:
+    others = [programs("trivy", TRIVY), programs("grype", GRYPE), programs("osv-scanner", OSV)]
+    row = scanned(tmp_path, FILES, *others)
+    assert row.not_scanned == ()
+    everybody = ("cortex-git", "grype", "osv-scanner", "trivy")
+    assert votes(row)["lodash", LODASH] == (everybody, ())
+    assert votes(row)["lodash", "CVE-2020-8203"] == (("cortex-git",), everybody[1:])
+    assert sum(one.package == "lodash" for one in row.findings) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            "print('nonsense'); print('no database', file=sys.stderr); sys.exit(2)",
+            "not JSON (status 2: no database)",
+        ),
+        ("print('[1]')", "not made of objects"),
+        ("print('{\"Results\": [7]}')", "something else than objects"),
+        ("time.sleep(60)", "took longer than"),
+        ("os.kill(os.getpid(), 9)", "status -9"),
+    ],
+    ids=["nonsense", "list", "number", "hangs", "dies"],
+)
+def test_one_that_does_not_answer_is_a_gap_and_costs_no_finding(
+    tmp_path: Path, programs: Callable[[str, str], Chosen], code: str, reason: str
+) -> None:
+    row = scanned(tmp_path, FILES, programs("trivy", code), seconds=8.0)
+    assert row.status == "incomplete"
+    (gap,) = row.not_scanned
+    assert (gap.what, reason in gap.reason) == ("trivy", True), gap
+    assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+
+
+def test_nothing_to_look_at_is_no_gap(tmp_path: Path, programs: Callable[[str, str], Chosen]) -> None:
+    row = scanned(tmp_path, FILES, programs("osv-scanner", "sys.exit(128)"))
+    assert row.status == "scanned"
+    assert votes(row)["lodash", LODASH] == (("cortex-git",), ("osv-scanner",))
+
+
+def test_a_scanner_that_is_not_there_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EnvironmentProblem, match="trivy is not installed"):
+        chosen(["trivy"])
+    for text in ("nessus", "", "'"):
+        with pytest.raises(BadInput):
+            chosen([text])
+
+
+def test_arguments_of_ones_own(programs: Callable[[str, str], Chosen]) -> None:
+    programs("trivy", "")
+    assert chosen(["trivy --offline-scan --cache-dir '/a b'"]) == [
+        Chosen("trivy", ("--offline-scan", "--cache-dir", "/a b"))
+    ]
+
+
+def finding(name: str = "CVE-1", **changes: Any) -> Finding:
+    given = {
+        "id": name, "aliases": ("GHSA-1",), "severity": "high", "score": 7.0, "ecosystem": "npm",
+        "package": "p", "version": "1", "fixed": None, "lockfile": "package-lock.json", "line": 3,
+    }  # fmt: skip
+    return Finding(**{**given, **changes})
+
+
+def answer(scanner: str, *ids: tuple[str, ...], lockfile: str = "package-lock.json") -> Answer:
+    seen = tuple(Seen(lockfile, "p", "1", names) for names in ids)
+    return Answer(scanner, frozenset({lockfile}), seen)
+
+
+PACKAGES = (Package("npm", "p", "1", "package-lock.json", 3),)
+
+
+def test_names_join_through_a_third_scanner() -> None:
+    (found,) = voted(
+        [], PACKAGES, [answer("a", ("CVE-1",)), answer("b", ("GHSA-1",)), answer("c", ("CVE-1", "GHSA-1"))]
+    )
+    assert (found.id, found.aliases, found.found_by) == ("CVE-1", ("GHSA-1",), ("a", "b", "c"))
+
+
+def test_two_of_ours_stay_two() -> None:
+    ours = [finding("CVE-1", aliases=()), finding("CVE-2", aliases=())]
+    found = voted(ours, PACKAGES, [answer("a", ("CVE-1", "CVE-2"))])
+    assert [one.id for one in found] == ["CVE-1", "CVE-2"]
+
+
+def test_without_other_scanners_nothing_changes() -> None:
+    assert voted([finding()], PACKAGES, []) == (finding(),)
+
+
+def test_another_lockfile_is_no_vote() -> None:
+    (found,) = voted([finding()], PACKAGES, [answer("a", lockfile="other/package-lock.json")])
+    assert (found.found_by, found.missed_by) == (("cortex-git",), ())
+
+
+@pytest.mark.parametrize(("others", "kept"), [(1, 1), (2, 0)], ids=["tie", "outvoted"])
+def test_by_vote_sets_aside_and_drops_nothing(others: int, kept: int) -> None:
+    answers = [answer(name) for name in "ab"[:others]]
+    row = RepositoryScan("r", "scanned", findings=voted([finding()], PACKAGES, answers))
+    timing = BatchTiming(0, 0, 0, 0, 1, "parallel")
+    report = without_outvoted(ScanReport("b", (row,), timing, "db"))
+    assert (report.cves_found, len(report.suppressed)) == (kept, 1 - kept)
+    if not kept:
+        assert report.suppressed[0].reason == "found by 1 of 3 scanners (cortex-git; not by a, b)"
+
+
+@pytest.mark.parametrize(
+    "read", [reports.osv_scanner, reports.trivy, reports.grype, reports.pip_audit, reports.npm_audit]
+)
+@pytest.mark.parametrize(
+    "report",
+    [
+        [], 7, "x", {"results": 7}, {"Results": {}}, {"matches": [[]]}, {"dependencies": "x"},
+        {"vulnerabilities": []},
+        {"vulnerabilities": {"a": {"via": ["b", {"url": 7}, {"url": "https://x/GHSA-1", "cvss": 7}]}}},
+        {"results": [{"source": [], "packages": None}]},
+        {"matches": [{"artifact": {"locations": [{}]}, "vulnerability": {}}]},
+        {"Results": [{"Target": 1, "Vulnerabilities": [{"VulnerabilityID": [], "CVSS": {"a": 1}}]}]},
+        {"Results": [{"Vulnerabilities": [{"CVSS": {"a": {"V3Score": "NaN"}}}]}]},
+    ],
+    ids=lambda value: json.dumps(value)[:30],
+)  # fmt: skip
+def test_answers_of_any_form_are_read_or_refused(
+    read: Callable[[Any, str], Iterator[Seen]], report: Any
+) -> None:
+    try:
+        for one in read(report, "/x"):
+            assert one.score is None or 0 <= one.score <= 10
+    except Unreadable:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("purl", "name"),
+    [
+        ("pkg:npm/%40babel/core@7.0.0", "@babel/core"),
+        ("pkg:maven/org.a/b@1?type=jar", "org.a:b"),
+        ("pkg:golang/github.com/a/b@v1.0.0", "github.com/a/b"),
+        ("pkg:pypi/jinja2@2.10", "jinja2"),
+        ("not a purl", ""),
+    ],
+)
+def test_names_by_package_url(purl: str, name: str) -> None:
+    assert reports._purl_name(purl) == name
