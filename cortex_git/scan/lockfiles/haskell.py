@@ -26,12 +26,15 @@ _HACKAGE = re.compile(r"([A-Za-z0-9-]+)-(\d+(?:\.\d+)*)(?:@.*)?")
 def read_cabal(source: Source, out: Collector) -> None:
     """Every `name ==version` of the constraints; flags say nothing of versions."""
     found = False
-    for text, line in _constraints(source.content_text()):
+    text = source.content_text()
+    for constraint, line in _constraints(text):
         found = True
-        if text:
-            _add_constraint(text, line, out)
+        if constraint:
+            _add_constraint(constraint, line, out)
     if not found:
         raise MalformedError("has no constraints")
+    if text.rstrip().endswith(","):
+        out.skip_file("ends with a comma, so it may be cut off")
 
 
 def _constraints(text: str) -> Iterator[tuple[str, int]]:
@@ -97,6 +100,8 @@ def read_stack(source: Source, out: Collector) -> None:
     packages, snapshots = root.get("packages"), root.get("snapshots")
     if packages is None and snapshots is None:
         raise MalformedError("has neither packages nor snapshots")
+    if packages is None or snapshots is None:
+        out.skip_file(f"has no {'packages' if packages is None else 'snapshots'}, so it may be cut off")
     for entry in packages.items() if packages else ():
         _add_stack_package(entry, out)
     for entry in snapshots.items() if snapshots else ():

@@ -45,13 +45,14 @@ class SpdxDocument:
         """Add every package but the subject."""
         refuse_too_many_entries(self.packages)
         components = Components(out)
-        subject = self._subject()
+        subject = self._only_described()
+        has_parts = subject is not None and self._has_parts(subject)
         for package in self.packages:
-            if subject is not None and package.id == subject:
+            own = subject is not None and package.id == subject
+            if own and has_parts:
                 continue
             spellings = [package.name] if isinstance(package.name, str) else []
-            described = package.id in self.described if isinstance(package.id, str) else False
-            if not package.purls and not described:
+            if not package.purls and not own:
                 components.add(None, label=package.name)
             for purl, line in package.purls:
                 components.add(
@@ -60,21 +61,24 @@ class SpdxDocument:
                     spellings=spellings,
                     version=package.version,
                     line=line,
-                    own=described,
+                    own=own,
                 )
         components.finish()
 
-    def _subject(self) -> str | None:
-        """The one package that is described and that others are related to.
+    def _only_described(self) -> str | None:
+        """The one package that is described and stands beside others.
 
-        Where several are described, or nothing is related to it, a described package may as well be the
-        inventory itself, such as that of one copied library, and counts.
+        Where several are described, or one stands alone, they may as well be the inventory itself, such
+        as that of one copied library, and count.
         """
-        ids = {package.id for package in self.packages if isinstance(package.id, str)}
+        ids = self._ids()
         described = self.described & ids
-        if len(described) != 1:
-            return None
-        only = next(iter(described))
-        others = ids - described
-        related = any((a == only and b in others) or (b == only and a in others) for a, b in self.related)
-        return only if related else None
+        return next(iter(described)) if len(described) == 1 and len(ids) > 1 else None
+
+    def _has_parts(self, subject: str) -> bool:
+        """Whether any other package is related to this one, as what it is made of is."""
+        others = self._ids() - {subject}
+        return any((a == subject and b in others) or (b == subject and a in others) for a, b in self.related)
+
+    def _ids(self) -> set[str]:
+        return {package.id for package in self.packages if isinstance(package.id, str)}

@@ -84,6 +84,7 @@ def test_cabal_without_an_exact_version(read: Read, wanted: str) -> None:
         ("", "is empty"),
         ("index-state: 2023-01-01T00:00:00Z\n", "has no constraints"),
         ("constraints: any.a ==1\nsome text\n", "is not a cabal freeze file (line 2)"),
+        ("constraints: aeson +x,\n", "ends with a comma, so it may be cut off"),
         ("<<<<<<< mine\nconstraints: any.a ==1\n", "has merge conflict markers"),
     ],
 )
@@ -109,10 +110,12 @@ def test_the_packages_of_a_snapshot_are_not_listed(read: Read) -> None:
 
 
 def test_stack_entries_without_a_version(read: Read) -> None:
-    content = read(
-        "stack.yaml.lock",
-        "packages:\n- completed:\n    hackage: foo\n- completed:\n    name: bar\n- original:\n    git: https://x.org/y\n",
-    )
+    entries = [
+        "- completed:\n    hackage: foo\n",
+        "- completed:\n    name: bar\n",
+        "- original:\n    git: https://x.org/y\n",
+    ]
+    content = read("stack.yaml.lock", "snapshots: []\npackages:\n" + "".join(entries))
     assert content.packages == ()
     assert gaps(content) == {
         "stack.yaml.lock: foo": "no exact version",
@@ -126,6 +129,8 @@ def test_stack_entries_without_a_version(read: Read) -> None:
     [
         ("# nothing\n", "is not a table"),
         ("other: 1\n", "has neither packages nor snapshots"),
+        ("packages:\n", "has no snapshots, so it may be cut off"),
+        ("snapshots: []\n", "has no packages, so it may be cut off"),
         ("packages: 1\nsnapshots: []\n", "has something else than a list (line 1)"),
         ("packages: [\n", "is not valid YAML (line 2)"),
         ("packages: &a []\nsnapshots: *a\n", "uses a YAML alias (line 2)"),

@@ -60,12 +60,26 @@ def test_where_everything_is_described_everything_counts(read: Read) -> None:
 
 def test_a_described_repository_is_no_gap(read: Read) -> None:
     root = package("demo", "main", "pkg:github/example/demo@main")
-    document = {**SPDX, "packages": [root], "relationships": []}
+    document = {**SPDX, "packages": [root, SPDX["packages"][1]], "relationships": []}
     assert read("a.spdx.json", json.dumps(document)).not_scanned == ()
     others = {**document, "documentDescribes": []}
     assert gaps(read("a.spdx.json", json.dumps(others))) == {
         "a.spdx.json: 1 package of type github": "no advisories are known for this type"
     }
+
+
+@pytest.mark.parametrize("described", [["SPDXRef-nginx"], ["SPDXRef-nginx", "SPDXRef-openssl"]])
+def test_what_is_described_and_not_named_by_a_purl_is_a_gap(read: Read, described: list[str]) -> None:
+    """A document that describes its whole inventory would otherwise be an all-clear."""
+    names = [identity.removeprefix("SPDXRef-") for identity in described]
+    document = {
+        **SPDX,
+        "documentDescribes": described,
+        "packages": [package(name, "1", None) for name in names],
+        "relationships": [],
+    }
+    content = read("a.spdx.json", json.dumps(document))
+    assert gaps(content) == {f"a.spdx.json: {name}": "has no package URL" for name in names}
 
 
 def test_packages_without_a_package_url_or_version(read: Read) -> None:
