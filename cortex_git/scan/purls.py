@@ -24,7 +24,7 @@ _TYPES = {
     "SwiftURL": "swift",
     "Hackage": "hackage",
 }
-_ECOSYSTEMS = {kind: ecosystem for ecosystem, kind in _TYPES.items()}
+ECOSYSTEM_OF_TYPE = {kind: ecosystem for ecosystem, kind in _TYPES.items()}
 _LENGTH = 2000
 
 
@@ -48,7 +48,7 @@ def package_of(purl: str) -> PackageName | None:
         parsed = PackageURL.from_string(purl)
     except ValueError:
         return None
-    ecosystem = _ECOSYSTEMS.get(parsed.type)
+    ecosystem = ECOSYSTEM_OF_TYPE.get(parsed.type)
     if ecosystem is None or not parsed.name:
         return None
     between = ":" if ecosystem == "Maven" else "/"

@@ -10,28 +10,18 @@ from urllib.parse import unquote
 
 from packageurl import PackageURL
 
+from cortex_git.scan import purls
 from cortex_git.scan.lockfiles.collecting import MAX_TEXT, NO_EXACT_VERSION, Collector
 from cortex_git.scan.lockfiles.source import MAX_ENTRIES, MalformedError
 
-_ECOSYSTEM_OF_TYPE = {
-    "cargo": "crates.io",
+ECOSYSTEM_OF_TYPE = {
+    **purls.ECOSYSTEM_OF_TYPE,
     "cocoapods": "CocoaPods",
-    "composer": "Packagist",
-    "conan": "ConanCenter",
-    "cran": "CRAN",
-    "gem": "RubyGems",
     "githubactions": "GitHub Actions",
-    "golang": "Go",
-    "hackage": "Hackage",
-    "hex": "Hex",
     "julia": "Julia",
-    "maven": "Maven",
-    "npm": "npm",
-    "nuget": "NuGet",
-    "pub": "Pub",
-    "pypi": "PyPI",
-    "swift": "SwiftURL",
 }
+"""The last three have no advisories that can be matched, which matching then says."""
+
 _ECOSYSTEM_OF_DISTRIBUTION = {
     ("apk", "alpine"): "Alpine",
     ("apk", "chainguard"): "Chainguard",
@@ -43,7 +33,7 @@ _ECOSYSTEM_OF_DISTRIBUTION = {
     ("rpm", "redhat"): "Red Hat",
     ("rpm", "rocky"): "Rocky Linux",
 }
-"""By type and namespace; the database has advisories for none of them, which matching then says."""
+"""By type and namespace; likewise without advisories."""
 
 _WITHOUT_NAMESPACE = frozenset({"cargo", "cocoapods", "cran", "gem", "hackage", "nuget", "pub", "pypi"})
 _MAX_PURL = 8 * MAX_TEXT
@@ -90,7 +80,7 @@ class Components:
             self._out.skip(purl, "is not a package URL")
             return
         kind, namespace, name, exact = parsed
-        ecosystem = _ECOSYSTEM_OF_TYPE.get(kind) or _ECOSYSTEM_OF_DISTRIBUTION.get((kind, namespace.lower()))
+        ecosystem = ECOSYSTEM_OF_TYPE.get(kind) or _ECOSYSTEM_OF_DISTRIBUTION.get((kind, namespace.lower()))
         if ecosystem is None:
             if not own:
                 known = kind in self._types or len(self._types) < _MAX_TYPES
