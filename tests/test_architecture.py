@@ -17,7 +17,7 @@ OWNERS = {
     "huey": ("analysis/bench/peer_programs/",),
     "loky": ("analysis/bench/peer_programs/",),
     "anthropic": ("llm/claude.py",),
-    "kingfisher_sdk": ("runners/agent/secrets.py",),
+    "kingfisher_sdk": ("scan/secret_detector.py",),
     "openai": ("llm/openai.py",),
     "typer": ("cli/",),
     "click": (),

@@ -18,7 +18,7 @@ from typing import Any
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.locating import private_folder
 from cortex_git.runners import OutcomeStatus, RunContext, RunOutcome
-from cortex_git.runners.agent.secrets import Secret, detector, findings
+from cortex_git.scan.secret_detector import Secret, detector, findings
 
 MOST_OUTPUT = 256 * 1024
 """Bytes of an output's JSON that are published."""

@@ -94,7 +94,7 @@ def test_a_tasks_name_leads_nowhere(context: RunContext) -> None:
 def test_a_detector_that_fails_lets_nothing_through(
     context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cortex_git.runners.agent import secrets
+    from cortex_git.scan import secret_detector as secrets
 
     class Broken:
         def scan(self, data: bytes, timeout: float) -> list[object]:

@@ -89,7 +89,7 @@ def test_what_is_not_looked_at_is_said(work: Worked) -> None:
 
 def test_a_detector_that_fails_is_a_gap(work: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
     from cortex_git.errors import EnvironmentProblem
-    from cortex_git.runners.agent import secrets as detector
+    from cortex_git.scan import secret_detector as detector
 
     def fails(_diff: bytes) -> list[detector.Secret]:
         raise EnvironmentProblem("the detector of secrets failed", "RuntimeError")

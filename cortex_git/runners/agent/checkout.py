@@ -23,7 +23,7 @@ from cortex_git.scan.reading.limits import Deadline, OutOfTime
 from cortex_git.scan.sources import checked_ref
 
 if TYPE_CHECKING:
-    from cortex_git.runners.agent.secrets import Secret
+    from cortex_git.scan.secret_detector import Secret
 
 __all__ = ["Checkout", "Leftover", "NotPublished", "Published", "leftovers"]
 
@@ -188,7 +188,7 @@ class Checkout:
         changes = staging.changed(self._work, last, tree)
         reason = staging.objection(self._work, changes)
         if reason is None:
-            from cortex_git.runners.agent.secrets import findings, in_diff
+            from cortex_git.scan.secret_detector import findings, in_diff
 
             found = in_diff(staging.added_lines(self._work, last, tree))
             named = findings("\n".join((message, *(one.path for one in changes))))

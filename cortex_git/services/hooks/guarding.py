@@ -105,7 +105,7 @@ def _strays(git: Git, what: Sequence[str], *, staged: bool) -> list[Caught]:
 
 def _secrets(git: Git, what: Sequence[str]) -> tuple[list[Caught], list[NotScanned]]:
     """What looks like a secret in the added lines, and what could not be looked at."""
-    from cortex_git.runners.agent.secrets import in_diff
+    from cortex_git.scan.secret_detector import in_diff
 
     with git.streaming(*_DIFF, *what) as process:
         diff = cast("IO[bytes]", process.stdout).read(MOST_BYTES + 1)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from cortex_git.runners.agent.secrets import HOST_KEY, findings, in_diff
+from cortex_git.scan.secret_detector import HOST_KEY, findings, in_diff
 
 RANDOM = random.Random(5)
 LETTERS = string.ascii_letters + string.digits
