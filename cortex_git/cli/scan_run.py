@@ -86,13 +86,13 @@ class _Watcher:
 class _Nobody:
     """Watches a batch that has nothing to run."""
 
-    def started(self, task: str, worker: str, repo: str | None) -> None:
+    def started(self, _task: str, _worker: str, _repo: str | None) -> None:
         return
 
-    def finished(self, result: "Result") -> None:
+    def finished(self, _result: "Result") -> None:
         return
 
-    def event(self, event: "Event") -> None:
+    def event(self, _event: "Event") -> None:
         return
 
     def note(self, text: str) -> None:

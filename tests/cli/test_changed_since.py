@@ -1,0 +1,256 @@
+"""`multi-repo-scan --changed-since`: what is taken over, what is scanned, and what a report then says."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import COMMIT, Command, Done
+from gitworld import git
+
+from cortex_git.scan import marks
+from cortex_git.store.coordination import Coordination
+
+Checkout = Callable[..., Path]
+Made = dict[str, Path]
+
+
+@pytest.fixture
+def made(coordinated: Path, checkout: Checkout, tmp_path: Path) -> Made:
+    """Three repositories, scanned once as batch `first` in the coordination repository one is in."""
+    return {name: checkout(name, tmp_path / "repos") for name in ("r1", "r2", "r3")}
+
+
+@pytest.fixture
+def scan(cortex: Command, made: Made) -> Callable[..., Done]:
+    """Scan them all."""
+
+    def run(*arguments: str | Path) -> Done:
+        return cortex("multi-repo-scan", "--allow-incomplete", "--format", "json", *arguments, *made.values())
+
+    run("--batch", "first")
+    return run
+
+
+def since(report: Any) -> dict[str, str | None]:
+    return {Path(row["repo"]).name: row["unchanged_since"] for row in report["repositories"]}
+
+
+def found(report: Any) -> list[Any]:
+    keys = ("repo", "status", "commit", "packages", "findings", "not_scanned", "database")
+    return [[row[key] for key in keys] for row in report["repositories"]]
+
+
+def commit(folder: Path, version: str = "4.17.21") -> None:
+    lock = json.loads((folder / "package-lock.json").read_text())
+    lock["packages"]["node_modules/lodash"]["version"] = version
+    (folder / "package-lock.json").write_text(json.dumps(lock))
+    git(folder, *COMMIT, "change", "-a")
+
+
+def files(coordinated: Path, batch: str) -> list[str]:
+    tree = git(coordinated, "ls-tree", "-r", "--name-only", "refs/remotes/origin/main")
+    return [path for path in tree.splitlines() if f"/{batch}" in path]
+
+
+ALL = {"r1": "first", "r2": "first", "r3": "first"}
+
+
+@pytest.mark.parametrize("word", ["first", "last", "24h", "2020-01-01"])
+def test_unchanged_repositories_are_taken_over(
+    scan: Callable[..., Done], conforms: Callable[[Any, str], None], word: str
+) -> None:
+    first = scan("--batch", "again").json() if word == "first" else None
+    done = scan("--changed-since", word, "--batch", "second")
+    report = done.json()
+    conforms(report, "multi-repo-scan")
+    assert since(report) == ALL
+    assert "batch second: 3 repositories, all unchanged" in done.err
+    if first is not None:
+        assert found(report) == found(first)
+        assert since(first) == dict.fromkeys(ALL)
+
+
+def test_only_what_changed_is_scanned_in_the_order_given(scan: Callable[..., Done], made: Made) -> None:
+    commit(made["r2"])
+    done = scan("--changed-since", "last", "--batch", "second")
+    assert "1 repositories, 2 more are unchanged" in done.err
+    assert list(since(done.json()).items()) == [("r1", "first"), ("r2", None), ("r3", "first")]
+    assert found(done.json()) == found(scan().json())
+
+
+def test_rows_keep_the_batch_that_scanned_them_over_any_number_of_batches(
+    scan: Callable[..., Done], made: Made
+) -> None:
+    commit(made["r2"])
+    scan("--changed-since", "last", "--batch", "second")
+    scan("--changed-since", "last", "--batch", "third")
+    report = scan("--changed-since", "third", "--batch", "fourth").json()
+    assert since(report) == {"r1": "first", "r2": "second", "r3": "first"}
+
+
+def test_a_batch_with_nothing_to_scan_writes_one_document_and_can_be_reported_again(
+    scan: Callable[..., Done], cortex: Command, coordinated: Path
+) -> None:
+    second = scan("--changed-since", "last", "--batch", "second").json()
+    again = cortex("multi-repo-scan", "--resume", "second", "--format", "json", "--allow-incomplete")
+    assert found(again.json()) == found(second)
+    assert since(again.json()) == ALL
+    cortex("multi-repo-scan", "--resume", "first", "--format", "json", "--allow-incomplete")
+    cortex("sync")
+    assert files(coordinated, "second") == ["coordination/batches/second.json"]
+    assert cortex("status", "--format", "json").code == 0
+    assert cortex("task", "list", "--batch", "second", "--format", "json").json()["tasks"] == []
+
+
+def test_a_partly_unchanged_batch_is_resumed_with_all_of_its_rows_and_has_a_summary_of_all(
+    scan: Callable[..., Done], cortex: Command, made: Made, coordinated: Path
+) -> None:
+    commit(made["r3"])
+    second = scan("--changed-since", "last", "--batch", "second").json()
+    again = cortex("multi-repo-scan", "--resume", "second", "--format", "json", "--allow-incomplete").json()
+    assert (found(again), since(again)) == (found(second), since(second))
+    summary = json.loads((coordinated / "coordination/results/second/summary.json").read_text())
+    assert found(summary) == found(second)
+
+
+def test_a_force_pushed_branch_is_scanned(scan: Callable[..., Done], made: Made) -> None:
+    commit(made["r1"])
+    scan("--batch", "newer")
+    git(made["r1"], "reset", "-q", "--hard", "HEAD~1")
+    report = scan("--changed-since", "newer").json()
+    assert since(report) == {"r1": None, "r2": "newer", "r3": "newer"}
+    assert report["cves_found"] == 6
+    assert since(scan("--changed-since", "first").json()) == ALL
+
+
+def test_a_repository_replaced_at_the_same_path_is_scanned(
+    scan: Callable[..., Done], made: Made, checkout: Checkout
+) -> None:
+    shutil.rmtree(made["r1"])
+    commit(checkout("r1", made["r1"].parent))
+    report = scan("--changed-since", "last").json()
+    assert since(report) == {"r1": None, "r2": "first", "r3": "first"}
+    assert report["repositories"][0]["commit"] == git(made["r1"], "rev-parse", "HEAD")
+
+
+def test_a_dirty_work_tree_is_not_a_change(scan: Callable[..., Done], made: Made) -> None:
+    (made["r1"] / "package-lock.json").write_text("{}")
+    assert since(scan("--changed-since", "last").json()) == ALL
+
+
+def test_a_changed_reader_scans_everything(
+    scan: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "_row_code", lambda: "other code")
+    assert since(scan("--changed-since", "last").json()) == dict.fromkeys(ALL)
+
+
+def test_another_database_scans_everything(
+    scan: Callable[..., Done], cortex: Command, tmp_path: Path
+) -> None:
+    import zipfile
+
+    folder = tmp_path / "dumps" / "npm"
+    folder.mkdir(parents=True)
+    affected = [
+        {
+            "package": {"ecosystem": "npm", "name": "lodash"},
+            "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+        }
+    ]
+    record = {"id": "GHSA-new", "modified": "2026-01-01T00:00:00Z", "affected": affected}
+    with zipfile.ZipFile(folder / "all.zip", "w") as archive:
+        archive.writestr("GHSA-new.json", json.dumps(record))
+    assert cortex("advisories", "update", "--from", tmp_path / "dumps", "--ecosystem", "npm").code == 0
+    report = scan("--changed-since", "last").json()
+    assert since(report) == dict.fromkeys(ALL)
+    assert [finding["id"] for row in report["repositories"] for finding in row["findings"]] == [
+        "GHSA-new"
+    ] * 3
+    assert set(since(scan("--changed-since", "last").json()).values()) != {None}
+
+
+def test_failed_and_incomplete_rows_are_scanned_again(
+    cortex: Command, scan: Callable[..., Done], made: Made, tmp_path: Path
+) -> None:
+    (made["r1"] / "Cargo.toml").write_text("[package]\n")
+    git(made["r1"], "add", ".")
+    git(made["r1"], *COMMIT, "no lock")
+    hidden = made["r2"] / ".git"
+    hidden.rename(tmp_path / "hidden")
+    hidden.write_text("no git directory")
+    before = scan("--batch", "bad").json()
+    assert [row["status"] for row in before["repositories"]] == ["incomplete", "failed", "scanned"]
+    hidden.unlink()
+    (tmp_path / "hidden").rename(hidden)
+    assert since(scan("--changed-since", "bad").json()) == {"r1": None, "r2": None, "r3": "bad"}
+
+
+def test_another_ref_is_not_the_same_repository(
+    cortex: Command, scan: Callable[..., Done], made: Made
+) -> None:
+    git(made["r1"], "branch", "release")
+    names = (f"{made['r1']}@release", made["r2"])
+    arguments = ("multi-repo-scan", "--allow-incomplete", "--format", "json", *names)
+    assert since(cortex(*arguments, "--changed-since", "first", "--batch", "refs").json()) == {
+        "r1": None,
+        "r2": "first",
+    }
+    assert since(cortex(*arguments, "--changed-since", "refs").json()) == {"r1": "refs", "r2": "first"}
+
+
+def test_the_first_night_scans_all(cortex: Command, here: Path, checkout: Checkout) -> None:
+    arguments = ("multi-repo-scan", checkout("r1"), "--allow-incomplete", "--format", "json")
+    assert since(cortex(*arguments, "--changed-since", "last").json()) == {"r1": None}
+    assert set(since(cortex(*arguments, "--changed-since", "last").json()).values()) != {None}
+
+
+def test_last_is_the_newest_batch_with_any_of_the_repositories(
+    cortex: Command, scan: Callable[..., Done], checkout: Checkout
+) -> None:
+    cortex("multi-repo-scan", checkout("other"), "--allow-incomplete", "--batch", "others")
+    assert since(scan("--changed-since", "last").json()) == ALL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--changed-since", "nothing"), 2, "is no scan batch and no moment"),
+        (("--changed-since", "first", "--resume", "first"), 2, "leave --changed-since out"),
+    ],
+    ids=["unknown", "with resume"],
+)
+def test_what_cannot_be_meant_is_refused(
+    scan: Callable[..., Done], arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    assert words in scan(*arguments).error(code)
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        ["x"],
+        "x",
+        [[1, "first-1", -1]],
+        [[1, "first-1", 10**9]],
+        [[1, "first-9", 1]],
+        [[1, "gone", 2]],
+        {"a": 1},
+    ],
+    ids=str,
+)
+def test_a_reference_that_cannot_be_read_is_a_failed_row(
+    scan: Callable[..., Done], cortex: Command, coordinated: Path, runs: object
+) -> None:
+    coordination = Coordination.open(coordinated)
+    from cortex_git.store.tasks import new_batch
+
+    batch = new_batch("odd", 0, coordination.repository.host)
+    options = {"kind": "scan", "sample": False, "unchanged": runs}
+    coordination.add_batch(batch.model_copy(update={"options": options}), [])
+    done = cortex("multi-repo-scan", "--resume", "odd", "--format", "json")
+    assert done.code == 3
+    assert done.json()["repositories_failed"] >= 1
