@@ -8,7 +8,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -50,6 +50,8 @@ class Server:
     """Seconds that pass before each request is looked at."""
     answer: Callable[[str, str], Answer | None] = lambda _method, _path: None
     """By method and path with query: what to answer instead of git's own."""
+    api: Callable[[str, Mapping[str, str]], Answer | None] = lambda _path, _headers: None
+    """By path with query and the request's headers: what an API on the same host answers, before all else."""
     requests: list[str] = field(default_factory=list)
     bodies: list[tuple[str, str]] = field(default_factory=list)
     """Of each request with a body: `chunked` or `plain`, and its content encoding."""
@@ -92,6 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def _instead(self, server: Server) -> Answer | None:
+        said = server.api(self.path, {name.title(): value for name, value in self.headers.items()})
+        if said is not None:
+            return said
         if server.fail_first > 0:
             server.fail_first -= 1
             return Answer(503)

@@ -68,7 +68,7 @@ class _Reader:
 
     def read(self, text: str) -> Document:
         root = self._root(text)
-        if root is None:
+        if root is None or _is_empty(root):
             return self._found
         if _is_list(root):
             self._list(root)

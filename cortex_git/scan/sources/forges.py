@@ -81,16 +81,17 @@ def _checked(address: str, option: str) -> str:
     except ValueError:
         raise BadInput(f"{option} is no address", "write https://host") from None
     host = parts.hostname or ""
+    shown = f"{parts.scheme}://{parts.netloc}{parts.path}"[:200]
     if "@" in parts.netloc:
         raise BadInput(f"{option} has a user name in it", "leave it out; tokens come from the environment")
     if not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9A-Fa-f:]+", host) or parts.query or parts.fragment:
-        raise BadInput(f"{option} {address[:200]!r} is no address", "write https://host")
+        raise BadInput(f"{option} {shown!r} is no address", "write https://host")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise BadInput(f"{option} {address[:200]!r} is not https", "write https://host")
+        raise BadInput(f"{option} {shown!r} is not https", "write https://host")
     if not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)*/?", parts.path):
-        raise BadInput(f"{option} {address[:200]!r} has an unusual path", "write https://host")
-    shown = f"[{host}]" if ":" in host else host.lower()
-    return f"{parts.scheme}://{shown}{port}{parts.path.rstrip('/')}"
+        raise BadInput(f"{option} {shown!r} has an unusual path", "write https://host")
+    name = f"[{host}]" if ":" in host else host.lower()
+    return f"{parts.scheme}://{name}{port}{parts.path.rstrip('/')}"
 
 
 def _bases(kind: str, address: str) -> tuple[str, str]:
