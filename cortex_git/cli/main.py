@@ -9,6 +9,7 @@ import typer
 from cortex_git import __version__
 from cortex_git.cli.commands import TwoWords, add_commands
 from cortex_git.cli.events import LogFormat, as_json, choose, tell
+from cortex_git.cli.leaving import listen
 from cortex_git.cli.options import LogFormatOption
 from cortex_git.cli.streams import prepare_streams
 from cortex_git.errors import CortexError, ExitCode
@@ -57,8 +58,10 @@ def main() -> None:
     choose(LogFormat.TEXT)
     code: object = ExitCode.INTERRUPTED
     try:
+        run = build(sys.argv[1:])
+        listen()
         # What a command exits with is returned here, not raised.
-        code = build(sys.argv[1:])(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
+        code = run(prog_name="cortex-git", standalone_mode=False) or ExitCode.OK
     except KeyboardInterrupt:
         _say("interrupted", ExitCode.INTERRUPTED)
     except Exception as error:

@@ -100,6 +100,45 @@ def test_exit_codes_of_real_processes(here: Path, script: str, code: int) -> Non
     assert shell(script).returncode == code
 
 
+INTERRUPTED_AT = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == at:
+            os.kill(os.getpid(), signal.SIGINT)
+at = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupting())
+from cortex_git.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "cortex_git.cli.leaving", "cortex_git.cli.main", "typer", "cortex_git.errors", "cortex_git.cli.tasks",
+        "cortex_git.cli.bench_planning", "sqlite3", "cortex_git.store.coordination",
+    ],
+)  # fmt: skip
+def test_ctrl_c_while_it_starts_is_no_page_of_imports(coordinated: Path, module: str) -> None:
+    """Whichever import it hits, of the command line or of a command."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT, module, "task", "list"],
+        capture_output=True, cwd=coordinated, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_that_was_ignored_stays_so(coordinated: Path) -> None:
+    """As for a command in the background of a script."""
+    code = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{INTERRUPTED_AT}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "typer", "task", "list"],
+        capture_output=True, cwd=coordinated, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"no tasks\n")
+
+
 def test_a_reader_that_leaves_changes_nothing(titled: Path) -> None:
     done = shell("cortex task list --format json | true; cortex spawn-worker -i t | head -c 1")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"w", b"")
