@@ -13,6 +13,7 @@ from cortex_git.cli.scan_acting import (
     IgnoreFileOption,
     OutputsOption,
     ScannerOption,
+    SecretsOption,
     VexOption,
 )
 from cortex_git.cli.source_options import (
@@ -49,6 +50,13 @@ class ReportFormat(StrEnum):
     CSV = "csv"
     CYCLONEDX_VEX = "cyclonedx-vex"
     GITHUB = "github"
+
+
+class GroupBy(StrEnum):
+    """What the findings are listed by."""
+
+    FINDING = "finding"
+    ADVISORY = "advisory"
 
 
 class Severity(StrEnum):
@@ -116,9 +124,16 @@ def multi_repo_scan(
     vex: VexOption = None,
     scanner: ScannerOption = None,
     by_vote: ByVoteOption = False,
+    secrets: SecretsOption = False,
     allow_incomplete: Annotated[
         bool, typer.Option("--allow-incomplete", help="Exit with 0 although something was not scanned.")
     ] = False,
+    group_by: Annotated[
+        GroupBy,
+        typer.Option(
+            "--group-by", help="List findings, or which repositories need what (table, Markdown, HTML)."
+        ),
+    ] = GroupBy.FINDING,
     show_all: Annotated[bool, typer.Option("--all", help="List every finding in the table.")] = False,
     batch: Annotated[
         str | None, typer.Option("--batch", help="Name of the batch (default: a new one).")
@@ -147,6 +162,8 @@ def multi_repo_scan(
     dry_run: DryRunOption = False,
 ) -> None:
     """Find the known-vulnerable dependencies of many repositories at once."""
+    from dataclasses import replace
+
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, check_file, note
     from cortex_git.cli.scan_acting import read_all
@@ -194,6 +211,7 @@ def multi_repo_scan(
         tokens=found.tokens,
         per_host=per_host,
         scanners=scanners,
+        secrets=secrets,
         not_looked_into=found.gaps,
     )
     if dry_run:
@@ -213,6 +231,7 @@ def multi_repo_scan(
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
     report = act(report, judgements, by_vote=by_vote)
+    report = replace(report, grouped=group_by is GroupBy.ADVISORY)
     show_report(report, report_format.value if report_format else None, output or [], show_all=show_all)
     least = fail_on.value if fail_on else None
     code = exit_code(report, ended, least, fail_on_kev=fail_on_kev, allow_incomplete=allow_incomplete)

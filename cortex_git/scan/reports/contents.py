@@ -56,5 +56,20 @@ def findings_by_severity(report: ScanReport) -> list[tuple[RepositoryScan, Findi
     return sorted(((row, one) for row in report.repositories for one in row.findings), key=order)
 
 
+def origin(finding: Finding) -> str:
+    """Where the package comes from in few words: `direct`, `via express +2`, `direct, dev`; may be empty."""
+    words = []
+    if finding.direct:
+        words.append("direct")
+    elif finding.via:
+        more = len(finding.via) - 1
+        words.append(f"via {finding.via[0]}" + (f" +{more}" if more else ""))
+    elif finding.direct is False:
+        words.append("brought in")
+    if finding.dev:
+        words.append("dev")
+    return ", ".join(words)
+
+
 def _failed(row: RepositoryScan) -> bool:
     return row.status == "failed"

@@ -18,12 +18,14 @@ from cortex_git.pages.plots import Plot, figures
 from cortex_git.pages.tables import Cell, Column, Table, draw
 from cortex_git.pages.text import clip_start
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
-from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps
+from cortex_git.scan.reports.by_advisory import Need, by_advisory
+from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, verdict
 
 ROWS_SHOWN = 5_000
 """Of each table: a browser takes seconds for more. The page says what it leaves out."""
 BARS_SHOWN = 25
+REPOSITORIES_NAMED = 20
 _NAME_LIMIT = 200
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
 
@@ -46,6 +48,7 @@ def render(report: ScanReport) -> str:
     sections = [
         _gaps(report),
         _severity(drawn.get("severity"), could_draw),
+        _by_advisory(report),
         Section("findings", "Findings", draw(_findings(report), "findings-list")),
         Section("repositories", "Repositories", draw(_repositories(report), "repositories-list")),
     ]
@@ -119,6 +122,12 @@ def _gap_row(gap: Gap) -> tuple[str, str, str]:
     return (where, "the whole repository" if gap.failed_repository else gap.what, gap.reason)
 
 
+def _by_advisory(report: ScanReport) -> Section | None:
+    if not report.grouped:
+        return None
+    return Section("advisories", "By advisory", draw(_needs(report), "advisories-list"))
+
+
 def _severity(figure: Html | None, could_draw: bool) -> Section | None:
     if figure is None:
         return None
@@ -173,6 +182,8 @@ def _findings(report: ScanReport) -> Table:
         Column("Where", name=True),
         Column("Ecosystem", choose=True),
         Column("Summary", long=True),
+        Column("Origin"),
+        Column("Upgrade", long=True),
     )
     return Table(
         "Known vulnerabilities, most severe first",
@@ -196,6 +207,43 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str | float | C
         clip_start(where, _NAME_LIMIT),
         finding.ecosystem,
         finding.summary,
+        origin(finding),
+        finding.upgrade,
+    )
+
+
+def _needs(report: ScanReport) -> Table:
+    """What is needed over all repositories; the names of a few of them, for the findings list has all."""
+    needs = by_advisory(report)
+    columns = (
+        Column("Vulnerability"),
+        Column("Severity", choose=True),
+        Column("Repositories", number=True),
+        Column("Need", name=True),
+        Column("Which", long=True),
+        Column("Ecosystem", choose=True),
+        Column("Summary", long=True),
+    )
+    return Table(
+        "What is needed, by advisory",
+        columns,
+        [_need_row(need) for need in needs[:ROWS_SHOWN]],
+        left_out=_left_out(len(needs)),
+        empty="Nothing.",
+    )
+
+
+def _need_row(need: Need) -> tuple[str | float | Cell | None, ...]:
+    named = [clip_start(repo, _NAME_LIMIT) for repo in need.repositories[:REPOSITORIES_NAMED]]
+    more = len(need.repositories) - len(named)
+    return (
+        Cell(_linked(need.id), need.id, "id"),
+        _severity_cell(need.severity),
+        len(need.repositories),
+        need.sentence,
+        ", ".join(named) + (f" and {more:,} more" if more else ""),
+        need.ecosystem,
+        need.summary,
     )
 
 

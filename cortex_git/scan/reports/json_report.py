@@ -9,6 +9,7 @@ from typing import Any
 
 from cortex_git.scan.fingerprints import fingerprint
 from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands
 from cortex_git.scan.reports.summary import repositories_read
@@ -59,6 +60,25 @@ def _tail(report: ScanReport) -> dict[str, Any]:
         "notes": report.notes,
         "epss_date": report.epss_date,
         "kev_date": report.kev_date,
+        "advisories": [_need(need) for need in by_advisory(report)],
+    }
+
+
+def _need(need: Need) -> dict[str, Any]:
+    return {
+        "id": need.id,
+        "aliases": need.aliases,
+        "severity": need.severity,
+        "score": need.score,
+        "ecosystem": need.ecosystem,
+        "package": need.package,
+        "fixed": need.fixed,
+        "need": need.sentence,
+        "repositories": need.repositories,
+        "versions": need.versions,
+        "direct": need.direct,
+        "dev": need.dev,
+        "summary": need.summary,
     }
 
 

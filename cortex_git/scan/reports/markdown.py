@@ -4,12 +4,13 @@ Must never let a repository or an advisory write Markdown: whatever they chose s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
 from cortex_git.scan.reports.aside import dates_line, exploitation, until
-from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps
+from cortex_git.scan.reports.by_advisory import Need, by_advisory
+from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, seven_lines, verdict
 from cortex_git.scan.set_aside import Suppressed
@@ -22,7 +23,7 @@ def render(report: ScanReport) -> str:
     """The whole report; it ends with the seven summary lines in a code block."""
     sections = [_opening(report), _severity_table(report)]
     if report.cves_found:
-        sections.append(_findings_table(report))
+        sections.append(_needs_table(report) if report.grouped else _findings_table(report))
     sections += [
         _suppressed_table(report),
         _gaps_table(report),
@@ -61,10 +62,39 @@ def _severity_table(report: ScanReport) -> str:
 
 def _findings_table(report: ScanReport) -> str:
     header = ["Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability"]
-    if report.epss_date or report.kev_date:
-        header.append("Exploited")
-    rows = (_finding_row(row, finding)[: len(header)] for row, finding in findings_by_severity(report))
-    return "## Findings\n\n" + _table(header, rows)
+    pairs = findings_by_severity(report)
+    more = {
+        "Exploited": bool(report.epss_date or report.kev_date),
+        "Origin": any(origin(finding) for _, finding in pairs),
+        "Upgrade": any(finding.upgrade for _, finding in pairs),
+    }
+    rows = ([*_finding_row(row, one), *_more_cells(one, more)] for row, one in pairs)
+    return "## Findings\n\n" + _table([*header, *(name for name, has in more.items() if has)], rows)
+
+
+def _more_cells(finding: Finding, more: Mapping[str, bool]) -> Iterator[str]:
+    """The columns that there are only where something is known for them."""
+    if more["Exploited"]:
+        yield exploitation(finding) or "–"
+    if more["Origin"]:
+        yield _cell(origin(finding)) or "–"
+    if more["Upgrade"]:
+        yield _cell(finding.upgrade or "") or "–"
+
+
+def _needs_table(report: ScanReport) -> str:
+    rows = (
+        (need.severity, _need_text(need), _cell(", ".join(need.repositories))) for need in by_advisory(report)
+    )
+    return "## What is needed\n\n" + _table(("Severity", "Need", "Repositories"), rows)
+
+
+def _need_text(need: Need) -> str:
+    """The sentence of the need, with the names that others chose in code spans."""
+    link = _linked_id(need.id)
+    if need.fixed is None:
+        return f"{need.who} {_cell(need.package)} with no fixed version ({link})"
+    return f"{need.who} {_cell(f'{need.package} >= {need.fixed}')} ({link})"
 
 
 def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str, ...]:
@@ -75,7 +105,6 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str, ...]:
         _cell(finding.version),
         _cell(finding.fixed) if finding.fixed else "none published",
         _linked_id(finding.id),
-        exploitation(finding) or "–",
     )
 
 
@@ -117,7 +146,7 @@ def _cell(text: str) -> str:
     return markdown_cell(clip(text, _CELL_LIMIT))
 
 
-def _table(header: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [_row(header), _row(("---",) * len(header)), *(_row(row) for row in rows)]
     return "\n".join(lines)
 

@@ -15,7 +15,7 @@ from cortex_git import __version__
 from cortex_git.scan.fingerprints import KEY, fingerprint
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
 from cortex_git.scan.reports.aside import until
-from cortex_git.scan.reports.contents import Gap, gaps
+from cortex_git.scan.reports.contents import Gap, gaps, origin
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
 from cortex_git.scan.set_aside import Suppressed
 
@@ -152,6 +152,10 @@ def _result(entry: _Entry, places: dict[str, int]) -> _Json:
             "package": finding.package,
             "version": finding.version,
             "fixed": finding.fixed,
+            "direct": finding.direct,
+            "dev": finding.dev,
+            "via": finding.via,
+            "upgrade": finding.upgrade,
             "severity": finding.severity,
             "epss": finding.epss,
             "kev": finding.kev,
@@ -164,7 +168,10 @@ def _message(finding: Finding) -> str:
     what = f"{finding.package} {finding.version} ({finding.ecosystem}) is affected by {finding.id}"
     remedy = f"Fixed in {finding.fixed}." if finding.fixed else "No fixed version is published."
     summary = f": {finding.summary.rstrip('.')}" if finding.summary else ""
-    return _text(f"{what}{summary}. {remedy}")
+    known = origin(finding)
+    asked = f" {known[0].upper()}{known[1:]}." if known else ""
+    upgrade = f" Upgrade: {finding.upgrade}" if finding.upgrade else ""
+    return _text(f"{what}{summary}. {remedy}{asked}{upgrade}")
 
 
 def _location(index: int, lockfile: str, line: int | None) -> _Json:
