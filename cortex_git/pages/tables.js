@@ -1,12 +1,28 @@
 "use strict";
+const collator = new Intl.Collator("en", { numeric: true });
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0];
   const heads = [...table.tHead.rows[0].cells];
+  const held = table.parentElement.querySelector("template");
+  let rows = [...body.rows];
+  const atOnce = rows.length;
+  let most = atOnce;
+  if (held) {
+    rows = rows.concat([...held.content.querySelectorAll("tr")]);
+    held.previousElementSibling.remove();
+    held.remove();
+  }
+  let fitting = rows;
+  let afterwards = () => {};
+  const show = () => {
+    body.replaceChildren(...fitting.slice(0, most));
+    afterwards();
+  };
   const key = (row, place) => row.cells[place].dataset.sort ?? row.cells[place].textContent;
   const compare = (one, other) => {
     const [a, b] = [Number(one), Number(other)];
     if (one !== "" && other !== "" && !Number.isNaN(a) && !Number.isNaN(b)) return a - b;
-    return one.localeCompare(other, "en", { numeric: true });
+    return collator.compare(one, other);
   };
   heads.forEach((head, place) => {
     const button = document.createElement("button");
@@ -20,10 +36,13 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       const sign = now === "ascending" ? 1 : -1;
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", now);
-      const rows = [...body.rows].map((row) => [key(row, place), row]);
       const missing = (value) => value === "–";
-      rows.sort(([a], [b]) => missing(a) - missing(b) || sign * compare(a, b));
-      body.append(...rows.map(([, row]) => row));
+      const order = ([a], [b]) => missing(a) - missing(b) || sign * compare(a, b);
+      const sorted = (some) => some.map((row) => [key(row, place), row]).sort(order).map(([, row]) => row);
+      const all = fitting === rows;
+      rows = sorted(rows);
+      fitting = all ? rows : sorted(fitting);
+      show();
     });
   });
   if (!table.hasAttribute("data-filter")) continue;
@@ -31,21 +50,24 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   tools.className = "tools";
   const chosen = new Map();
   const count = document.createElement("output");
-  const labelled = (text, control) => {
+  const texts = new Map();
+  const text = (row) => {
+    if (!texts.has(row)) texts.set(row, row.textContent.toLowerCase());
+    return texts.get(row);
+  };
+  const labelled = (name, control) => {
     const label = document.createElement("label");
-    label.append(text, control);
+    label.append(name, control);
     tools.append(label);
     return control;
   };
   const apply = () => {
     const wanted = search.value.trim().toLowerCase();
-    let shown = 0;
-    for (const row of body.rows) {
-      const fits = [...chosen].every(([place, menu]) => !menu.value || row.cells[place].textContent === menu.value);
-      row.hidden = !(fits && row.textContent.toLowerCase().includes(wanted));
-      shown += !row.hidden;
-    }
-    count.textContent = `${shown} of ${body.rows.length} rows`;
+    const menus = [...chosen].filter(([, menu]) => menu.value);
+    const fits = (row) => menus.every(([place, menu]) => row.cells[place].textContent === menu.value);
+    fitting = wanted || menus.length ? rows.filter((row) => fits(row) && text(row).includes(wanted)) : rows;
+    most = atOnce;
+    show();
   };
   const search = labelled("Filter", document.createElement("input"));
   search.type = "search";
@@ -54,13 +76,27 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
     if (!head.hasAttribute("data-choose")) return;
     const menu = labelled(head.textContent, document.createElement("select"));
     menu.append(new Option("all", ""));
-    const values = new Map([...body.rows].map((row) => [row.cells[place].textContent, key(row, place)]));
+    const values = new Map(rows.map((row) => [row.cells[place].textContent, key(row, place)]));
     for (const [value] of [...values].sort(([, a], [, b]) => compare(a, b))) menu.append(new Option(value, value));
     menu.addEventListener("change", apply);
     chosen.set(place, menu);
   });
-  tools.append(count);
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  more.addEventListener("click", () => {
+    most += atOnce;
+    show();
+  });
+  afterwards = () => {
+    const shown = Math.min(fitting.length, most);
+    more.hidden = shown === fitting.length;
+    more.textContent = `Show ${Math.min(atOnce, fitting.length - shown)} more`;
+    const listed = more.hidden ? "" : `, ${shown} of them listed`;
+    count.textContent = `${fitting.length} of ${rows.length} rows${listed}`;
+  };
+  tools.append(count, more);
   const window_ = table.closest(".window");
   window_.before(tools);
-  apply();
+  show();
 }

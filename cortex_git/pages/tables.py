@@ -12,6 +12,9 @@ CELL_LIMIT = 400
 _TALL = 15
 """Rows from which a table scrolls in a window of its own, and has a filter."""
 
+AT_ONCE = 1_000
+"""Rows that a browser lays out at a time: it takes seconds for 5,000. The page's script has the others."""
+
 Content = str | int | float | None
 
 
@@ -65,30 +68,42 @@ def draw(table: Table, identity: str) -> Html:
     if not table.rows:
         return element("p", table.empty, class_="empty")
     head = element("tr", *(_heading(column) for column in table.columns))
-    body = [
-        element("tr", *map(_cell, table.columns, row, (place == 0 for place in range(len(row)))))
-        for row in table.rows
-    ]
+    count = len(table.rows)
+    body = _rows(table, 0, AT_ONCE if table.interactive else count)
     caption_id = f"{identity}-caption"
     tall = len(table.rows) > _TALL
     drawn = element(
         "table",
         element("caption", table.caption, id=caption_id),
         element("thead", head),
-        element("tbody", Html("\n".join(body))),
+        element("tbody", body),
         data_sortable=table.interactive and len(table.rows) > 1,
         data_filter=table.interactive and tall,
     )
     note = element("p", table.left_out, class_="note") if table.left_out else None
+    rest = None
+    if table.interactive and count > AT_ONCE:
+        # Inert until a script takes it: a browser lays out nothing of it.
+        held = element("table", element("tbody", _rows(table, AT_ONCE, count)))
+        text = f"The first {AT_ONCE:,} of {count:,} rows; the page has them all, and shows them with scripts."
+        rest = join([element("p", text, class_="note"), element("template", held)])
     window = element(
         "div",
         drawn,
+        rest,
         class_="window tall" if tall else "window",
         role="region",
         tabindex=0,
         aria_labelledby=caption_id,
     )
     return join([note, window])
+
+
+def _rows(table: Table, start: int, end: int) -> Html:
+    """Some of the rows; each has a heading first."""
+    first = (True, *(False,) * len(table.columns))
+    rows = (element("tr", *map(_cell, table.columns, row, first)) for row in table.rows[start:end])
+    return Html("\n".join(rows))
 
 
 def _heading(column: Column) -> Html:

@@ -169,6 +169,41 @@ def test_paper_is_light_whole_and_without_controls(
     assert browser.value(cut) is False
 
 
+def test_rows_beyond_the_first_thousand_are_found_sorted_and_listed(browser: Browser, tmp_path: Path) -> None:
+    findings = tuple(
+        Finding(f"CVE-2024-{n}", (), "high", n / 1000, "npm", f"p{n}", "1.0", None, HOSTILE, n)
+        for n in range(2500)
+    )
+    row = RepositoryScan("r", "scanned", "a" * 40, 9, None, 0.5, findings)
+    file = tmp_path / "many.html"
+    file.write_text(render(ScanReport("b", (row,), BatchTiming(1, 0, 0, 1, 1, "parallel"), "osv")))
+    browser.open(file)
+    assert browser.problems == []
+    table, more = "document.querySelector('#findings table')", "document.querySelector('#findings .more')"
+    rows, told = f"{table}.tBodies[0].rows", "document.querySelector('#findings output').textContent"
+    assert (browser.value(f"{rows}.length"), browser.value(told)) == (
+        1000,
+        "2500 of 2500 rows, 1000 of them listed",
+    )
+    assert browser.value("document.querySelectorAll('#findings .note, #findings template').length") == 0
+    browser.value(f"{more}.click()")
+    browser.value(f"{more}.click()")
+    assert (browser.value(f"{rows}.length"), browser.value(told)) == (2500, "2500 of 2500 rows")
+    assert browser.value(f"{more}.checkVisibility()") is False
+    browser.value(f"{table}.tHead.rows[0].cells[2].querySelector('button').click()")
+    assert browser.value(f"{rows}[0].cells[4].textContent") == "p2499"
+    write = "const box = document.querySelector('#findings input'); box.value = 'p2123';"
+    browser.value(f"(() => {{{write} box.dispatchEvent(new Event('input'))}})()")
+    assert browser.value(f"[...{rows}].map(row => row.cells[4].textContent)") == ["p2123"]
+    assert browser.value("document.images.length + document.scripts.length") == 1
+    assert browser.problems == []
+    browser.open(file, script=False)
+    assert browser.value(f"{rows}.length") == 1000
+    assert browser.value("document.querySelector('#findings .window .note').textContent").startswith(
+        "The first 1,000 of 2,500 rows"
+    )
+
+
 def _press(browser: Browser, key: str) -> None:
     codes = {"Tab": 9, "Enter": 13}
     text = {"text": "\r"} if key == "Enter" else {}
