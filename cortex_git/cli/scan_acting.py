@@ -51,6 +51,10 @@ ScannerOption = Annotated[
         show_default=False,
     ),
 ]
+SecretsOption = Annotated[
+    bool,
+    typer.Option("--secrets", help="Look for keys and passwords in all files, too; each counts as critical."),
+]
 ByVoteOption = Annotated[
     bool,
     typer.Option("--by-vote", help="Count only what at least half of the scanners found that could have."),

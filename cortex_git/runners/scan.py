@@ -50,8 +50,9 @@ def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     `payload`: `repo` (as shown), `url` (as parsed), optionally `ref`, `database` (a path, `starter`, or
     nothing for the imported one), `data_dir`, `cache_dir`, `askpass`, `helper`, `tokens` (as `HostToken`s are
-    in JSON), `per_host`, `scanners` (`name` and `more` arguments of each), `limits`. Raises BadInput for an
-    address that git must not get, EnvironmentProblem where there is no database.
+    in JSON), `per_host`, `scanners` (`name` and `more` arguments of each), `secrets` (whether to look for
+    them), `limits`. Raises BadInput for an address that git must not get, EnvironmentProblem where there is
+    no database.
     """
     from cortex_git.scan.reading import HostGate, Limits
     from cortex_git.scan.scanner import scan_repository
@@ -69,6 +70,7 @@ def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:
         limits=Limits.from_json(payload.get("limits") or {}),
         gate=gate,
         others=_others(payload),
+        secrets=bool(payload.get("secrets")),
     )
     return row.to_json()
 

@@ -24,6 +24,7 @@ _BUSY_S = 0.5
 _TABLES = """
 CREATE TABLE IF NOT EXISTS lockfile (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS matched (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS secrets (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _PACKAGE_FIELDS = attrgetter(*Package.__dataclass_fields__)
 """A package as a plain tuple; `astuple` copies deeply, which takes eight times as long."""
@@ -85,6 +86,18 @@ class ScanCache:
             "not_scanned": [astuple(gap) for gap in result.not_scanned],
         }
         self._pending.append(("matched", key, json.dumps(value)))
+
+    def secrets(self, key: str) -> list[tuple[str, int]] | None:
+        """Kind and line of each secret in the file known by this key, None when it is not known."""
+        value = self._get("secrets", key)
+        try:
+            return None if value is None else [(str(kind), int(line)) for kind, line in value]
+        except (TypeError, ValueError):
+            return None
+
+    def remember_secrets(self, key: str, found: Sequence[tuple[str, int]]) -> None:
+        """Keep the kinds and lines of a file's secrets, never the secrets."""
+        self._pending.append(("secrets", key, json.dumps([list(one) for one in found])))
 
     def save(self) -> None:
         """Write what is to be remembered, in one transaction; lost when others hold the file too long."""
@@ -193,5 +206,6 @@ def _finding(fields: Sequence[Any]) -> Finding:
     values["aliases"] = tuple(values["aliases"])
     values["other_lockfiles"] = tuple(values["other_lockfiles"])
     values["via"] = tuple(values["via"])
-    values["other_versions"] = tuple(values["other_versions"])
+    for name in ("other_versions", "found_by", "missed_by"):
+        values[name] = tuple(values[name])
     return Finding(**values)

@@ -33,9 +33,12 @@ def code_mark(*names: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def row_mark(database_identity: str, limits: Limits | None = None) -> str:
-    """A mark of all that a row rests on beside its commit; rows of one commit with one mark are equal."""
-    values = (_row_code(), _others(), database_identity, (limits or Limits()).to_json())
+def row_mark(database_identity: str, limits: Limits | None = None, *, secrets: str = "") -> str:
+    """A mark of all that a row rests on beside its commit; rows of one commit with one mark are equal.
+
+    `secrets`: a mark of their detector where they were looked for, too.
+    """
+    values = (_row_code(), _others(), database_identity, (limits or Limits()).to_json(), secrets)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 

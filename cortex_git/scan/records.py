@@ -107,6 +107,17 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFound:
+    """Something in a file that looks like a key or a password; never the thing itself."""
+
+    path: str
+    line: int
+    """1-based."""
+    kind: str
+    """What it looks like, such as `aws access key`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RepositoryScan:
     """One repository's row: `failed` has an error, `incomplete` names what was not scanned."""
 
@@ -123,8 +134,10 @@ class RepositoryScan:
     """Which advisory database answered, such as `osv 2026-08-01` or `starter`."""
     mark: str = ""
     """A digest of what the row rests on beside the commit: the readers' code, the database, the limits."""
+    secrets: tuple[SecretFound, ...] = ()
+    """Where secrets were looked for, too: those found, by path and line."""
     unchanged_since: str | None = None
-    """The batch that scanned this very commit, from which the row was taken over; None where it is this one."""
+    """The batch that scanned this very commit, whose row this is; None where it is this one."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain JSON values."""
@@ -135,6 +148,7 @@ class RepositoryScan:
         """The row back from plain JSON values; unknown keys are ignored, missing ones default."""
         known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         known["findings"] = tuple(_finding(item) for item in value.get("findings", ()))
+        known["secrets"] = tuple(SecretFound(**item) for item in value.get("secrets", ()))
         known["not_scanned"] = tuple(NotScanned(**item) for item in value.get("not_scanned", ()))
         return cls(**known)
 
@@ -214,6 +228,10 @@ class ScanReport:
             for finding in row.findings:
                 counts[finding.severity] += 1
         return counts
+
+    @property
+    def secrets_found(self) -> int:
+        return sum(len(row.secrets) for row in self.repositories)
 
     @property
     def cves_found(self) -> int:

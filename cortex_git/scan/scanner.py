@@ -19,7 +19,9 @@ from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
 from cortex_git.scan.packages import PackageReader
 from cortex_git.scan.reading import HostGate, Limits, NoCommit, OutOfTime, Snapshot, open_repository
-from cortex_git.scan.records import NotScanned, Package, RepositoryScan
+from cortex_git.scan.records import NotScanned, Package, RepositoryScan, SecretFound
+from cortex_git.scan.secrets_in_files import SecretsRead, secrets_in
+from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, Source
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class _Read(NamedTuple):
     not_scanned: tuple[NotScanned, ...]
     answers: tuple["Answer", ...] = ()
     """Of the other scanners that were asked for."""
+    secrets: tuple[SecretFound, ...] = ()
 
 
 def scan_repository(
@@ -47,17 +50,19 @@ def scan_repository(
     limits: Limits | None = None,
     gate: HostGate | None = None,
     others: Sequence["Chosen"] = (),
+    secrets: bool = False,
 ) -> RepositoryScan:
     """The row of one repository: scanned, incomplete or failed, with its duration in seconds.
 
     `others`: scanners whose findings are joined to ours; such a row has no mark, as theirs change unseen.
+    `secrets`: look through its files for keys and passwords, too.
     A folder that is not a repository is scanned as it lies there, and has no commit.
     """
     started = time.monotonic()
     cache = cache or ScanCache(None)
     read, result, error = _Read("", (), ()), MatchResult((), ()), None
     try:
-        read = _read(source, cache, credentials or Credentials(), limits or Limits(), gate, others)
+        read = _read(source, cache, credentials or Credentials(), limits or Limits(), gate, others, secrets)
         result = _match(database, read.packages, cache)
         if read.answers:
             from cortex_git.scan.others.voting import voted
@@ -85,7 +90,8 @@ def scan_repository(
         findings=result.findings,
         not_scanned=not_scanned,
         database=_named(database),
-        mark="" if others else row_mark(database.identity, limits),
+        mark="" if others else row_mark(database.identity, limits, secrets=secrets_mark() if secrets else ""),
+        secrets=read.secrets,
     )
 
 
@@ -101,6 +107,7 @@ def _read(
     limits: Limits,
     gate: HostGate | None,
     others: Sequence["Chosen"],
+    secrets: bool,
 ) -> _Read:
     with open_repository(source, credentials, limits, gate) as snapshot:
         lockfiles = sorted(path for path in snapshot.entries if kind_of(path))
@@ -119,7 +126,11 @@ def _read(
 
             asked = ask(snapshot, lockfiles[: limits.lockfiles], others)
             answers, gaps = asked.answers, [*gaps, *asked.gaps]
-        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers)
+        looked = SecretsRead()
+        if secrets:
+            looked = secrets_in(snapshot, cache)
+            gaps += looked.not_scanned
+        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers, looked.found)
 
 
 def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:

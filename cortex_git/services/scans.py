@@ -17,6 +17,7 @@ from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, HostToken, Source
 from cortex_git.services.scan_sources import PER_HOST, credentials_for
 from cortex_git.services.unchanged import Since, unchanged
@@ -60,6 +61,8 @@ class ScanRequest:
     """Fetches from one host at once on this machine."""
     scanners: "Sequence[Chosen]" = ()
     """Other scanners to ask, too."""
+    secrets: bool = False
+    """Look for keys and passwords in all files, too."""
     not_looked_into: Sequence[NotScanned] = field(default=())
     """Folders that could not be searched for repositories, and listings that are not whole."""
 
@@ -103,6 +106,7 @@ def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
         "tokens": [asdict(token) for token in credentials.tokens],
         "per_host": request.per_host,
         "scanners": [{"name": one.name, "more": list(one.more)} for one in request.scanners],
+        "secrets": request.secrets,
         **({"limits": {"time_s": _WITH_OTHERS_S}} if request.scanners else {}),
     }
 
@@ -161,7 +165,9 @@ def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
         coordination,
         request.sources,
         request.changed_since,
-        mark=row_mark(choose_database(request.sample).identity),
+        mark=row_mark(
+            choose_database(request.sample).identity, secrets=secrets_mark() if request.secrets else ""
+        ),
         sample=request.sample,
         credentials=request.credentials,
     )
