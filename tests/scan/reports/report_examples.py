@@ -11,6 +11,7 @@ from cortex_git.scan.records import (
     RepositoryScan,
     ScanReport,
 )
+from cortex_git.scan.set_aside import Baseline, Placed, Suppressed
 
 TIMING = BatchTiming(12.34, 0.0211, 0.1432, 0.871, 20, "parallel")
 FEW = settings(max_examples=40, deadline=None)
@@ -59,6 +60,9 @@ _findings = st.builds(
     line=st.none() | st.integers(1, 10**6),
     summary=hostile,
     other_lockfiles=st.lists(hostile, max_size=2, unique=True).map(tuple),
+    other_versions=st.lists(hostile, max_size=2, unique=True).map(tuple),
+    epss=st.none() | st.floats(0, 1),
+    kev=st.none() | st.just("2021-12-10"),
 )
 _parts = st.lists(st.builds(NotScanned, what=hostile, reason=hostile), max_size=3).map(tuple)
 _rows = st.builds(
@@ -73,6 +77,19 @@ _rows = st.builds(
     not_scanned=_parts,
     database=hostile,
 )
+_suppressed = st.builds(
+    Suppressed,
+    repo=hostile,
+    finding=_findings,
+    status=st.sampled_from(["accepted", "not_affected", "fixed", "false_positive"]),
+    reason=hostile,
+    source=hostile,
+    justification=st.none() | hostile | st.just("vulnerable_code_not_present"),
+    expires=st.none() | st.just("2027-01-31"),
+    in_baseline=st.booleans(),
+)
+_placed = st.lists(st.builds(Placed, repo=hostile, finding=_findings), max_size=2).map(tuple)
+_baselines = st.builds(Baseline, source=hostile, known=_placed, fixed=_placed, not_compared=st.integers(0, 9))
 hostile_reports = st.builds(
     ScanReport,
     batch=hostile,
@@ -81,4 +98,9 @@ hostile_reports = st.builds(
     database=hostile,
     coverage=_parts,
     sample=st.booleans(),
+    suppressed=st.just(()) | st.lists(_suppressed, max_size=2).map(tuple),
+    baseline=st.none() | _baselines,
+    notes=st.lists(hostile, max_size=2).map(tuple),
+    epss_date=st.none() | st.just("2026-11-28"),
+    kev_date=st.none() | st.just("2026-11-27"),
 )

@@ -56,7 +56,7 @@ def test_only_a_plain_id_is_linked(
 def test_nothing_hostile_becomes_markdown(report: ScanReport) -> None:
     tokens = MARKDOWN.parse(RENDERERS["markdown"](report))
     assert sum(token.type == "heading_open" for token in tokens) == (
-        3 + bool(report.cves_found) + bool(report.not_scanned)
+        3 + bool(report.cves_found) + bool(report.suppressed) + bool(report.not_scanned)
     )
     assert not any(token.type == "html_block" for token in tokens)
     children = [child for token in tokens for child in token.children or []]
@@ -72,4 +72,4 @@ def test_nothing_hostile_becomes_markdown(report: ScanReport) -> None:
     assert all(re.fullmatch(r"https://osv\.dev/vulnerability/[A-Za-z0-9.%:-]+", link) for link in links)
     rows = sum(token.type == "tr_open" for token in tokens)
     tables = sum(token.type == "table_open" for token in tokens)
-    assert rows == tables + 5 + report.cves_found + report.not_scanned
+    assert rows == tables + 5 + report.cves_found + len(report.suppressed) + report.not_scanned

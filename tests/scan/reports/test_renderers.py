@@ -6,7 +6,7 @@ from cortex_git.scan.reports import RENDERERS
 
 
 def test_every_format_ends_with_one_newline(full_report: ScanReport) -> None:
-    assert list(RENDERERS) == ["json", "sarif", "markdown", "html"]
+    assert list(RENDERERS) == ["json", "sarif", "markdown", "html", "csv", "cyclonedx-vex", "github"]
     for render in RENDERERS.values():
         text = render(full_report)
         assert text.endswith("\n")
