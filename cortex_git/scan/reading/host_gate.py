@@ -23,7 +23,8 @@ PER_HOST = 8
 """Fetches at once, where nobody says otherwise."""
 MOST_WAIT_S = 600.0
 MOST_REST_S = 60.0
-_LOOK_S = (0.02, 0.1)
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.02, 0.5
+"""Pause before the second look for a place, and the longest: sixty waiting workers must cost nothing."""
 _RESTING = "rests"
 
 
@@ -63,7 +64,7 @@ class HostGate:
 
     def _taken(self, folder: Path, source: Source) -> IO[str] | None:
         ends = time.monotonic() + MOST_WAIT_S
-        places = list(range(self.per_host))
+        places, pause = list(range(self.per_host)), _FIRST_LOOK_S
         while True:
             random.shuffle(places)
             if not _rests(folder):
@@ -79,7 +80,8 @@ class HostGate:
             if time.monotonic() > ends:
                 reason = f"waited {MOST_WAIT_S:g} s for one of {self.per_host} fetches from its host"
                 raise RepositoryUnreadable(f"{source.repo} {reason}", "scan again, or give --per-host more")
-            time.sleep(random.uniform(*_LOOK_S))  # noqa: S311  spreads the looks
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads the looks
+            pause = min(pause * 1.5, _LAST_LOOK_S)
 
     def _folder_of(self, source: Source) -> Path | None:
         if self.folder is None or source.local:

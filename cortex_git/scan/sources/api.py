@@ -43,6 +43,11 @@ Tell = Callable[[str], None]
 class ListingFailed(EnvironmentProblem):
     """The host did not give what was asked for; one line that says why."""
 
+    def __init__(self, message: str, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+        """Of the answer, 0 where it was not its status."""
+
 
 class NotThere(ListingFailed):
     """The host knows of no such thing, or does not show it to us."""
@@ -178,7 +183,7 @@ class ForgeApi:
         if status in (401, 403):
             hint = "may the token see this?" if self.forge.token else f"set {self.forge.variables[0]}"
             raise Refused(f"{host} refuses (HTTP {status}{said})", hint)
-        raise ListingFailed(f"{host} answered HTTP {status}{said}")
+        raise ListingFailed(f"{host} answered HTTP {status}{said}", status=status)
 
     def _said(self, response: _Response) -> str:
         try:

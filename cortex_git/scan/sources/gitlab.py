@@ -12,7 +12,8 @@ from cortex_git.scan.sources.pages import PER_PAGE, Row, read_pages
 
 _QUERY = f"per_page={PER_PAGE}&order_by=id&sort=asc"
 _KEYSET = "&pagination=keyset"
-_NO_KEYSET = "HTTP 405"
+_NO_KEYSET = (400, 405)
+"""What is answered where a list has no pages by key."""
 
 
 def list_gitlab(api: ForgeApi, owner: Owner) -> Listing:
@@ -40,7 +41,7 @@ def _read(api: ForgeApi, owner: Owner, path: str) -> Listing:
     try:
         first = api.get(path + _KEYSET, _rows, PER_PAGE)
     except ListingFailed as problem:
-        if _NO_KEYSET not in problem.message:
+        if problem.status not in _NO_KEYSET:
             raise
         return read_pages(api, owner, path, _rows)
     return read_pages(api, owner, path + _KEYSET, _rows, first)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cortex_git.scan.reading import HostGate, RepositoryUnreadable, host_gate
+from cortex_git.gitio import Completed
+from cortex_git.scan.reading import Deadline, HostGate, RepositoryUnreadable, host_gate
+from cortex_git.scan.reading.remote import patiently
 from cortex_git.scan.sources import Source
 
 HOST = Source("x", "https://h.example/a/x")
@@ -113,3 +115,20 @@ def test_without_a_folder_that_can_be_written_to_nobody_waits(tmp_path: Path) ->
         gate.rest(HOST, 60)
         with gate.place(HOST), gate.place(HOST):
             pass
+
+
+def test_what_is_spent_waiting_for_a_place_is_not_the_repositorys_own_time(tmp_path: Path) -> None:
+    gate, deadline, held = HostGate(tmp_path, 1), Deadline(0.3), threading.Event()
+
+    def hold() -> None:
+        with gate.place(HOST):
+            held.set()
+            time.sleep(0.5)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    done = patiently(lambda: Completed(0, b"", ""), deadline, "late", gate, HOST)
+    holder.join()
+    assert done.status == 0
+    assert deadline.left() > 0
