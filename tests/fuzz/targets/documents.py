@@ -5,7 +5,8 @@ import sqlite3
 from functools import cache
 
 from cortex_git import derived, state
-from cortex_git.config import HostSettings, _validated, load_settings
+from cortex_git.config import HostSettings, load_settings
+from cortex_git.config.reading import validated
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, ClaimRecord, Document, Result, Task
 from cortex_git.routing.experts import experts_of
@@ -79,7 +80,7 @@ def _settings(data: bytes) -> None:
 
 def _host_settings(data: bytes) -> None:
     try:
-        _validated(HostSettings, data, "here")
+        validated(HostSettings, data, "here")
     except BadInput as error:
         assert_one_line(error)
 
