@@ -206,7 +206,7 @@ class _Reader:
         for key, value in node.value:
             text = self._text(key)
             if text in seen:
-                raise self._wrong(key, f"{text[:100]!r} is there twice")
+                raise self._wrong(key, "has the same name as a line before it")
             seen.add(text)
             yield text, key, value
 

@@ -25,6 +25,12 @@ HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")
 REPOSITORIES = (
     b"# ours\nhttps://example.invalid/a@main\ngit@example.invalid:b.git # two\n../c\nfile:///srv/d\n"
 )
+DOCUMENTS = (
+    b'{"acme/web": "git@example.invalid:acme/web", "x": "https://example.invalid/x@v1"}',
+    b"repo:\n- acme/web\nskip-repo: [acme/api]\nplatform: gitlab\nbase-url: https://example.invalid\n",
+    b"repos:\n  web: {url: acme/web, branch: main}\n  x: ./x\n",
+    b"- acme/web\n- url: https://example.invalid/x\n  tag: v1\n",
+)
 
 
 @cache
@@ -92,7 +98,7 @@ def _context(data: bytes) -> None:
 
 TARGETS = {
     "task-file": Target(_tasks, (LINES,)),
-    "repositories": Target(_repositories, (REPOSITORIES,)),
+    "repositories": Target(_repositories, (REPOSITORIES, *DOCUMENTS)),
     "source": Target(
         _source, (b"https://example.invalid/a@main", b"git@example.invalid:b.git", b"ssh://u@h/p")
     ),

@@ -11,12 +11,16 @@ import pytest
 from forgeworld import Forge as World
 from forgeworld import serve
 from githttp import Answer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cortex_git.errors import BadInput
 from cortex_git.scan.sources import api as api_module
+from cortex_git.scan.sources import checked_source
 from cortex_git.scan.sources.candidates import Listing, Owner
 from cortex_git.scan.sources.forges import forge_of
 from cortex_git.scan.sources.listing import checked_owner, list_owner
+from cortex_git.scan.sources.pages import candidate
 from cortex_git.scan.sources.rate_limits import WITHOUT_WORD_S, wait_asked_for
 
 TOKEN = "tok-3n"
@@ -348,6 +352,33 @@ def test_odd_facts_are_unknown_and_entries_that_are_none_are_gaps(world: World) 
     [odd] = listing.candidates
     assert (odd.archived, odd.fork, odd.language, odd.pushed) == (None, None, None, None)
     assert [gap.what for gap in listing.gaps] == ["github:acme: an entry without a name"]
+
+
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=30)
+    | st.sampled_from(["a/b", "https://h.example/a"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = ["id", "name", "https", "ssh", "archived", "fork", "language", "pushed"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANY), st.booleans())
+def test_whatever_an_entry_holds_it_is_a_repository_of_the_host_or_a_reason(
+    row: dict[str, Any], ssh: bool
+) -> None:
+    forge = forge_of("github", "https://h.example", {})
+    found = candidate(
+        {"name": "a/b", "https": "https://h.example/a/b", **row}, forge, Owner("github", "a", ssh=ssh)
+    )
+    if isinstance(found, str):
+        assert found
+    else:
+        assert "h.example" in found.source.url
+        assert checked_source(found.source.repo, found.source.url, None) == found.source
 
 
 def test_a_host_that_echoes_the_token_does_not_get_it_shown(world: World) -> None:

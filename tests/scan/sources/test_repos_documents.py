@@ -110,7 +110,7 @@ def test_forms_of_one_list(tmp_path: Path, text: str) -> None:
         ("repos:\n- name: x\n", ":2: has no url"),
         ("repos:\n- url: https://h.example/x\n  ref: a..b\n", ":2: 'a..b' is not a branch"),
         ("- [a]\n", ":1: is not a text"),
-        ("a: https://h.example/x\na: https://h.example/y\n", ":2: 'a' is there twice"),
+        ("a: https://h.example/x\na: https://h.example/y\n", ":2: has the same name"),
         ("version: 3\nservices: {}\n", ":1: is no repository"),
         ("password: hunter2\n", ":1: is no repository"),
         ("repo: [acme/web]\ncode-search: x\n", ":2: code-search is not understood"),
