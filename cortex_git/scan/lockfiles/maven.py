@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
-from cortex_git.scan.lockfiles.origins import Origin
+from cortex_git.scan.lockfiles.origins import UNKNOWN, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository
 from cortex_git.scan.lockfiles.xml import Element, load_xml
 
@@ -40,20 +40,32 @@ def read(source: Source, out: Collector) -> None:
             version = element.value("version")
             if version:
                 project.managed[_coordinates(element, project)] = version
-    scopes = {_coordinates(e, project): e.value("scope") for pom in reversed(chain) for e in _managed(pom)}
+    origins = _origins(chain, project)
     for element in _managed(project.root):
-        _add(element, project, out, element.value("version"), Origin())
+        origin = origins.get(_coordinates(element, project), UNKNOWN)
+        _add(element, project, out, element.value("version"), origin)
     for element in _dependencies(project.root):
         name = _coordinates(element, project)
         version = element.value("version") or project.managed.get(name)
         if version is None:
             out.skip(name, "the version is managed elsewhere")
         else:
-            scope = _expanded(element.value("scope") or scopes.get(name) or "", project.properties)
-            _add(element, project, out, version, Origin(True, scope == "test"))
+            _add(element, project, out, version, origins[name])
     for element in _plugins(project.root):
         if element.value("version"):
             _add(element, project, out, element.value("version"), Origin(direct=True))
+
+
+def _origins(chain: list[Element], project: _Project) -> dict[str, Origin]:
+    """By coordinates: the dependencies are direct, and for development where all their scopes are `test`."""
+    managed = {_coordinates(e, project): e.value("scope") for pom in reversed(chain) for e in _managed(pom)}
+    found: dict[str, Origin] = {}
+    for element in _dependencies(project.root):
+        name = _coordinates(element, project)
+        scope = _expanded(element.value("scope") or managed.get(name) or "", project.properties)
+        dev = found[name].dev is not False if name in found else True
+        found[name] = Origin(True, dev and scope == "test")
+    return found
 
 
 def includes(source: Source) -> list[str]:
