@@ -165,8 +165,8 @@ def exit_code(
 ) -> int:
     """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130.
 
-    With `fail_on_kev` also 1 for any that is known to be exploited. What is suppressed or known from a
-    baseline is in none of the rows, and counts for nothing.
+    A secret counts as critical. With `fail_on_kev` also 1 for any that is known to be exploited. What is
+    suppressed or known from a baseline is in none of the rows, and counts for nothing.
     """
     code = _code_of(ended, report.batch) if ended is not None else ExitCode.OK
     if code:
@@ -174,6 +174,8 @@ def exit_code(
     if report.not_scanned and not allow_incomplete:
         return ExitCode.ENVIRONMENT
     if fail_on_kev and any(finding.kev for row in report.repositories for finding in row.findings):
+        return ExitCode.FINDINGS
+    if fail_on is not None and report.secrets_found:
         return ExitCode.FINDINGS
     if fail_on is not None:
         bad = SEVERITIES[: SEVERITIES.index(next(s for s in SEVERITIES if s == fail_on)) + 1]

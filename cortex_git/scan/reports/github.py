@@ -13,6 +13,7 @@ from cortex_git.scan.records import Finding, RepositoryScan, ScanReport, Severit
 from cortex_git.scan.reports.aside import exploitation, suppressed_lines
 from cortex_git.scan.reports.contents import findings_by_severity, gaps
 from cortex_git.scan.reports.escape import clip, workflow_data, workflow_property
+from cortex_git.scan.reports.secrets import secret_lines, secrets_of
 from cortex_git.scan.reports.summary import context_lines, not_scanned_lines, seven_lines, verdict
 
 SHOWN = 10
@@ -30,7 +31,8 @@ _NAME_LIMIT = 200
 
 def render(report: ScanReport) -> str:
     """The commands, then the lines that a log's reader wants."""
-    lines = [*_annotations(report), verdict(report), *not_scanned_lines(report), *suppressed_lines(report)]
+    lines = [*_annotations(report), verdict(report), *secret_lines(report), *not_scanned_lines(report)]
+    lines += suppressed_lines(report)
     lines += [*context_lines(report), *seven_lines(report)]
     return "\n".join(lines) + "\n"
 
@@ -43,6 +45,10 @@ def _annotations(report: ScanReport) -> Iterator[str]:
         named = ": ".join(part for part in (first.repo, first.what or "failed", first.reason) if part)
         text = f"{len(missing):,} not scanned, each may hide a vulnerability. First: {named}"
         by_kind["warning"].append(_command("warning", "Not scanned", text))
+    for row, one in secrets_of(report):
+        place = _file(report, row, one.path)
+        text = f"{one.kind} in {row.repo}, {one.path}"
+        by_kind["error"].append(_command("error", "Secret", text, place, one.line if place else None))
     for row, finding in findings_by_severity(report):
         kind = _KINDS[finding.severity]
         by_kind[kind].append(_annotation(kind, report, row, finding))
@@ -65,17 +71,17 @@ def _annotation(kind: str, report: ScanReport, row: RepositoryScan, finding: Fin
     if finding.upgrade:
         parts.append(f"upgrade: {finding.upgrade}")
     parts.append(f"in {row.repo}, {finding.lockfile}")
-    file = _file(report, row, finding)
+    file = _file(report, row, finding.lockfile)
     return _command(kind, title, "; ".join(parts), file, finding.line if file else None)
 
 
-def _file(report: ScanReport, row: RepositoryScan, finding: Finding) -> str | None:
-    """Where the lockfile is in the workflow's checkout; None where it is in another repository."""
+def _file(report: ScanReport, row: RepositoryScan, path: str) -> str | None:
+    """Where the file is in the workflow's checkout; None where it is in another repository."""
     repo = row.repo
     if "://" in repo or repo.startswith(("/", "..")) or ":" in repo:
         # The only repository of a scan is taken for the checkout, whatever it is called.
-        return finding.lockfile if len(report.repositories) == 1 else None
-    parts = PurePosixPath(repo, finding.lockfile).parts
+        return path if len(report.repositories) == 1 else None
+    parts = PurePosixPath(repo, path).parts
     return None if ".." in parts else "/".join(parts)
 
 

@@ -20,6 +20,7 @@ from cortex_git.pages.text import clip_start
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
+from cortex_git.scan.reports.secrets import secrets_of
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, verdict
 
 ROWS_SHOWN = 5_000
@@ -47,6 +48,7 @@ def render(report: ScanReport) -> str:
     drawn, could_draw = figures([plot] if plot else [])
     sections = [
         _gaps(report),
+        _secrets(report),
         _severity(drawn.get("severity"), could_draw),
         _by_advisory(report),
         Section("findings", "Findings", draw(_findings(report), "findings-list")),
@@ -84,7 +86,12 @@ def _opening(report: ScanReport) -> Html:
         )
     if report.sample:
         found.append(Notice("note", SAMPLE_NOTE))
-    if not missing and not report.cves_found and report.repositories:
+    if report.secrets_found:
+        found.append(
+            Notice("critical", f"{report.secrets_found:,} secrets in files", "", "See Secrets below.")
+        )
+    aside = report.suppressed or (report.baseline is not None and report.baseline.known)
+    if report.repositories and not (missing or report.cves_found or report.secrets_found or aside):
         found.append(Notice("good", "No known vulnerabilities, and nothing was left out."))
     counts, timing = report.severity, report.timing
     listed = ", ".join(f"{counts[name]:,} {name}" for name in SEVERITIES if counts[name])
@@ -120,6 +127,22 @@ def _gaps(report: ScanReport) -> Section | None:
 def _gap_row(gap: Gap) -> tuple[str, str, str]:
     where = clip_start(gap.repo, _NAME_LIMIT) if gap.repo else "all"
     return (where, "the whole repository" if gap.failed_repository else gap.what, gap.reason)
+
+
+def _secrets(report: ScanReport) -> Section | None:
+    found = list(secrets_of(report))
+    if not found:
+        return None
+    table = Table(
+        "What looks like a key or a password, and where",
+        (Column("Repository", name=True), Column("File"), Column("Line"), Column("Looks like")),
+        [
+            (clip_start(row.repo, _NAME_LIMIT), one.path, one.line, one.kind)
+            for row, one in found[:ROWS_SHOWN]
+        ],
+        left_out=_left_out(len(found)),
+    )
+    return Section("secrets", f"Secrets ({len(found):,})", draw(table, "secrets-list"))
 
 
 def _by_advisory(report: ScanReport) -> Section | None:

@@ -8,10 +8,11 @@ import json
 from typing import Any
 
 from cortex_git.scan.fingerprints import fingerprint
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan, ScanReport, SecretFound
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands
+from cortex_git.scan.reports.secrets import fingerprints
 from cortex_git.scan.reports.summary import repositories_read
 from cortex_git.scan.set_aside import Baseline, Suppressed
 
@@ -60,6 +61,7 @@ def _tail(report: ScanReport) -> dict[str, Any]:
         "notes": report.notes,
         "epss_date": report.epss_date,
         "kev_date": report.kev_date,
+        "secrets_found": report.secrets_found,
         "advisories": [_need(need) for need in by_advisory(report)],
     }
 
@@ -103,7 +105,12 @@ def _baseline(baseline: Baseline) -> dict[str, Any]:
     }
 
 
+def _secret(one: SecretFound, mark: str) -> dict[str, Any]:
+    return {"path": one.path, "line": one.line, "kind": one.kind, "fingerprint": mark}
+
+
 def _repository_text(row: RepositoryScan) -> str:
+    marks = fingerprints(row.repo, row.secrets)
     head = {
         "repo": row.repo,
         "status": row.status,
@@ -116,6 +123,7 @@ def _repository_text(row: RepositoryScan) -> str:
         "not_scanned": [{"what": gap.what, "reason": gap.reason} for gap in row.not_scanned],
         "database": row.database,
         "unchanged_since": row.unchanged_since,
+        "secrets": [_secret(one, mark) for one, mark in zip(row.secrets, marks, strict=True)],
     }
     findings = ",\n".join(f"      {_dumps(_finding(row.repo, finding))}" for finding in row.findings)
     listed = f"[\n{findings}\n    ]" if findings else "[]"

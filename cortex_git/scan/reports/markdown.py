@@ -12,6 +12,7 @@ from cortex_git.scan.reports.aside import dates_line, exploitation, until
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
+from cortex_git.scan.reports.secrets import secrets_of
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, seven_lines, verdict
 from cortex_git.scan.set_aside import Suppressed
 
@@ -25,6 +26,7 @@ def render(report: ScanReport) -> str:
     if report.cves_found:
         sections.append(_needs_table(report) if report.grouped else _findings_table(report))
     sections += [
+        _secrets_table(report),
         _suppressed_table(report),
         _gaps_table(report),
         "\n".join(("## Summary", "", "```text", *seven_lines(report), "```")),
@@ -106,6 +108,15 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str, ...]:
         _cell(finding.fixed) if finding.fixed else "none published",
         _linked_id(finding.id),
     )
+
+
+def _secrets_table(report: ScanReport) -> str:
+    rows = [
+        (_cell(row.repo), _cell(f"{one.path}:{one.line}"), _cell(one.kind)) for row, one in secrets_of(report)
+    ]
+    if not rows:
+        return ""
+    return f"## Secrets ({len(rows)})\n\n" + _table(("Repository", "Where", "Looks like"), rows)
 
 
 def _suppressed_table(report: ScanReport) -> str:

@@ -8,6 +8,7 @@ from cortex_git.scan.records import ScanReport
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps
 from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.secrets import secret_lines
 
 GAPS_SHOWN = 20
 _TEXT_LIMIT = 300
@@ -17,7 +18,7 @@ SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the pa
 
 def render(report: ScanReport) -> str:
     """The gaps, what is suppressed, the database, the sample note; as the last seven lines, the summary."""
-    lines = [*not_scanned_lines(report), *suppressed_lines(report)]
+    lines = [*secret_lines(report), *not_scanned_lines(report), *suppressed_lines(report)]
     lines += [*context_lines(report), *seven_lines(report)]
     return "\n".join(lines) + "\n"
 
@@ -49,7 +50,8 @@ def repositories_read(report: ScanReport) -> int:
 def verdict(report: ScanReport) -> str:
     """One sentence: what was found, and in how much; it never claims more than was scanned."""
     read, missing = repositories_read(report), len(gaps(report))
-    tail = f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
+    tail = f" {_count(report.secrets_found, 'secret', 'secrets')} in files." if report.secrets_found else ""
+    tail += f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
     if not read:
         return f"Nothing was scanned.{tail}"
     packages = sum(row.packages for row in report.repositories)

@@ -22,7 +22,8 @@ def test_keys_and_their_order_are_those_of_schema_1(full_report: ScanReport) -> 
     assert " ".join(value) == (
         "schema batch repositories_scanned repositories_failed cves_found severity real_time_s "
         "spawn_overhead_s_avg scan_time_s_avg parallel_efficiency workers mode repositories "
-        "not_scanned coverage database sample suppressed baseline notes epss_date kev_date advisories"
+        "not_scanned coverage database sample suppressed baseline notes epss_date kev_date secrets_found "
+        "advisories"
     )
     assert list(value["severity"]) == ["critical", "high", "medium", "low", "unknown"]
     row = value["repositories"][0]

@@ -1,0 +1,131 @@
+"""`multi-repo-scan --secrets`: found by kind and place, in every form, and never shown."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import COMMIT, Command
+from gitworld import git
+
+TOKEN = "ghp_" + "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R"
+URL = "https://user:Zx9-kLm3Pq7wRt@db.example.invalid/x"
+FILES = {
+    "requirements.txt": b"jinja2==3.1.6\n",
+    "deploy/run.sh": f"#!/bin/sh\n# deploys\nTOKEN={TOKEN}\n".encode(),
+    "config.ini": f"url = {URL}\n".encode(),
+    "image.bin": b"\0" + TOKEN.encode(),
+    "README.md": b"nothing here\n",
+    "package-lock.json": b'{"lockfileVersion": 3, "packages": {}}',
+}
+
+
+@pytest.fixture
+def leaky(tmp_path: Path) -> Path:
+    folder = tmp_path / "leaky"
+    for path, data in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / "link.sh").symlink_to("deploy/run.sh")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, *COMMIT, "x")
+    return folder
+
+
+def scan(cortex: Command, *arguments: str | Path) -> Any:
+    return cortex("multi-repo-scan", "--secrets", "--allow-incomplete", *arguments)
+
+
+def test_what_looks_like_a_secret_is_named_by_place(
+    cortex: Command, here: Path, leaky: Path, conforms: Callable[[Any, str], None]
+) -> None:
+    done = scan(cortex, leaky, "--format", "json")
+    report = done.json()
+    conforms(report, "multi-repo-scan")
+    (row,) = report["repositories"]
+    places = {(one["path"], one["line"]) for one in row["secrets"]}
+    assert places == {("config.ini", 1), ("deploy/run.sh", 3)}
+    assert report["secrets_found"] == len(row["secrets"])
+    assert (done.code, row["status"]) == (0, "scanned")
+
+
+@pytest.mark.parametrize(
+    "form", ["table", "json", "sarif", "markdown", "html", "github", "csv", "cyclonedx-vex"]
+)
+def test_no_form_shows_a_secret(cortex: Command, here: Path, leaky: Path, form: str) -> None:
+    done = scan(cortex, leaky, "--format", form)
+    assert done.code == 0, done.err
+    assert TOKEN not in done.out + done.err
+    assert "Zx9-kLm3Pq7wRt" not in done.out + done.err
+    if form not in ("csv", "cyclonedx-vex"):
+        assert "deploy/run.sh" in done.out
+
+
+def test_nothing_that_is_kept_holds_a_secret(
+    cortex: Command, coordinated: Path, leaky: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CORTEX_CACHE_HOME", str(tmp_path / "cache"))
+    assert scan(cortex, leaky).code == 0
+    rows = (
+        sqlite3.connect(tmp_path / "cache" / "scan.sqlite")
+        .execute("SELECT key, value FROM secrets")
+        .fetchall()
+    )
+    assert rows
+    kept = str(rows) + git(coordinated, "log", "--all", "-p")
+    assert "deploy/run.sh" in kept
+    assert TOKEN not in kept
+    assert "Zx9-kLm3Pq7wRt" not in kept
+
+
+def test_a_secret_counts_as_critical(cortex: Command, here: Path, leaky: Path) -> None:
+    assert scan(cortex, leaky, "--fail-on", "critical").code == 1
+    assert cortex("multi-repo-scan", "--allow-incomplete", leaky, "--fail-on", "critical").code == 0
+
+
+def test_without_being_asked_for_nothing_is_looked_through(cortex: Command, here: Path, leaky: Path) -> None:
+    report = cortex("multi-repo-scan", "--allow-incomplete", leaky, "--format", "json").json()
+    assert report["secrets_found"] == 0
+    scan(cortex, leaky, "--batch", "with")
+    # A row with secrets is no row for a scan without, nor the other way round.
+    again = cortex(
+        "multi-repo-scan", "--allow-incomplete", leaky, "--changed-since", "with", "--format", "json"
+    )
+    assert [row["unchanged_since"] for row in again.json()["repositories"]] == [None]
+    unchanged = scan(cortex, leaky, "--changed-since", "with", "--format", "json").json()
+    assert [row["unchanged_since"] for row in unchanged["repositories"]] == ["with"]
+    assert unchanged["secrets_found"] == 2
+
+
+def test_a_file_that_is_too_large_is_a_gap(cortex: Command, here: Path, leaky: Path) -> None:
+    (leaky / "big.log").write_text("line\n" * 300_000)
+    git(leaky, "add", ".")
+    git(leaky, *COMMIT, "big")
+    (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
+    assert row["not_scanned"] == [{"what": "secrets in 1 files", "reason": "they are larger than 1 MiB"}]
+    assert len(row["secrets"]) == 2
+
+
+def test_a_fingerprint_stays_when_lines_move(cortex: Command, here: Path, leaky: Path) -> None:
+    def marks() -> dict[tuple[str, str], str]:
+        (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
+        return {(one["path"], one["kind"]): one["fingerprint"] for one in row["secrets"]}
+
+    before = marks()
+    script = leaky / "deploy" / "run.sh"
+    script.write_text("\n\n\n" + script.read_text())
+    git(leaky, *COMMIT, "lines", "-a")
+    assert marks() == before
+    assert len(set(before.values())) == 2
+
+
+def test_sarif_with_secrets_is_sarif(cortex: Command, here: Path, leaky: Path) -> None:
+    document = json.loads(scan(cortex, leaky, "--format", "sarif").out)
+    (run,) = document["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    results = [one for one in run["results"] if one["ruleId"].startswith("secret/")]
+    assert len(results) == 2
+    assert all(rules[one["ruleIndex"]] == one["ruleId"] for one in results)
