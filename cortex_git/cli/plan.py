@@ -141,8 +141,10 @@ def _throughput(
 
         return read_document(source)
     if measure:
+        from cortex_git.cli.bench_machine import machine_now
         from cortex_git.services.planning import measure as measured
 
+        machine_now()  # says where the machine is not idle, so that the figures will be low
         return measured(workers_max, note, task_s)
     return None
 
@@ -159,8 +161,10 @@ def _simulated(
     costs = None
     if measure:
         from cortex_git.analysis.bench.simulation import calibrate
+        from cortex_git.cli.bench_machine import machine_now
         from cortex_git.cli.output import note
 
+        machine_now()
         costs = calibrate(note), "measured: just now"
     return making.capacity(repositories, workers, hosts, seed=seed, round_trip_s=round_trip_s, costs=costs)
 
@@ -173,7 +177,7 @@ def _print(found: "Plan") -> None:
         [
             wall.wall,
             wall.workers,
-            "" if wall.tasks_per_min is None else f"{wall.tasks_per_min:,.4g}",
+            "" if wall.tasks_per_min is None else _rate(wall.tasks_per_min),
             wall.text,
         ]
         for wall in found.walls
@@ -198,6 +202,11 @@ def _input(one: "Input") -> list[object]:
     return [_NAMES.get(one.name, one.name), value, one.source]
 
 
+def _rate(value: float) -> str:
+    """Four digits that count, and no exponent: `13,400`."""
+    return f"{float(f'{value:.4g}'):,.10g}"
+
+
 def _print_scaling(scaling: "Scaling") -> None:
     from cortex_git.cli.output import print_line, print_table
 
@@ -207,7 +216,7 @@ def _print_scaling(scaling: "Scaling") -> None:
         f"not within twice the {told['measured_most']} measured"
     )  # fmt: skip
     print_line(
-        f"Curve: lambda {told['lambda']:,.4g} tasks/min, sigma {told['sigma']:.3g},"
+        f"Curve: lambda {_rate(told['lambda'])} tasks/min, sigma {told['sigma']:.3g},"
         f" kappa {told['kappa']:.3g}, R² {r2}, peak {peak}"
     )
     if told["measured_task_s"] is not None and told["task_s"] != told["measured_task_s"]:
@@ -215,8 +224,8 @@ def _print_scaling(scaling: "Scaling") -> None:
     rows = [
         [
             f"{row['workers']}{' (extrapolated)' if row['extrapolated'] else ''}",
-            f"{row['tasks_per_min']:,.4g}",
-            f"{row['low']:,.4g} to {row['high']:,.4g}",
+            _rate(row["tasks_per_min"]),
+            f"{_rate(row['low'])} to {_rate(row['high'])}",
             f"{row['overhead']:.1%}",
         ]
         for row in told["curve"]

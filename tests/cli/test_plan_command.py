@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -233,9 +234,21 @@ def test_without_the_extra_the_walls_remain(
     assert "needs simpy" in cortex("plan", *GIVEN, "--simulate").error(3)
 
 
-def test_measuring_here(cortex: Command, here: Path, conforms: Conforms) -> None:
+def test_rates_are_written_without_an_exponent(cortex: Command, here: Path) -> None:
+    rows = [{"workers": n, "tasks_per_min": 9000.0 * n} for n in (1, 2, 4, 8)]
+    out = cortex("plan", *GIVEN, "--from", document(here, rows, task_s=0.001)).out
+    assert "36,000" in out
+    assert not re.search(r"\de\+\d", out)
+
+
+def test_measuring_here(
+    cortex: Command, here: Path, conforms: Conforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 99.0, 99.0))
     done = cortex("plan", "--measure", "--workers-max", "4", "--task-seconds", "0.05", "--format", "json")
     assert done.code == 0, done.err
+    assert "load 99 on " in done.err
+    assert "the figures are lower than on an idle machine" in done.err
     found = done.json()
     conforms(found, "plan")
     assert found["scaling"]["source"] == "measured: just now, with tasks of 0.05 s"
