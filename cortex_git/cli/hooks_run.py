@@ -43,7 +43,7 @@ def pre_push(
         remote = remote or os.environ.get(_REMOTE, "")
     else:
         updates = parse_updates(sys.stdin.buffer.read().decode("utf-8", "backslashreplace"))
-    _end(lambda: check_push(repository, settings, remote, updates), output)
+    _end(settings, lambda: check_push(repository, settings, remote, updates), output)
 
 
 @app.command("files")
@@ -61,9 +61,9 @@ def files(
     if os.environ.get(_TO):
         update = Update("", os.environ[_TO], os.environ.get(_FROM))
         remote = os.environ.get(_REMOTE, "")
-        _end(lambda: check_push(repository, settings, remote, [update]), output)
+        _end(settings, lambda: check_push(repository, settings, remote, [update]), output)
         return
-    _end(lambda: check_files(repository, settings, paths or []), output)
+    _end(settings, lambda: check_files(repository, settings, paths or []), output)
 
 
 @app.command("pre-commit")
@@ -75,10 +75,16 @@ def pre_commit(output: FormatOption = Format.TABLE) -> None:
     settings = _settings(repository)
     from cortex_git.cli.hooks_view import guard_lines
     from cortex_git.cli.output import note, print_json, print_line
-    from cortex_git.services.hooks.guarding import guard
+    from cortex_git.scan.records import NotScanned
+    from cortex_git.services.hooks.guarding import Guarded, guard
+    from cortex_git.services.hooks.pushing import unlooked_reason
 
     between = [os.environ[_FROM], os.environ[_TO]] if os.environ.get(_TO) and os.environ.get(_FROM) else []
-    found = guard(repository, settings, between)
+    try:
+        found = guard(repository, settings, between)
+    except Exception as problem:
+        # Whatever it is, it must be seen, and stops a commit only where the settings say so.
+        found = Guarded(not_scanned=(NotScanned("all of it", unlooked_reason(problem)),), settings=settings)
     if output is Format.JSON:
         print_json(found.to_json())
     else:
@@ -98,12 +104,20 @@ def _settings(repository: "Repository") -> "HookSettings":
     return read_settings(repository.git)
 
 
-def _end(look: "Callable[[], Verdict]", output: Format) -> None:
+def _end(settings: "HookSettings", look: "Callable[[], Verdict]", output: Format) -> None:
     """Print a verdict and end with its code."""
     from cortex_git.cli.hooks_view import verdict_lines
     from cortex_git.cli.output import note, print_json, print_line
+    from cortex_git.errors import BadInput
+    from cortex_git.services.hooks.pushing import unlooked
 
-    verdict = look()
+    try:
+        verdict = look()
+    except BadInput:
+        raise
+    except Exception as problem:
+        # Whatever it is, it must be seen, and stops a push only where the settings say so.
+        verdict = unlooked(problem, settings)
     if output is Format.JSON:
         print_json(verdict.to_json())
     else:

@@ -38,6 +38,15 @@ def test_a_push_is_stopped_and_goes_on_when_it_is_mended(cortex: Command, work: 
     assert "alone stops nothing" in passed.stderr
 
 
+def test_a_push_from_a_linked_work_tree(cortex: Command, work: Worked, tmp_path: Path) -> None:
+    cortex("hooks", "install")
+    work.git("worktree", "add", "-q", "-b", "topic", str(tmp_path / "tree"))
+    tree = Worked(tmp_path / "tree", work.remote)
+    tree.commit(LOCK, lock(lodash=VULNERABLE))
+    stopped = tree.push("origin", "topic")
+    assert (stopped.returncode, "lodash" in stopped.stderr) == (1, True), stopped
+
+
 def test_a_commit_is_stopped(cortex: Command, work: Worked) -> None:
     cortex("hooks", "install", "--only", "pre-commit")
     work.write("key", f"\n{KEY}\n")
@@ -98,6 +107,25 @@ def test_nothing_new_is_said_where_all_was_looked_at(
     done = cortex("hooks", "run", "pre-push", "origin", "url", stdin="")
     assert (done.code, "not scanned" in done.out) == (0, True)  # the starter set is never silent
     assert pushing.STARTER.reason in done.out
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), ValueError("a mistake")], ids=["outside", "ours"])
+def test_whatever_goes_wrong_is_said_and_stops_only_where_it_is_to(
+    cortex: Command, work: Worked, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from cortex_git.services.hooks import guarding, pushing
+
+    def fails(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pushing, "check_push", fails)
+    monkeypatch.setattr(guarding, "guard", fails)
+    for command in ("pre-push", "pre-commit"):
+        done = cortex("hooks", "run", command)
+        assert (done.code, str(error) in done.out) == (0, True), done
+    work.git("config", "cortex-git.incomplete", "block")
+    assert cortex("hooks", "run", "pre-push").code == 3
+    assert cortex("hooks", "run", "pre-commit").code == 3
 
 
 @pytest.mark.parametrize(

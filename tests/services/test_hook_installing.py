@@ -274,7 +274,10 @@ def test_only_one_of_the_hooks(work: Worked) -> None:
     [
         ("#!/bin/sh -e", "false; exit 0"),
         ("#!/usr/bin/env bash", 'a=(x "$@"); [ "${a[1]}" = origin ] && [ "${0##*/}" = pre-push ] && exit 9'),
-        ("#!/usr/bin/env python3", "import sys; sys.exit(9 if sys.argv[1] == 'origin' else 0)"),
+        (
+            "#!/usr/bin/env python3",
+            "import sys; sys.exit(9 if sys.argv[0].endswith('/pre-push') and sys.argv[1] == 'origin' else 0)",
+        ),
     ],
     ids=["sh-with-a-flag", "bash", "python"],
 )

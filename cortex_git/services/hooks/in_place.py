@@ -5,14 +5,15 @@ that it finds, so ours may be under the name that it gave it.
 """
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cortex_git.errors import BadInput
 from cortex_git.services.hooks import scripts
 from cortex_git.services.hooks.places import Place
-from cortex_git.services.hooks.scripts import HOOKS, KEPT
-from cortex_git.services.hooks.steps import HookState, State, Step, moving, read, writing
+from cortex_git.services.hooks.scripts import HOOKS, KEPT, NAMED
+from cortex_git.services.hooks.steps import HookState, State, Step, linking, moving, read, writing
 
 LEGACY = ".legacy"
 """What the pre-commit framework adds to the name of a hook that it found, and runs itself."""
@@ -31,7 +32,10 @@ def add(place: Place, names: Sequence[str]) -> Iterator[Step]:
                 )
             yield Step(f"keep the {name} that is there as {kept.name}", moving(file, kept))
         content = read(kept) or (read(file) if ours is None else b"")
-        text = scripts.hook(name, scripts.beside(name), scripts.call_kept(content))
+        link = place.folder / NAMED / name
+        if scripts.needs_its_name(content) and not link.is_symlink():
+            yield Step(f"link {link} to {kept.name}", linking(link, f"../{kept.name}"))
+        text = _text(name, content)
         target = ours or file
         if ours is None or read(ours) != text.encode():
             yield Step(f"write {target}", writing(target, text))
@@ -51,6 +55,8 @@ def remove(place: Place) -> Iterator[Step]:
             yield Step(f"put {kept.name} back as {back.name}", moving(kept, back))
         elif ours:
             yield Step(f"delete {ours}", ours.unlink)
+    if (folder / NAMED).is_dir():
+        yield Step(f"delete {folder / NAMED}", lambda: shutil.rmtree(folder / NAMED))
 
 
 def state(place: Place, name: str) -> HookState:
@@ -59,9 +65,13 @@ def state(place: Place, name: str) -> HookState:
     there = os.path.lexists(kept)
     found: State = "replaced" if there else "absent"
     if ours is not None:
-        text = scripts.hook(name, scripts.beside(name), scripts.call_kept(read(kept)))
-        found = "installed" if read(ours) == text.encode() else "outdated"
+        found = "installed" if read(ours) == _text(name, read(kept)).encode() else "outdated"
     return HookState(name, found, str(ours or place.folder / name), str(kept) if there else None)
+
+
+def _text(name: str, kept: bytes) -> str:
+    """Our hook, in front of one with that content."""
+    return scripts.hook(name, scripts.beside(name, kept), scripts.call_kept(kept))
 
 
 def _ours(folder: Path, name: str) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_git.errors import CortexError, ExitCode
-from cortex_git.gitio import Git, GitFailed
+from cortex_git.gitio import Git, GitFailed, redact
 from cortex_git.scan.records import BatchTiming, Finding, NotScanned, RepositoryScan, ScanReport
 from cortex_git.services.hooks.repository import Repository
 from cortex_git.services.hooks.settings import HookSettings
@@ -27,6 +27,17 @@ _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 STARTER = NotScanned(
     "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"
 )
+
+
+def unlooked(problem: Exception, settings: HookSettings) -> "Verdict":
+    """The verdict where nothing could be looked at, be it by a mistake of ours."""
+    return Verdict(not_scanned=(NotScanned("all of it", unlooked_reason(problem)),), settings=settings)
+
+
+def unlooked_reason(problem: Exception) -> str:
+    """What went wrong, in one clause."""
+    ours = isinstance(problem, CortexError | OSError)
+    return redact(str(problem) if ours else f"internal error ({type(problem).__name__}: {problem})")
 
 
 class Update(NamedTuple):

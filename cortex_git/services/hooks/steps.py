@@ -39,6 +39,14 @@ def moving(file: Path, to: Path) -> Callable[[], object]:
     return lambda: file.replace(to)
 
 
+def linking(file: Path, to: str) -> Callable[[], object]:
+    def link() -> None:
+        file.parent.mkdir(exist_ok=True)
+        file.symlink_to(to)
+
+    return link
+
+
 def writing(file: Path, text: str, mode: int = 0o755) -> Callable[[], object]:
     def write() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
