@@ -74,9 +74,11 @@ def scan_to_go_by(coordination: Coordination, name: str | None) -> Batch:
 def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> list[Affected]:
     """The repositories of a scan that have any of the advisories, in the order of the scan."""
     results = coordination.results(Scope(batch=scan.batch, merges=False))
-    sources = _sources(coordination, scan)
+    rows = rows_of(coordination, scan, results)
+    earlier = {row.unchanged_since for row in rows if row.unchanged_since}
+    sources = _sources(coordination, [*sorted(earlier), scan.batch])
     found: list[Affected] = []
-    for row in rows_of(coordination, scan, results):
+    for row in rows:
         wanted = set(campaign.advisories)
         findings = [one for one in row.findings if wanted & {one.id, *one.aliases}]
         if findings and _is_matched(row, campaign.match):
@@ -90,13 +92,14 @@ def _is_matched(row: RepositoryScan, globs: Sequence[str]) -> bool:
     return not globs or any(fnmatchcase(row.repo, glob) for glob in globs)
 
 
-def _sources(coordination: Coordination, scan: Batch) -> dict[str, Source]:
-    """Where each repository of a scan was read from."""
+def _sources(coordination: Coordination, batches: Sequence[str]) -> dict[str, Source]:
+    """Where each repository of these scans was read from; of a row that was taken over, its own scan knows."""
     found: dict[str, Source] = {}
-    for task in listed(coordination.repository, Scope(batch=scan.batch, merges=False)):
-        url, ref = task.context.get("url"), task.context.get("ref")
-        if task.repo and isinstance(url, str):
-            found.setdefault(task.repo, Source(task.repo, url, ref if isinstance(ref, str) else None))
+    for name in batches:
+        for task in listed(coordination.repository, Scope(batch=name, merges=False)):
+            url, ref = task.context.get("url"), task.context.get("ref")
+            if task.repo and isinstance(url, str):
+                found[task.repo] = Source(task.repo, url, ref if isinstance(ref, str) else None)
     return found
 
 

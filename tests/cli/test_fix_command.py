@@ -167,6 +167,16 @@ def test_what_was_fixed_meanwhile_is_left_alone(cortex: Command, here: Path, tmp
     assert (row["status"], row["branch"]) == ("clean", None)
 
 
+def test_a_row_that_was_taken_over_is_fixed_where_it_was_read(
+    cortex: Command, here: Path, tmp_path: Path
+) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    for since in ((), ("--changed-since", "last")):
+        assert cortex("multi-repo-scan", "--allow-incomplete", bare, *since).code == 0
+    (row,) = fix(cortex, "-a", "CVE-2019-10906").json()["rows"]
+    assert row["status"] == "fixed"
+
+
 def test_a_dry_run_changes_nothing(cortex: Command, coordinated: Path, tmp_path: Path) -> None:
     bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
