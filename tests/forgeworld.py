@@ -55,6 +55,7 @@ class Forge:
             "ssh_url": f"git@127.0.0.1:{full}.git", "ssh_url_to_repo": f"git@127.0.0.1:{full}.git",
             "archived": False, "fork": False, "language": "Python",
             "pushed_at": "2026-11-01T00:00:00Z", "last_activity_at": "2026-11-01T00:00:00.000Z",
+            "visibility": "private" if more.get("private") else "public",
             **more,
         }  # fmt: skip
         known.setdefault(owner, []).append(entry)

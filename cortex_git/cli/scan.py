@@ -221,7 +221,11 @@ def multi_repo_scan(
             note(f"not scanned: {gap.what}: {gap.reason}")
         count = min(workers, max(len(sources), 1)) if parallel else 1
         as_json = report_format is ReportFormat.JSON
-        announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json)
+        plan = {
+            "repositories": [{"repo": source.repo, "ref": source.ref} for source in sources],
+            "coverage": [{"what": gap.what, "reason": gap.reason} for gap in found.gaps],
+        }
+        announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json, more=plan)
         return
     coordination = open_or_embedded(repository)
     judgements = with_batch(judgements, coordination)

@@ -76,6 +76,7 @@ def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
     kept, notes = request.filters.apply(candidates)
     for note in notes:
         tell(note)
+    _warn_of_private(kept, request, tell)
     if candidates and not kept and not found.gaps:
         raise BadInput(f"the filters leave none of {len(candidates):,} repositories", "leave some out")
     sources = without_duplicates(_at(candidate.source, ref) for candidate in kept)
@@ -91,6 +92,17 @@ def credentials_for(askpass: str | None, helper: str | None, tokens: Sequence[Ho
     """What answers git's questions: the command line's programs, else this host's, and the tokens allowed."""
     host = load_host_settings()
     return Credentials(askpass or host.askpass, helper or host.credential_helper, tuple(tokens))
+
+
+def _warn_of_private(kept: Sequence[Candidate], request: SourceRequest, tell: Tell) -> None:
+    credentials = credentials_for(request.askpass, request.helper, ())
+    if request.use_token or credentials.askpass or credentials.helper:
+        return
+    closed = sum(bool(one.private) and one.source.url.startswith("http") for one in kept)
+    if closed:
+        tell(
+            f"{closed:,} repositories are private: git needs --use-token, --clone-by ssh or --askpass for them"
+        )
 
 
 def _tokens(request: SourceRequest, forges: dict[str, Forge]) -> tuple[HostToken, ...]:

@@ -95,6 +95,26 @@ def test_private_repositories_need_the_word_of_the_person(
     assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
+@pytest.mark.parametrize("option", ["--github", "--gitlab"])
+def test_a_plan_says_how_private_repositories_are_fetched(cortex: Command, forge: Forge, option: str) -> None:
+    forge.add("acme", "closed", private=True)
+    told = "1 repositories are private: git needs --use-token"
+    assert told in scan(cortex, forge, option, "acme", "--dry-run").err
+    for way in (["--use-token"], ["--clone-by", "ssh"], ["--askpass", "/bin/true"]):
+        assert told not in scan(cortex, forge, option, "acme", "--dry-run", *way).err
+
+
+def test_a_plan_as_json(cortex: Command, forge: Forge) -> None:
+    done = scan(
+        cortex, forge, "--github", "acme", "--github", "gone", "--ref", "v1", "--dry-run", "--format", "json"
+    )
+    plan = done.json()
+    assert plan["repositories"] == [
+        {"repo": f"{forge.url}/acme/{name}", "ref": "v1"} for name in ("web", "api")
+    ]
+    assert [gap["what"] for gap in plan["coverage"]] == ["github:gone"]
+
+
 def test_use_token_without_one(cortex: Command, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("GITHUB_TOKEN", "GITLAB_TOKEN"):
         monkeypatch.delenv(variable)

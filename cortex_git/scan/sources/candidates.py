@@ -24,6 +24,8 @@ class Candidate:
     """The main one; an empty text where the host knows of none."""
     pushed: float | None = None
     """The last push (GitLab: the last activity) in seconds since 1970."""
+    private: bool | None = None
+    """Whether it takes a password to fetch it."""
     listed: bool = False
     """Whether a host's listing gave it: only then archived ones and forks are left out by default."""
 

@@ -70,4 +70,5 @@ def _row(entry: dict[str, Any]) -> Row:
         # null is how GitHub says that it found no language.
         "language": entry["language"] or "" if "language" in entry else None,
         "pushed": entry.get("pushed_at"),
+        "private": entry.get("private"),
     }

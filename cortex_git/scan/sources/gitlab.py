@@ -76,4 +76,5 @@ def _row(entry: dict[str, Any]) -> Row:
         "fork": bool(entry.get("forked_from_project")),
         "language": None,
         "pushed": entry.get("last_activity_at"),
+        "private": entry["visibility"] != "public" if "visibility" in entry else None,
     }

@@ -26,7 +26,8 @@ _SAY_EVERY = 10
 _NAME = re.compile(r"[^\s/@:\\]+(?:/[^\s/@:\\]+)+")
 
 Row = dict[str, Any]
-"""What is kept of one entry: `id`, `name`, `https`, `ssh`, `archived`, `fork`, `language`, `pushed`."""
+"""What is kept of one entry: `id`, `name`, `https`, `ssh`, `archived`, `fork`, `language`, `pushed`,
+`private`."""
 
 
 def read_pages(
@@ -105,6 +106,7 @@ def candidate(row: Row, forge: Forge, owner: Owner) -> Candidate | str:
         _truth(row.get("fork")),
         language if isinstance(language, str) else None,
         _moment(row.get("pushed")),
+        _truth(row.get("private")),
         listed=True,
     )
 
