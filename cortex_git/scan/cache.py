@@ -30,7 +30,16 @@ _PACKAGE_FIELDS = attrgetter(*Package.__dataclass_fields__)
 """A package as a plain tuple; `astuple` copies deeply, which takes eight times as long."""
 _FORM = 2
 """Of what is stored; a change of it makes everything older a miss."""
-_CODE = ("lockfiles", "versions", "advisories", "matching.py", "upgrades.py", "records.py", "cache.py")
+_CODE = (
+    "lockfiles",
+    "versions",
+    "advisories",
+    "names.py",
+    "matching.py",
+    "upgrades.py",
+    "records.py",
+    "cache.py",
+)
 
 OidOf = Callable[[str], str | None]
 

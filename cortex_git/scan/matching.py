@@ -11,9 +11,9 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
-from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.advisories.ranges import Span
 from cortex_git.scan.lockfiles import is_inventory
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, Package, joined
 from cortex_git.scan.upgrades import upgrade_command
 from cortex_git.scan.versions import VersionError, parse

@@ -6,7 +6,7 @@ Owns the table between the two. A purl of a type that is not in it names no pack
 from functools import lru_cache
 from typing import NamedTuple
 
-from cortex_git.scan.advisories.names import lookup_name
+from cortex_git.scan.names import lookup_name
 
 _TYPES = {
     "npm": "npm",

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
-from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.packages import PackageReader
 from cortex_git.scan.reading import HostGate, Limits, NoCommit, OutOfTime, Snapshot, open_repository
 from cortex_git.scan.records import NotScanned, Package, RepositoryScan, SecretFound

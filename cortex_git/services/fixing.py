@@ -93,7 +93,7 @@ def _is_matched(row: RepositoryScan, globs: Sequence[str]) -> bool:
 
 
 def _sources(coordination: Coordination, batches: Sequence[str]) -> dict[str, Source]:
-    """Where each repository of these scans was read from; of a row that was taken over, its own scan knows."""
+    """Where each repository of these scans was read from; a row that was taken over is an earlier one's."""
     found: dict[str, Source] = {}
     for name in batches:
         for task in listed(coordination.repository, Scope(batch=name, merges=False)):

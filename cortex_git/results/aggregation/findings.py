@@ -11,7 +11,7 @@ from cortex_git.results.aggregation import Contradiction
 from cortex_git.results.aggregation.canonical import canonical
 from cortex_git.results.aggregation.weighing import Group, Said, Scales
 from cortex_git.scan.advisories.grouping import AliasGroups, preference
-from cortex_git.scan.advisories.names import lookup_name
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.records import SEVERITIES
 
 SOURCES, COUNT, VARIANTS = "sources", "count", "variants"

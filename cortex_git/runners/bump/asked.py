@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.advisories.names import lookup_name
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.versions import VersionError, parse
 
 MOST_FINDINGS = 200

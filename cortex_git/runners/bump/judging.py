@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cortex_git.runners.bump.asked import Asked, Wanted
-from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.lockfiles import read_lockfile
 from cortex_git.scan.matching import match
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.reading.limits import Limits, OutOfTime, bounded_parse
 from cortex_git.scan.records import LockfileContent
 

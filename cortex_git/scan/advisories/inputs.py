@@ -10,7 +10,7 @@ from pathlib import Path
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.advisories import download
 from cortex_git.scan.advisories.archive import Limits
-from cortex_git.scan.advisories.names import ECOSYSTEMS
+from cortex_git.scan.names import ECOSYSTEMS
 
 DEFAULT_SOURCE = "https://osv-vulnerabilities.storage.googleapis.com"
 

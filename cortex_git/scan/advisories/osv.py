@@ -8,8 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cortex_git.scan.advisories.names import ecosystem_of, lookup_name
 from cortex_git.scan.advisories.ranges import Coverage, coverage
+from cortex_git.scan.names import ecosystem_of, lookup_name
 from cortex_git.scan.severity import Rating, of_record
 
 SUMMARY_CHARACTERS = 200

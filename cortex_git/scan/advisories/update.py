@@ -18,8 +18,8 @@ from cortex_git.scan.advisories.archive import Limits
 from cortex_git.scan.advisories.build import NO_ECOSYSTEM, DatabaseBuilder, Tally
 from cortex_git.scan.advisories.database import FILE, AdvisoryDatabase
 from cortex_git.scan.advisories.inputs import Archive, Gathered, Progress, gather
-from cortex_git.scan.advisories.names import chosen
 from cortex_git.scan.advisories.osv import BadRecord, read
+from cortex_git.scan.names import chosen
 
 LOCK_WAIT_S = 900.0
 _PROGRESS_RECORDS = 500

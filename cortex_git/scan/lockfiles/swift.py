@@ -3,9 +3,9 @@
 A package is known by its repository's address, as in the OSV records of the ecosystem SwiftURL.
 """
 
-from cortex_git.scan.advisories.names import repository_address
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, load_json, table
+from cortex_git.scan.names import repository_address
 
 _KNOWN_VERSIONS = (1, 2, 3)
 

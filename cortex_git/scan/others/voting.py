@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from cortex_git.scan.advisories.names import lookup_name
 from cortex_git.scan.lockfiles import FORMATS, kind_of
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.others.programs import OWN
 from cortex_git.scan.others.seen import Answer, Seen
 from cortex_git.scan.records import SEVERITIES, Finding, Package

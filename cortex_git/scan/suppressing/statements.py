@@ -8,7 +8,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Literal, Protocol
 
-from cortex_git.scan.advisories.names import lookup_name
+from cortex_git.scan.names import lookup_name
 from cortex_git.scan.purls import package_of, same_version
 from cortex_git.scan.records import Finding
 from cortex_git.scan.set_aside import SuppressionStatus

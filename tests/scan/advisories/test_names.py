@@ -3,7 +3,7 @@
 import pytest
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.advisories.names import chosen, ecosystem_of, lookup_name
+from cortex_git.scan.names import chosen, ecosystem_of, lookup_name
 
 
 @pytest.mark.parametrize(
