@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +46,9 @@ def built(edges: list[tuple[int, int]], asked: list[tuple[int, bool | None]]) ->
 
 @settings(max_examples=300, deadline=None)
 @given(graphs)
-def test_origins_are_those_of_a_walk_from_each_direct_dependency(value: dict[str, list]) -> None:
+def test_origins_are_those_of_a_walk_from_each_direct_dependency(
+    value: dict[str, list[tuple[int, Any]]],
+) -> None:
     edges, asked = value["edges"], value["asked"]
     graph = built(edges, asked)
     direct = {node for node, _ in asked}
@@ -80,7 +84,9 @@ def test_an_incomplete_graph_vouches_for_nothing_that_it_cannot_know() -> None:
     assert graph.origin("elsewhere") == Origin(None, None, ())
 
 
-def test_dependencies_over_the_limit_are_not_walked_and_not_vouched_for(monkeypatch) -> None:
+def test_dependencies_over_the_limit_are_not_walked_and_not_vouched_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(origins, "MAX_EDGES", 2)
     graph = built([(1, 2), (2, 3), (3, 4)], [(1, True)])
     assert graph.origin(3) == Origin(None, None, ("n1",))
