@@ -50,6 +50,12 @@ def test_the_page_of_all_tables_is_that_of_their_document() -> None:
     assert page == markdown(SOURCES.document("all"), drawn)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=identity)
+def test_pictures_are_there(page: Path) -> None:
+    for name in re.findall(r'(?:src|srcset)="([^"]+)"', page.read_text(encoding="utf-8")):
+        assert (page.parent / name).is_file(), name
+
+
 def test_every_table_is_published_somewhere() -> None:
     names = {
         found["name"]

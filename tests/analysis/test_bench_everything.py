@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -113,8 +114,13 @@ def test_a_part_that_cannot_be_measured_says_why_and_the_others_go_on(mocker: Mo
     def works(_sizes: Sizes, _say: Say) -> Measured:
         return [Figure("a", "s", 12.346, 10.0)], {"seconds": 12.345}
 
-    mocker.patch.object(everything, "PARTS", {"bad": Part("Bad", fails), "good": Part("Good", works)})
-    bad, good = bench_all(Sizes.quick(), (), lambda _: None)
+    def hangs(_sizes: Sizes, _say: Say) -> Measured:
+        raise subprocess.TimeoutExpired("celery", 60)
+
+    parts = {"bad": Part("Bad", fails), "slow": Part("Slow", hangs), "good": Part("Good", works)}
+    mocker.patch.object(everything, "PARTS", parts)
+    bad, slow, good = bench_all(Sizes.quick(), (), lambda _: None)
+    assert slow.problem == "internal error: TimeoutExpired: Command 'celery' timed out after 60 seconds"
     assert (bad.figures, bad.problem) == ((), "there is no xargs: install findutils")
     page = markdown(document_of(bad, good))
     assert "Not measured: there is no xargs" in page

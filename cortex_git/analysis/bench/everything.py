@@ -35,6 +35,8 @@ def bench_all(sizes: Sizes, only: Sequence[str], say: Say) -> Iterator[Table]:
             figures, document = part.measure(sizes, say)
         except CortexError as error:
             yield Table(*about, (), problem=str(error))
+        except Exception as error:  # a bug of one table, or a program that hangs, costs no hour of others
+            yield Table(*about, (), problem=f"internal error: {type(error).__name__}: {error}")
         else:
             yield Table(*about, tuple(figures), document, part.imitated)
 
