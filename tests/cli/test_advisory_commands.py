@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import Command
@@ -88,3 +89,27 @@ def test_dry_run(cortex: Command, dump: Path) -> None:
     done = cortex("advisories", "update", "--from", dump, "--dry-run", "--format", "json")
     assert done.json()["would"].startswith("import everything from ")
     assert cortex("advisories", "status", "--format", "json").json()["database"] == "starter"
+
+
+def test_lists_of_exploitation_are_imported_and_shown(
+    cortex: Command, here: Path, conforms: Callable[[Any, str], None]
+) -> None:
+    scores = here / "epss.csv"
+    scores.write_text(
+        "#model_version:v1,score_date:2026-11-28T00:00:00Z\ncve,epss,percentile\nCVE-2021-44228,0.9,1\nx\n"
+    )
+    would = cortex(
+        "advisories", "import-epss", "https://me:hunter2@h.example/e.gz", "--dry-run", "--format", "json"
+    )
+    assert would.json()["would"] == "import epss from https://h.example/e.gz"
+    assert cortex("advisories", "status", "--format", "json").json()["epss"] is None
+    done = cortex("advisories", "import-epss", scores, "--format", "json")
+    conforms(done.json(), "advisories-import")
+    assert (done.json()["entries"], done.json()["date"], done.json()["unreadable"]) == (1, "2026-11-28", 1)
+    kev = here / "kev.csv"
+    kev.write_text("cveID,dateAdded\nCVE-2021-44228,2021-12-10\n")
+    done = cortex("advisories", "import-kev", kev)
+    assert done.out.startswith("kev: 1 CVEs of 2021-12-10 in ")
+    status = cortex("advisories", "status", "--format", "json").json()
+    assert (status["epss"]["entries"], status["kev"]["date"]) == (1, "2021-12-10")
+    assert "no KEV list" in cortex("advisories", "import-kev", scores).error(2)

@@ -18,13 +18,16 @@ from cortex_git.pages.plots import Plot, figures
 from cortex_git.pages.tables import Cell, Column, Table, draw
 from cortex_git.pages.text import clip_start
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
+from cortex_git.scan.reports import html_aside
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.secrets import secrets_of
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, verdict
 
-ROWS_SHOWN = 5_000
-"""Of each table: a browser takes seconds for more. The page says what it leaves out."""
+ROWS_SHOWN = 50_000
+"""Of each table: the page has 30 MB then. It says what it leaves out."""
+NAMES_CHOSEN = 200
+"""Repositories up to which a menu lets one be chosen; beyond it the text filter does."""
 BARS_SHOWN = 25
 REPOSITORIES_NAMED = 20
 _NAME_LIMIT = 200
@@ -52,6 +55,7 @@ def render(report: ScanReport) -> str:
         _severity(drawn.get("severity"), could_draw),
         _by_advisory(report),
         Section("findings", "Findings", draw(_findings(report), "findings-list")),
+        *html_aside.sections(report, ROWS_SHOWN),
         Section("repositories", "Repositories", draw(_repositories(report), "repositories-list")),
     ]
     read = repositories_read(report)
@@ -62,6 +66,7 @@ def render(report: ScanReport) -> str:
             ("Database", report.database or "none"),
             ("Batch", report.batch),
             ("Mode", report.timing.mode),
+            *html_aside.facts(report),
         ),
         opening=_opening(report),
         sections=tuple(part for part in sections if part is not None),
@@ -194,30 +199,34 @@ def _counts(row: RepositoryScan) -> tuple[int, ...]:
 
 def _findings(report: ScanReport) -> Table:
     found = findings_by_severity(report)
+    exploited = bool(report.epss_date or report.kev_date)
     columns = (
         Column("Vulnerability"),
         Column("Severity", choose=True),
         Column("Score", number=True, digits=1),
-        Column("Repository", name=True),
+        Column("Repository", name=True, choose=len({row.repo for row, _ in found}) <= NAMES_CHOSEN),
         Column("Package", name=True),
         Column("Version"),
         Column("Fixed in"),
         Column("Where", name=True),
         Column("Ecosystem", choose=True),
         Column("Summary", long=True),
+        *(html_aside.EXPLOITED if exploited else ()),
         Column("Origin"),
         Column("Upgrade", long=True),
     )
     return Table(
         "Known vulnerabilities, most severe first",
         columns,
-        [_finding_row(row, finding) for row, finding in found[:ROWS_SHOWN]],
+        [_finding_row(row, finding, exploited=exploited) for row, finding in found[:ROWS_SHOWN]],
         left_out=_left_out(len(found)),
         empty="None known in what was scanned.",
     )
 
 
-def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str | float | Cell | None, ...]:
+def _finding_row(
+    row: RepositoryScan, finding: Finding, *, exploited: bool
+) -> tuple[str | float | Cell | None, ...]:
     where = finding.lockfile if finding.line is None else f"{finding.lockfile}:{finding.line}"
     return (
         Cell(_linked(finding.id), finding.id, "id"),
@@ -230,6 +239,7 @@ def _finding_row(row: RepositoryScan, finding: Finding) -> tuple[str | float | C
         clip_start(where, _NAME_LIMIT),
         finding.ecosystem,
         finding.summary,
+        *(html_aside.exploited_cells(finding) if exploited else ()),
         origin(finding),
         finding.upgrade,
     )

@@ -14,6 +14,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from jsonschema import Draft4Validator
+from pageworld import parse
 from report_examples import FEW, NASTY, hostile_reports
 
 from cortex_git.scan.fingerprints import fingerprint
@@ -266,3 +267,15 @@ def test_no_hostile_text_becomes_a_command_or_ends_one(report: ScanReport) -> No
 def test_nasty_names_have_a_harmless_purl_or_none(name: str) -> None:
     made = purl_of("npm", name, name)
     assert made is None or (made.isascii() and made.isprintable())
+
+
+def test_html(aside: ScanReport) -> None:
+    page = parse(RENDERERS["html"](aside))
+    headings = page.headings("h2")
+    assert {"Suppressed (1)", "Known from the baseline (1)", "Fixed since the baseline (1)"} <= set(headings)
+    (row,) = page.rows("aside")
+    assert row[0] == "CVE-2020-3" and row[-3:-1] == ["not affected until 2027-01-31", "never called"]
+    assert [page.rows(f"{name}-list")[0][0] for name in ("known", "fixed")] == ["CVE-2020-1", "CVE-2020-2"]
+    (found,) = page.rows("findings-list")
+    assert "94.4" in found and "2021-12-10" in found
+    assert "before.json" in page.text and "EPSS scores of 2026-11-28" in page.text

@@ -1,0 +1,104 @@
+"""The parts of the page about findings that are counted apart, and about what is known to be exploited."""
+
+from cortex_git.pages.markup import Html, join
+from cortex_git.pages.parts import Section, paragraph
+from cortex_git.pages.tables import Cell, Column, Content, Table, draw
+from cortex_git.pages.text import clip_start
+from cortex_git.scan.records import SEVERITIES, Finding, ScanReport
+from cortex_git.scan.reports.aside import dates_line, until
+from cortex_git.scan.set_aside import Placed
+
+_NAME_LIMIT = 200
+_Row = tuple[Content | Cell, ...]
+
+EXPLOITED = (Column("EPSS %", number=True, digits=1), Column("Exploited since"))
+"""Columns of the findings where EPSS or KEV were imported."""
+
+
+def exploited_cells(finding: Finding) -> _Row:
+    """The cells of `EXPLOITED`."""
+    return (None if finding.epss is None else finding.epss * 100, finding.kev)
+
+
+def facts(report: ScanReport) -> tuple[tuple[str, str], ...]:
+    """The baseline, and the days of the lists."""
+    found = []
+    if report.baseline is not None:
+        found.append(("Baseline", report.baseline.source))
+    if dates := dates_line(report):
+        found.append(("Exploitation", dates.removeprefix("Exploitation: ")))
+    return tuple(found)
+
+
+def sections(report: ScanReport, most: int) -> list[Section]:
+    """What is suppressed, what the baseline knew, what is fixed since: those that there are."""
+    found = []
+    if report.suppressed:
+        title = f"Suppressed ({len(report.suppressed):,})"
+        found.append(
+            Section("suppressed", title, join([_explained(), draw(_suppressed(report, most), "aside")]))
+        )
+    if report.baseline is not None:
+        for name, title, placed in (
+            ("known", "Known from the baseline", report.baseline.known),
+            ("fixed", "Fixed since the baseline", report.baseline.fixed),
+        ):
+            if placed:
+                table = _placed(title, placed, most)
+                found.append(Section(name, f"{title} ({len(placed):,})", draw(table, f"{name}-list")))
+    return found
+
+
+def _explained() -> Html:
+    return paragraph("An ignore file or a VEX document says so; they are in no count of this page.")
+
+
+def _suppressed(report: ScanReport, most: int) -> Table:
+    columns = (
+        *_COLUMNS,
+        Column("Status", choose=True),
+        Column("Reason", long=True),
+        Column("Said by", name=True),
+    )
+    rows = [
+        (*_cells(one.repo, one.finding), until(one), one.reason, clip_start(one.source, _NAME_LIMIT))
+        for one in report.suppressed[:most]
+    ]
+    return Table(
+        "Suppressed findings, and why", columns, rows, left_out=_left_out(len(report.suppressed), most)
+    )
+
+
+def _placed(title: str, placed: tuple[Placed, ...], most: int) -> Table:
+    rows = [_cells(one.repo, one.finding) for one in placed[:most]]
+    return Table(title, _COLUMNS, rows, left_out=_left_out(len(placed), most))
+
+
+_COLUMNS = (
+    Column("Vulnerability"),
+    Column("Severity", choose=True),
+    Column("Repository", name=True),
+    Column("Package", name=True),
+    Column("Version"),
+    Column("Fixed in"),
+    Column("Where", name=True),
+)
+
+
+def _cells(repo: str, finding: Finding) -> _Row:
+    where = finding.lockfile if finding.line is None else f"{finding.lockfile}:{finding.line}"
+    return (
+        finding.id,
+        Cell(finding.severity, SEVERITIES.index(finding.severity)),
+        clip_start(repo, _NAME_LIMIT),
+        finding.package,
+        finding.version,
+        finding.fixed or "none published",
+        clip_start(where, _NAME_LIMIT),
+    )
+
+
+def _left_out(count: int, most: int) -> str:
+    if count <= most:
+        return ""
+    return f"The first {most:,} of {count:,} are listed; --format json lists them all."
