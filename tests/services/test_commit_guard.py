@@ -78,6 +78,13 @@ def test_a_persons_settings_of_diff_change_nothing(work: Worked, setting: str) -
     assert places(look(work)) == [("new", 1)]
 
 
+def test_what_a_person_meant_for_other_paths(work: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
+    work.write("new", KEY)
+    work.git("add", "new")
+    assert places(look(work)) == [("new", 1)]
+
+
 def test_what_is_not_looked_at_is_said(work: Worked) -> None:
     (work.top / "image").write_bytes(b"\0\1" * 50)
     work.write("large", "x" * (9 << 20))

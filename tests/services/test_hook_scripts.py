@@ -121,6 +121,36 @@ def test_a_changed_lockfile_is_seen(work: Worked, recorded: Callable[[], list[st
     ]
 
 
+@pytest.mark.parametrize("flag", ["--literal-pathspecs", "--icase-pathspecs", "--noglob-pathspecs"])
+def test_what_a_person_meant_for_other_paths(
+    work: Worked, recorded: Callable[[], list[str]], flag: str
+) -> None:
+    work.commit("package-lock.json")
+    assert run(["git", flag, "push", "-q", "origin", "main"], work.top).returncode == 0
+    assert len(recorded()) == 2
+
+
+def test_a_repository_of_sha256(tmp_path: Path, recorded: Callable[[], list[str]]) -> None:
+    other = tmp_path / "sha256"
+    for folder, bare in ((other / "r.git", ("--bare",)), (other / "w", ())):
+        run(["git", "init", "-q", "-b", "main", "--object-format=sha256", *bare, str(folder)], tmp_path)
+    work = Worked(other / "w", other / "r.git")
+    for name, value in (
+        ("user.name", "a"),
+        ("user.email", "a@example.invalid"),
+        ("remote.origin.url", "../r.git"),
+    ):
+        work.git("config", name, value)
+    install(work.top, ("pre-push",))
+    work.commit()
+    assert (work.push().returncode, recorded()) == (0, [])
+    tip = work.commit("yarn.lock")
+    assert work.push().returncode == 0
+    assert recorded()[1].split()[1] == tip
+    work.git("push", "-q", "--no-verify", "origin", "main:side")
+    assert (work.push("origin", ":side").returncode, recorded()) == (0, [])
+
+
 def test_what_is_below_node_modules_is_not_a_lockfile(
     work: Worked, recorded: Callable[[], list[str]]
 ) -> None:

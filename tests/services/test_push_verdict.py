@@ -7,7 +7,7 @@ from hookworld import FIXED, VULNERABLE, Worked, lock, worked
 
 from cortex_git.errors import BadInput
 from cortex_git.services.hooks.pushing import Update, Verdict, check_files, check_push, parse_updates
-from cortex_git.services.hooks.repository import Repository
+from cortex_git.services.hooks.repository import Repository, hook_environment
 from cortex_git.services.hooks.settings import HookSettings, read_settings
 
 NOTHING = "0" * 40
@@ -141,6 +141,12 @@ def test_fail_on_is_a_git_setting(work: Worked, value: str, code: int) -> None:
     verdict = check(work, old)
     assert {one.finding.severity for one in verdict.findings} == {"high"}
     assert verdict.code == code
+
+
+def test_a_setting_for_one_push(work: Worked) -> None:
+    """`git -c cortex-git.failOn=never push`, as the hook gets it."""
+    given = hook_environment({"GIT_CONFIG_PARAMETERS": "'cortex-git.failOn'='never'", "GIT_DIR": ""})
+    assert read_settings(Repository(work.top, given).git).fail_on is None
 
 
 @pytest.mark.parametrize(("name", "value"), [("failOn", "hihg"), ("incomplete", "yes")])

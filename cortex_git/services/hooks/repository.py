@@ -15,24 +15,30 @@ if TYPE_CHECKING:
     from cortex_git.gitio import Git
     from cortex_git.scan.reading.listing import Entry
 
-_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+_PATHS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+_SETTINGS = ("GIT_CONFIG_PARAMETERS",)
+"""What `git -c NAME=VALUE` hands on."""
+_PATHSPECS = ("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")
+"""What `git --literal-pathspecs` and the like hand on, which are meant for no paths of ours."""
 
 
 def hook_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What the calling git says of its repository; paths count from where we are."""
-    return {
-        name: str(Path(environment[name]).absolute())
-        for name in _VARIABLES
-        if environment.get(name) and name != "GIT_PREFIX"
-    }
+    paths = {name: str(Path(environment[name]).absolute()) for name in _PATHS if environment.get(name)}
+    return paths | {name: environment[name] for name in _SETTINGS if environment.get(name)}
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The repository where we are, or that `environment` names."""
+    """The repository where we are, or that `given` variables name."""
 
     here: Path
-    environment: Mapping[str, str]
+    given: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What is set for git."""
+        return {**self.given, **dict.fromkeys(_PATHSPECS, "0")}
 
     @cached_property
     def git(self) -> "Git":

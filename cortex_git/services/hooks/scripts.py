@@ -73,8 +73,10 @@ while IFS= read -r line; do
 done
 lines=$lines$chunk revs=${revs}$more changed=
 if [ -n "$revs" ]; then
+    # Who pushed with git --literal-pathspecs meant no pathspecs of ours.
     changed=$(
-        git rev-list --stdin --ignore-missing -n 1 ${new:+--not "--remotes=$1"} -- \\
+        unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
+        exec git rev-list --stdin --ignore-missing -n 1 ${new:+--not "--remotes=$1"} -- \\
             __PATHSPECS__ 2>/dev/null <<EOF
 $revs
 EOF

@@ -55,3 +55,9 @@ def test_the_expression_finds_exactly_what_a_scan_reads(parts: tuple[str, str, s
 def test_every_variant_agrees_with_the_expression() -> None:
     expression = re.compile(path_expression())
     assert [path for path in variants() if bool(expression.search(path)) != bool(kind_of(path))] == []
+
+
+def test_every_kind_that_is_read_has_a_name() -> None:
+    """What a scan knows by anything but the table, git would not find."""
+    named = {*lockfiles._KIND_OF_NAME.values(), *lockfiles._KIND_OF_PATTERN.values()}
+    assert named == set(lockfiles.FORMATS)
