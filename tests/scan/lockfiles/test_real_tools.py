@@ -46,6 +46,11 @@ SPECS = {"pdm": ["pdm<2.26", "hishel<0.2", "unearth<0.18"]}
 """Later releases of these allow each other and do not run together."""
 
 
+@pytest.fixture(autouse=True)
+def closed_network() -> None:
+    """In place of the suite's own: package managers need their registries."""
+
+
 def run(command: list[str | Path], folder: Path, check: bool = True) -> str:
     environment = {**os.environ, "CI": "1", "NO_COLOR": "1", "PIPENV_VENV_IN_PROJECT": "1", "COLUMNS": "200"}
     environment.pop("VIRTUAL_ENV", None)
@@ -276,3 +281,55 @@ def test_pipenv(read: Read, project: Path, python_tools: dict[str, str]) -> None
     expected = from_requirements(run([pipenv, "requirements", "--dev"], project))
     assert len(expected) > 12
     assert canonical(read_file(read, project / "Pipfile.lock")) == expected
+
+
+@pytest.mark.parametrize("spec", ["bun@1.2.5", "bun@1.4.5"])
+def test_bun(read: Read, project: Path, tmp_path: Path, spec: str) -> None:
+    bun = npm_tool(spec, "node_modules/.bin/bun", tmp_path)
+    (project / "package.json").write_text(json.dumps(PACKAGE_JSON))
+    run([*bun, "install", "--lockfile-only"], project)
+    listed = run([*bun, "pm", "ls", "--all"], project).splitlines()[1:]
+    entries = (line.lstrip(" │├└─").rpartition("@") for line in listed)
+    expected = {("lodash" if name == "lodash-alias" else name, version) for name, _, version in entries}
+    assert len(expected) > 300
+    assert ("lodash", "4.17.20") in expected
+    assert read_file(read, project / "bun.lock") == expected
+
+
+RECIPES = {
+    "zlib/1.2.11": "",
+    "cmake/3.25.3": "",
+    "openssl/1.1.1t": 'requires = "zlib/1.2.11"; tool_requires = "cmake/3.25.3"',
+    "app/1.0": 'requires = "openssl/1.1.1t"; tool_requires = "cmake/3.25.3"',
+}
+
+
+def test_conan(read: Read, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True, timeout=300)
+    pip = subprocess.run(
+        [tmp_path / "env/bin/pip", "install", "-q", "conan>=2,<3"], timeout=600, capture_output=True
+    )
+    if pip.returncode:
+        pytest.skip("the Python package index does not give conan")
+    monkeypatch.setenv("CONAN_HOME", str(tmp_path / "conan"))
+    conan = tmp_path / "env/bin/conan"
+    for reference, body in RECIPES.items():
+        name, _, version = reference.partition("/")
+        (project / name).mkdir()
+        recipe = (
+            f'from conan import ConanFile\nclass P(ConanFile):\n    name = "{name}"; version = "{version}"\n'
+        )
+        (project / name / "conanfile.py").write_text(f"{recipe}    {body}\n")
+        run([conan, "export", name], project)
+    run([conan, "profile", "detect"], project)
+    run([conan, "lock", "create", "app", "--build=missing", "-nr"], project)
+    graph = json.loads(
+        run([conan, "graph", "info", "app", "--build=missing", "-nr", "--format=json"], project)
+    )
+    refs = {node["ref"].partition("#")[0] for node in graph["graph"]["nodes"].values()} - {"app/1.0"}
+    expected = {(ref.partition("/")[0], ref.partition("/")[2]) for ref in refs}
+    assert len(expected) == 3
+    content = read("conan.lock", (project / "app" / "conan.lock").read_bytes())
+    assert gaps(content) == {}
+    assert pairs(content) == expected
+    assert {package.name for package in content.packages if package.dev} == {"cmake"}
