@@ -100,9 +100,8 @@ def _warn_of_private(kept: Sequence[Candidate], request: SourceRequest, tell: Te
         return
     closed = sum(bool(one.private) and one.source.url.startswith("http") for one in kept)
     if closed:
-        tell(
-            f"{closed:,} repositories are private: git needs --use-token, --clone-by ssh or --askpass for them"
-        )
+        ways = "--use-token, --clone-by ssh or --askpass"
+        tell(f"{closed:,} repositories are private: git needs {ways} for them")
 
 
 def _tokens(request: SourceRequest, forges: dict[str, Forge]) -> tuple[HostToken, ...]:

