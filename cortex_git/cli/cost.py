@@ -145,6 +145,12 @@ def cost(
     else:
         from cortex_git.services.costing import Described, cost_of_described
 
+        if tier is not None and price_per_1k is not None:
+            raise BadInput("--tier and --price-per-1k are two prices of one thing", "give one of them")
+        if tokens_per_task is None and (tier is not None or price_per_1k is not None):
+            raise BadInput("a price of tokens is of no use without tokens", "give --tokens-per-task too")
+        if seconds is None and instances is not None:
+            raise BadInput("--instances share tasks that take time", "give --seconds too")
         chosen = tier.value if tier else None
         work = Described(tasks, tokens_per_task, chosen, seconds, instances or 1)
         found = cost_of_described(work, rates, repository)

@@ -18,6 +18,10 @@ _NAMES = {
 }  # fmt: skip
 
 
+_REPOSITORIES, _WORKERS, _HOSTS, _SEED = 1000, "10,100,1000,10000", "1", 1
+"""What is simulated where nobody says."""
+
+
 def register(app: typer.Typer) -> None:
     """Add this module's command."""
     app.command(short_help="Show where more workers stop paying, and what to change.")(plan)
@@ -81,18 +85,18 @@ def plan(
     ] = False,
     repositories: Annotated[
         int, typer.Option("--repositories", min=1, max=100_000, help="Tasks to simulate, one a repository.")
-    ] = 1000,
+    ] = _REPOSITORIES,
     workers: Annotated[
         str, typer.Option("--workers", metavar="N,…", help="Workers to simulate, over all hosts.")
-    ] = "10,100,1000,10000",
+    ] = _WORKERS,
     hosts: Annotated[
         str, typer.Option("--hosts", metavar="N,…", help="Hosts to simulate, all like this one.")
-    ] = "1",
+    ] = _HOSTS,
     round_trip_ms: Annotated[
         float,
         typer.Option("--round-trip-ms", min=0, max=60_000, help="To the remote and back, to simulate."),
     ] = 0.0,
-    seed: Annotated[int, typer.Option("--seed", help="What task times are drawn from.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="What task times are drawn from.")] = _SEED,
     repository: RepositoryOption = None,
     output: FormatOption = Format.TABLE,
 ) -> None:  # fmt: skip
@@ -108,6 +112,8 @@ def plan(
     check_amounts(worker_mib, free_mib, task_s, round_trip_ms)
     counts = numbers_of(workers, "--workers", 100_000)
     machines = numbers_of(hosts, "--hosts", 1_000)
+    if not simulate:
+        _refuse(repositories, workers, hosts, round_trip_ms, seed)
     coordination = None
     if located(repository) is not None:
         from cortex_git.services import open_coordination
@@ -126,6 +132,21 @@ def plan(
         print_json(found.to_json())
     else:
         _print(found)
+
+
+def _refuse(repositories: int, workers: str, hosts: str, round_trip_ms: float, seed: int) -> None:
+    """Raise BadInput for what is about a simulation that nobody asked for."""
+    from cortex_git.errors import BadInput
+
+    given = {
+        "--repositories": repositories != _REPOSITORIES,
+        "--workers": workers != _WORKERS,
+        "--hosts": hosts != _HOSTS,
+        "--round-trip-ms": bool(round_trip_ms),
+        "--seed": seed != _SEED,
+    }
+    if extra := [name for name, told in given.items() if told]:
+        raise BadInput(f"{extra[0]} is about a simulation", "give --simulate too")
 
 
 def _throughput(

@@ -234,6 +234,21 @@ def test_without_the_extra_the_walls_remain(
     assert "needs simpy" in cortex("plan", *GIVEN, "--simulate").error(3)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--repositories", "5"),
+        ("--workers", "9"),
+        ("--hosts", "2"),
+        ("--round-trip-ms", "5"),
+        ("--seed", "2"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_about_a_simulation_needs_one(cortex: Command, here: Path, options: tuple[str, str]) -> None:
+    assert f"{options[0]} is about a simulation: give --simulate too" in cortex("plan", *options).error(2)
+
+
 def test_rates_are_written_without_an_exponent(cortex: Command, here: Path) -> None:
     rows = [{"workers": n, "tasks_per_min": 9000.0 * n} for n in (1, 2, 4, 8)]
     out = cortex("plan", *GIVEN, "--from", document(here, rows, task_s=0.001)).out
