@@ -5,8 +5,9 @@
 
 Each round makes two commits in two clones alike, of which one has the hook, and pushes both to bare remotes
 on this machine, in turns which first; between them `git --version` is run. `added` is the median over the
-rounds of (with - without); the promise is that it is at most 4 times the median of `git --version`. The hook
-alone, run as git runs it, is reported beside it: a push varies more than what is measured.
+rounds of (with - without); the promise is that it is at most 4 times the median of `git --version`. A push
+varies more than what is measured, on a busy machine by far more: so the hook alone, run as git runs it, is
+reported beside it, by its median and by its best time over the best of `git --version`.
 """
 
 import argparse
@@ -100,6 +101,7 @@ def measure(rounds: int) -> dict[str, object]:
         "ratio": round(added / version, 2),
         "hook_alone_ms": round(statistics.median(times["hook"]), 3),
         "hook_alone_ratio": round(statistics.median(times["hook"]) / version, 2),
+        "hook_alone_best_ratio": round(min(times["hook"]) / min(times["version"]), 2),
         "promise": PROMISE,
         "held": added / version <= PROMISE,
         "cores": os.cpu_count(),
@@ -128,6 +130,7 @@ def main() -> int:
     ):
         value = float(str(found[key]))
         print(f"| {label} | {value:.2f} | {value / version:.2f} |")
+    print(f"the hook alone, the best of each: {found['hook_alone_best_ratio']} times")
     verdict = "held" if found["held"] else "NOT held"
     print(f"at most {PROMISE:g} times: {verdict} ({found['rounds']} rounds, load {found['load']})")
     return 0 if found["held"] else 1

@@ -29,10 +29,11 @@ _HEAD = f"""#!/bin/sh
 
 _RUN = """
 run() {{
-    if [ -x {python} ] && [ -r {main} ]; then
-        {python} -P -m cortex_git hooks run "$@" >&2  # what a push prints is read by programs
+    python={python} main={main}
+    if [ -x "$python" ] && [ -r "$main" ]; then
+        "$python" -P -m cortex_git hooks run "$@" >&2  # what a push prints is read by programs
     else
-        echo "cortex-git: it is no longer at "{python}": install it again, or delete $0" >&2
+        echo "cortex-git: it is no longer at $python: install it again, or delete $0" >&2
         return 127
     fi
 }}
@@ -51,7 +52,7 @@ go_on() {{  # whether status $1 of our own part stops nothing: it could not be d
 _PUSH = """
 nl='
 '
-lines= chunk= revs= more= new= count=0
+lines='' chunk='' revs='' more='' new='' count=0
 while IFS= read -r line; do
     # local ref, local object, remote ref, remote object; the first may have spaces, so from the right
     chunk=$chunk$line$nl
@@ -68,10 +69,10 @@ while IFS= read -r line; do
     esac
     # A long text is copied with every line that is added to it.
     case $((count += 1)) in
-    *00) lines=$lines$chunk revs=$revs$more chunk= more= ;;
+    *00) lines=$lines$chunk revs=$revs$more chunk='' more='' ;;
     esac
 done
-lines=$lines$chunk revs=${revs}$more changed=
+lines=$lines$chunk revs=$revs$more changed=''
 if [ -n "$revs" ]; then
     # Who pushed with git --literal-pathspecs meant no pathspecs of ours.
     changed=$(
