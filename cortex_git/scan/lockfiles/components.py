@@ -5,7 +5,8 @@ Owns the table from purl types to ecosystems. A type that is not in it is a gap,
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from packageurl import PackageURL
@@ -35,7 +36,8 @@ _ECOSYSTEM_OF_DISTRIBUTION = {
 }
 """By type and namespace; likewise without advisories."""
 
-_WITHOUT_NAMESPACE = frozenset({"cargo", "cocoapods", "cran", "gem", "hackage", "nuget", "pub", "pypi"})
+_WITHOUT_NAMESPACE = frozenset({"cargo", "cran", "gem", "hackage", "nuget", "pub", "pypi"})
+_MAJOR = re.compile(r"v[0-9]{1,6}")
 _MAX_PURL = 8 * MAX_TEXT
 _MAX_TYPES = 100
 _RANGE = re.compile(r"[<>=^*|,\s]|~")
@@ -65,9 +67,9 @@ class Components:
     ) -> None:
         """One component of a document, which becomes a package or a gap.
 
-        `version` counts where the purl has none. Of `spellings` the one is taken that differs from the
-        purl's name in nothing but letter case, which some tools fold in purls. `own` is what the
-        document describes: of a type without advisories it is no gap.
+        `version` counts where the purl has none. Of `spellings`, the names beside the purl, the one is
+        taken that differs from the purl's in nothing but letter case, which some tools fold there. `own`
+        is what the document describes: of a type without advisories it is no gap.
         """
         self._seen += 1
         if self._seen > MAX_ENTRIES:
@@ -79,19 +81,21 @@ class Components:
         if parsed is None:
             self._out.skip(purl, "is not a package URL")
             return
-        kind, namespace, name, exact = parsed
-        ecosystem = ECOSYSTEM_OF_TYPE.get(kind) or _ECOSYSTEM_OF_DISTRIBUTION.get((kind, namespace.lower()))
+        kind = parsed.kind
+        distribution = _ECOSYSTEM_OF_DISTRIBUTION.get((kind, parsed.namespace.lower()))
+        ecosystem = ECOSYSTEM_OF_TYPE.get(kind) or distribution
         if ecosystem is None:
             if not own:
                 known = kind in self._types or len(self._types) < _MAX_TYPES
                 self._types[kind if known else "other"] += 1
             return
-        full = _name(kind, namespace, name)
+        spellings = {text.lower(): text for text in spellings}
+        full = _name(parsed, spellings)
         if full is None:
             self._out.skip(purl, f"is not a package URL of type {kind}")
             return
-        full = next((text for text in spellings if text.lower() == full.lower()), full)
-        found = _version(kind, exact or (version if isinstance(version, str) else ""))
+        full = spellings.get(full.lower(), full)
+        found = _version(kind, parsed.version or (version if isinstance(version, str) else ""))
         if found is None:
             self._out.skip(purl, NO_EXACT_VERSION)
             return
@@ -109,11 +113,21 @@ class Components:
 def package_name(purl: object) -> str | None:
     """The name of the package that a purl names, as its ecosystem has it; None for anything else."""
     parsed = _parsed(purl)
-    return _name(*parsed[:3]) if parsed else None
+    return _name(parsed, {}) if parsed else None
 
 
-def _parsed(purl: object) -> tuple[str, str, str, str] | None:
-    """Type, namespace, name and version in the purl's own letters, None for anything that is no purl."""
+class _Purl(NamedTuple):
+    """The parts of a purl in its own letters; empty where there is none."""
+
+    kind: str
+    namespace: str
+    name: str
+    version: str
+    subpath: str
+
+
+def _parsed(purl: object) -> _Purl | None:
+    """The parts of a purl, None for anything that is none."""
     if not isinstance(purl, str) or len(purl) > _MAX_PURL:
         return None
     try:
@@ -121,12 +135,15 @@ def _parsed(purl: object) -> tuple[str, str, str, str] | None:
         found = PackageURL.from_string(purl, normalize_purl=False)
     except ValueError:
         return None
-    namespace = unquote(found.namespace or "").strip("/")
-    return found.type, namespace, unquote(found.name).strip("/"), unquote(found.version or "").strip()
+    namespace, name, subpath = (
+        unquote(text or "").strip("/") for text in (found.namespace, found.name, found.subpath)
+    )
+    return _Purl(found.type, namespace, name, unquote(found.version or "").strip(), subpath)
 
 
-def _name(kind: str, namespace: str, name: str) -> str | None:
+def _name(purl: _Purl, spellings: Mapping[str, str]) -> str | None:
     """The name as the ecosystem has it, None where parts are missing or too many."""
+    kind, namespace, name, _, _ = purl
     if kind in _WITHOUT_NAMESPACE:
         return None if namespace else name
     if kind == "maven":
@@ -134,13 +151,38 @@ def _name(kind: str, namespace: str, name: str) -> str | None:
     if kind == "npm":
         scope = namespace if not namespace or namespace.startswith("@") else f"@{namespace}"
         return f"{scope}/{name}" if scope else name
-    if kind in ("composer", "githubactions", "swift"):
+    if kind in ("composer", "githubactions"):
         return f"{namespace}/{name}" if namespace else None
+    if kind == "cocoapods":
+        return namespace.partition("/")[0] or name  # some tools put the pod before its subspec
+    if kind == "swift":
+        return _swift_name(namespace, name)
+    if kind == "golang":
+        return _go_name(purl, spellings)
     if kind in ("conan", "apk", "deb", "rpm", "julia"):
         return name
-    if kind == "golang" and not namespace and name == "std":
-        return "stdlib"
     return f"{namespace}/{name}" if namespace else name
+
+
+def _swift_name(namespace: str, name: str) -> str | None:
+    """Host and path of the repository; some tools put the name once more behind the whole of it."""
+    if not namespace:
+        return None
+    address = namespace.removesuffix(".git")
+    parts = address.split("/")
+    again = len(parts) > 2 and parts[-1].lower() == name.lower()
+    return address if again or address != namespace else f"{namespace}/{name}"
+
+
+def _go_name(purl: _Purl, spellings: Mapping[str, str]) -> str:
+    """The module. Some tools put what is behind `host/owner/name` in its path into the subpath."""
+    name = f"{purl.namespace}/{purl.name}" if purl.namespace else purl.name
+    if name == "std":
+        return "stdlib"
+    whole = f"{name}/{purl.subpath}"
+    if purl.subpath and (whole.lower() in spellings or _MAJOR.fullmatch(purl.subpath)):
+        return whole
+    return name
 
 
 def _version(kind: str, text: str) -> str | None:
@@ -150,7 +192,8 @@ def _version(kind: str, text: str) -> str | None:
         return None
     if kind in ("apk", "deb", "rpm"):
         return text
-    if _RANGE.search(text):
+    text = text.lstrip("=").lstrip()
+    if not text or _RANGE.search(text):
         return None
     if kind == "golang":
         return text.removeprefix("go").removeprefix("v")

@@ -78,6 +78,7 @@ PURLS = [
     ("pkg:golang/github.com/Masterminds/goutils@v1.1.0", "Go", "github.com/Masterminds/goutils", "1.1.0"),
     ("pkg:golang/a.b/c@v2.0.0%2Bincompatible", "Go", "a.b/c", "2.0.0+incompatible"),
     ("pkg:golang/a.b/c@v2.0.0+incompatible#cmd/x", "Go", "a.b/c", "2.0.0+incompatible"),
+    ("pkg:golang/a.b/c/d@v2.0.0#v2", "Go", "a.b/c/d/v2", "2.0.0"),
     ("pkg:golang/std@go1.20.1", "Go", "stdlib", "1.20.1"),
     ("pkg:golang/stdlib@1.20.1", "Go", "stdlib", "1.20.1"),
     ("pkg:maven/org.a/b@1.0-SNAPSHOT?type=jar", "Maven", "org.a:b", "1.0-SNAPSHOT"),
@@ -91,8 +92,13 @@ PURLS = [
     ("pkg:cran/readxl@1.0.0", "CRAN", "readxl", "1.0.0"),
     ("pkg:conan/openssl@3.0.3?user=a&channel=b", "ConanCenter", "openssl", "3.0.3"),
     ("pkg:swift/github.com/apple/swift-nio@2.41.0", "SwiftURL", "github.com/apple/swift-nio", "2.41.0"),
+    ("pkg:swift/github.com/vapor/vapor@4.61.1", "SwiftURL", "github.com/vapor/vapor", "4.61.1"),
+    ("pkg:swift/a.org/b/c.git/c@1.0.0", "SwiftURL", "a.org/b/c", "1.0.0"),
+    ("pkg:swift/a.org/b/c/C@1.0.0", "SwiftURL", "a.org/b/c", "1.0.0"),
     ("pkg:hackage/aeson@2.0.3.0", "Hackage", "aeson", "2.0.3.0"),
     ("pkg:cocoapods/Firebase@8.5.0#CoreOnly", "CocoaPods", "Firebase", "8.5.0"),
+    ("pkg:cocoapods/Firebase/CoreOnly@8.5.0", "CocoaPods", "Firebase", "8.5.0"),
+    ("pkg:pypi/a@==1.0", "PyPI", "a", "1.0"),
     ("pkg:githubactions/actions/checkout@4.0.0", "GitHub Actions", "actions/checkout", "4.0.0"),
     ("pkg:deb/debian/curl@7.50.3-1~a?arch=i386&distro=debian-12", "Debian", "curl", "7.50.3-1~a"),
     ("pkg:apk/alpine/busybox@1.36.1-r2", "Alpine", "busybox", "1.36.1-r2"),
@@ -152,6 +158,15 @@ def test_letters_that_a_tool_folded_in_the_purl_come_back_from_the_name(read: Re
     assert pairs(read("bom.json", cyclonedx(go, npm))) == {
         ("github.com/Masterminds/goutils", "1.1.0"),
         ("JSONStream", "1.3.5"),
+    }
+
+
+def test_a_go_module_inside_a_repository_is_told_from_a_package_inside_a_module(read: Read) -> None:
+    module = component("github.com/A/b/sdk/core", "v1.0.0", "pkg:golang/github.com/A/b@v1.0.0#sdk/core")
+    inner = component("core", "v1.2.0", "pkg:golang/github.com/c/d@v1.2.0#sdk/core")
+    assert pairs(read("bom.json", cyclonedx(module, inner))) == {
+        ("github.com/A/b/sdk/core", "1.0.0"),
+        ("github.com/c/d", "1.2.0"),
     }
 
 
