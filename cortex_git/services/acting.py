@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cortex_git.config import data_folder
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.exploitation.rating import rate
 from cortex_git.scan.others.outvoted import without_outvoted
@@ -93,7 +93,10 @@ def refuse_own(said: Said, batch: str) -> None:
 
 def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
     """The report with EPSS and KEV, and with what is suppressed, outvoted or known set aside."""
-    report = rate(report, data_folder())
+    try:
+        report = rate(report, data_folder())
+    except EnvironmentProblem as problem:  # the scan is done: its report must not be lost for a list
+        report = replace(report, coverage=(*report.coverage, NotScanned("EPSS and KEV", str(problem))))
     if by_vote:
         report = without_outvoted(report)
     if said.needs_kev and report.kev_date is None:

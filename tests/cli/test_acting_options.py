@@ -191,6 +191,16 @@ def test_fail_on_kev(cortex: Command, shop: Path) -> None:
     assert scan(cortex, "shop", "--fail-on-kev", "--ignore-file", "i.toml").code == 0
 
 
+def test_a_damaged_list_costs_no_report(cortex: Command, shop: Path) -> None:
+    imported(cortex, IDS[0])
+    path = Path(cortex("advisories", "import-kev", "kev.json", "--format", "json").json()["path"])
+    path.write_bytes(b"damaged" * 100)
+    value = report(cortex, "shop", "--fail-on-kev")
+    assert ids(value) == IDS
+    told = json.dumps(value["coverage"])
+    assert "kev.sqlite is damaged" in told and "known exploited vulnerabilities" in told
+
+
 def test_several_outputs_get_the_forms_of_their_endings(cortex: Command, shop: Path) -> None:
     names = ["r.json", "r.sarif", "r.md", "r.html", "r.csv", "r.cdx.json", "r.txt", "r"]
     done = scan(cortex, "shop", *(part for name in names for part in ("-o", name)))
