@@ -20,6 +20,7 @@ _TYPES = {
     "Pub": "pub",
     "Hex": "hex",
     "CRAN": "cran",
+    "Bioconductor": "bioconductor",
     "ConanCenter": "conan",
     "SwiftURL": "swift",
     "Hackage": "hackage",
@@ -52,7 +53,9 @@ def package_of(purl: str) -> PackageName | None:
     if ecosystem is None or not parsed.name:
         return None
     between = ":" if ecosystem == "Maven" else "/"
-    name = f"{parsed.namespace}{between}{parsed.name}" if parsed.namespace else parsed.name
+    # Some tools put the user of a Conan reference into the namespace, which is no part of its name.
+    namespace = "" if ecosystem == "ConanCenter" else parsed.namespace
+    name = f"{namespace}{between}{parsed.name}" if namespace else parsed.name
     version = parsed.version or ""
     return PackageName(ecosystem, lookup_name(ecosystem, name), _plain(ecosystem, version))
 

@@ -19,6 +19,11 @@ from cortex_git.scan.purls import package_of, purl_of, same_version
         ("RubyGems", "rails", "6.0.0", "pkg:gem/rails@6.0.0"),
         ("Packagist", "symfony/http-kernel", "4.4.0", "pkg:composer/symfony/http-kernel@4.4.0"),
         ("NuGet", "newtonsoft.json", "12.0.3", "pkg:nuget/newtonsoft.json@12.0.3"),
+        ("Pub", "http_parser", "4.0.0", "pkg:pub/http_parser@4.0.0"),
+        ("Hex", "plug_cowboy", "2.6.1", "pkg:hex/plug_cowboy@2.6.1"),
+        ("CRAN", "R6", "2.5.1", "pkg:cran/R6@2.5.1"),
+        ("Bioconductor", "BiocGenerics", "0.48.1", "pkg:bioconductor/BiocGenerics@0.48.1"),
+        ("ConanCenter", "openssl", "1.1.1t", "pkg:conan/openssl@1.1.1t"),
     ],
 )
 def test_there_and_back(ecosystem: str, name: str, version: str, purl: str) -> None:
@@ -30,6 +35,7 @@ def test_spellings() -> None:
     assert package_of("pkg:pypi/Ruamel.YAML") == ("PyPI", "ruamel-yaml", "")
     assert package_of("pkg:golang/golang.org/x/crypto@v0.1.0") == ("Go", "golang.org/x/crypto", "0.1.0")
     assert package_of("pkg:npm/lodash@1.0.0?arch=x#sub") == ("npm", "lodash", "1.0.0")
+    assert package_of("pkg:conan/acme/zlib@1.2.11?channel=stable") == ("ConanCenter", "zlib", "1.2.11")
     assert same_version("Go", "v1.0.0", "1.0.0")
     assert not same_version("npm", "v1.0.0", "1.0.0")
 
