@@ -16,6 +16,7 @@ from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.marks import row_mark
+from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
 from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, HostToken, Source
@@ -170,6 +171,7 @@ def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
         ),
         sample=request.sample,
         credentials=request.credentials,
+        gate=HostGate(cache_folder(), request.per_host),
     )
 
 

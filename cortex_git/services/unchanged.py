@@ -13,6 +13,7 @@ from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
 from cortex_git.results.taken_over import Reference, earlier_rows, references_of
 from cortex_git.scan.reading.heads import heads_of
+from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.sources import Credentials, Source
 from cortex_git.store import index, tasks, tombstones
@@ -44,6 +45,7 @@ def unchanged(
     mark: str,
     sample: bool = False,
     credentials: Credentials | None = None,
+    gate: HostGate | None = None,
 ) -> list[Reference]:
     """The rows to take over, by their places in `sources` from 1. Looks at what was last pulled.
 
@@ -56,7 +58,7 @@ def unchanged(
             candidates.setdefault(number, []).append(task)
         if candidates and (since.text == LAST or len(candidates) == len(sources)):
             break
-    heads = heads_of([sources[number - 1] for number in candidates], credentials)
+    heads = heads_of([sources[number - 1] for number in candidates], credentials, gate=gate)
     rows = earlier_rows(coordination.repository, [task for names in candidates.values() for task in names])
     found: list[Reference] = []
     for (number, names), head in zip(candidates.items(), heads, strict=True):

@@ -17,6 +17,7 @@ from typing import IO, cast
 
 from cortex_git.errors import CortexError
 from cortex_git.scan.reading.facts import object_facts
+from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.reading.limits import Deadline, Limits, OutOfTime
 from cortex_git.scan.reading.local import Found, borrow, head_bytes, locate, read_small
 from cortex_git.scan.reading.process import GuardedGit, bare_folder
@@ -41,15 +42,21 @@ _RULES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/r
 
 
 def heads_of(
-    sources: Sequence[Source], credentials: Credentials | None = None, limits: Limits | None = None
+    sources: Sequence[Source],
+    credentials: Credentials | None = None,
+    limits: Limits | None = None,
+    gate: HostGate | None = None,
 ) -> list[str | None]:
-    """The commit that each source names now, None where that could not be told. Raises for none of them."""
+    """The commit that each source names now, None where that could not be told. Raises for none of them.
+
+    `gate`: whose places are held while a host is asked.
+    """
     found = [plain_head(source) if source.local else None for source in sources]
     left = [number for number, commit in enumerate(found) if commit is None]
     if not left:
         return found
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(left)), "cortex-heads") as pool:
-        asked = pool.map(lambda n: asked_head(sources[n], credentials, limits), left)
+        asked = pool.map(lambda n: asked_head(sources[n], credentials, limits, gate), left)
         for number, commit in zip(left, asked, strict=True):
             found[number] = commit
     return found
@@ -106,9 +113,18 @@ def _packed(file: Path, name: bytes) -> str | None:
     return (line[2] or line[1]).decode() if line else None
 
 
-def asked_head(source: Source, credentials: Credentials | None, limits: Limits | None) -> str | None:
+def asked_head(
+    source: Source, credentials: Credentials | None, limits: Limits | None, gate: HostGate | None = None
+) -> str | None:
     """What git says, with one process."""
-    limits = limits or Limits()
+    try:
+        with (gate or HostGate()).place(source):
+            return _asked(source, credentials, limits or Limits())
+    except CortexError:
+        return None
+
+
+def _asked(source: Source, credentials: Credentials | None, limits: Limits) -> str | None:
     deadline = Deadline(min(limits.time_s, ANSWER_S))
     try:
         with tempfile.TemporaryDirectory(prefix="cortex-git-head-", ignore_cleanup_errors=True) as name:
