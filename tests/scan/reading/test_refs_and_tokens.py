@@ -1,7 +1,10 @@
 """Branches and tags of local and remote repositories, and who may answer for passwords, over HTTP."""
 
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from githttp import Answer, Server, serve
 
 from cortex_git.scan.reading import HostGate, Limits, RepositoryUnreadable, refs
 from cortex_git.scan.reading import remote as remote_module
+from cortex_git.scan.reading.heads import heads_of
 from cortex_git.scan.reading.refs import Refs, refs_of
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Credentials, HostToken, Source
@@ -87,6 +91,30 @@ def test_a_host_that_is_too_busy_rests_for_every_worker(server: Server, database
     row = scan_repository(app(server, local=False), database=database, gate=HostGate(tmp_path / "gate", 1))
     assert row.status == "scanned"
     assert len(list((tmp_path / "gate").rglob("rests"))) == 1
+
+
+@pytest.mark.parametrize("per_host", [1, 2])
+def test_heads_and_fetches_hold_the_places_of_their_host(
+    server: Server, database, tmp_path: Path, per_host: int
+) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+
+    def answer(_method: str, _path: str) -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+
+    server.answer = answer
+    gate, source = HostGate(tmp_path / "gate", per_host), app(server, local=False)
+    assert heads_of([source] * 6, gate=gate).count(None) == 0
+    with ThreadPoolExecutor(6) as pool:
+        rows = list(pool.map(lambda _: scan_repository(source, database=database, gate=gate), range(6)))
+    assert {row.status for row in rows} == {"scanned"}
+    assert most <= per_host
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import json
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +145,11 @@ def test_a_gitlab_user_and_a_group_without_key_pages(world: World) -> None:
     expected = fill(world, 130)
     assert names(listed(world, "gitlab")) == expected
     assert [status for _, status in world.asked].count(405) == 1
+
+
+def test_a_subgroup_by_its_path(world: World) -> None:
+    fill(world, 2, "acme/platform")
+    assert names(listed(world, "gitlab", "acme/platform")) == ["acme/platform/r0000", "acme/platform/r0001"]
 
 
 def test_subgroups_only_where_they_are_wanted(world: World) -> None:
@@ -315,6 +323,40 @@ def test_an_answer_without_end_is_cut(world: World, monkeypatch: pytest.MonkeyPa
     fill(world, 1)
     [gap] = listed(world, "github").gaps
     assert "larger than 100,000 bytes" in gap.reason
+
+
+def _drip(connection: socket.socket) -> None:
+    """An answer that never ends, a byte at a time."""
+    with connection, suppress(OSError):
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "dripping"])
+def test_a_host_that_never_ends_its_answer_is_a_gap(monkeypatch: pytest.MonkeyPatch, silent: bool) -> None:
+    monkeypatch.setattr(api_module, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(api_module, "REQUEST_S", 0.4)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        if not silent:
+            accept = threading.Thread(target=lambda: _drip(listening.accept()[0]), daemon=True)
+            accept.start()
+        forge = forge_of("github", f"http://127.0.0.1:{listening.getsockname()[1]}", {})
+        listing = list_owner(Owner("github", "acme"), forge, None, lambda _text: None)
+    [gap] = listing.gaps
+    assert ("does not answer" if silent else "takes over 0.4 s") in gap.reason
+
+
+def test_nobody_listening_is_a_gap(world: World) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        forge = forge_of("github", f"http://127.0.0.1:{free.getsockname()[1]}", {})
+    [gap] = list_owner(Owner("github", "acme"), forge, None, lambda _text: None).gaps
+    assert "does not answer" in gap.reason
 
 
 @pytest.mark.parametrize(
