@@ -31,7 +31,8 @@ class FolderSnapshot:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     not_scanned: list[NotScanned] = field(default_factory=list)
     _oids: dict[str, str | None] = field(default_factory=dict)
-    _counted: dict[str, int] = field(default_factory=dict)
+    _counted: set[str] = field(default_factory=set)
+    _bytes_read: int = 0
 
     def oid(self, path: str) -> str | None:
         """The id that git would give the file as it was first read, None for links and what is not there."""
@@ -66,8 +67,10 @@ class FolderSnapshot:
         self.not_scanned.append(NotScanned(path, reason))
 
     def _within_total(self, path: str, size: int) -> bool:
-        self._counted[path] = size
-        if sum(self._counted.values()) <= self.limits.total_bytes:
+        more = 0 if path in self._counted else size
+        if self._bytes_read + more <= self.limits.total_bytes:
+            self._counted.add(path)
+            self._bytes_read += more
             return True
         self.skip(path, f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes")
         return False
