@@ -102,7 +102,9 @@ class ChangedLockfiles:
 
     def _brought(self, tip: Snapshot, bases: Sequence[Snapshot]) -> Brought:
         lockfiles = [path for path in sorted(tip.entries) if kind_of(path)]
-        return self._compared(tip, bases, [path for path in lockfiles if _changed(tip, bases, path)])
+        changed = [path for path in lockfiles if _changed(tip, bases, path)]
+        moved = _gone(tip, bases) if changed else frozenset()
+        return self._compared(tip, bases, [path for path in changed if tip.entries[path] not in moved])
 
     def _compared(self, tip: Snapshot, bases: Sequence[Snapshot], paths: Sequence[str]) -> Brought:
         if len(paths) > self._limits.lockfiles:
@@ -161,6 +163,16 @@ class ChangedLockfiles:
 
 def _changed(tip: Snapshot, bases: Sequence[Snapshot], path: str) -> bool:
     return all(base.entries.get(path) != tip.entries[path] for base in bases)
+
+
+def _gone(tip: Snapshot, bases: Sequence[Snapshot]) -> frozenset[Entry]:
+    """Lockfiles that a base has where the tip has nothing: the same elsewhere has only been moved."""
+    return frozenset(
+        entry
+        for base in bases
+        for path, entry in base.entries.items()
+        if path not in tip.entries and kind_of(path)
+    )
 
 
 @contextmanager

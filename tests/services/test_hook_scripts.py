@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -251,3 +252,14 @@ def test_without_our_program_a_push_goes_on_and_says_so(
     assert done.returncode == 0
     assert "NOT looked at" in done.stderr
     assert os.path.basename(str(tmp_path / "a python")) in done.stderr
+
+
+def test_the_benchmark_measures(tmp_path: Path) -> None:
+    """That it runs and what it tells; its figures are for a quiet machine."""
+    program = Path(__file__).parents[2] / "benchmarks" / "push_hook.py"
+    done = run([sys.executable, str(program), "--rounds", "1", "--json", str(tmp_path / "f.json")], tmp_path)
+    assert done.stdout.splitlines()[0].startswith("| what (median) |"), done.stderr
+    found = json.loads((tmp_path / "f.json").read_text())
+    assert found["held"] == (done.returncode == 0)
+    assert found["ratio"] == pytest.approx(found["added_ms"] / found["git_version_ms"], abs=0.02)
+    assert found["hook_alone_ms"] > found["git_version_ms"] > 0

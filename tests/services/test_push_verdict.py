@@ -72,6 +72,17 @@ def test_a_new_branch_is_compared_with_what_the_remote_has_elsewhere(work: Worke
     assert found(check(work, None, remote="elsewhere")) == {(LOCK, "lodash")}
 
 
+def test_a_lockfile_that_only_moved_brings_nothing_and_a_copy_does(work: Worked) -> None:
+    old = work.commit(LOCK, lock(lodash=VULNERABLE))
+    (work.top / "a").mkdir()
+    work.git("mv", LOCK, "a/")
+    work.git("commit", "-qm", "move")
+    verdict = check(work, old)
+    assert (verdict.findings, verdict.lockfiles) == ((), ())
+    work.commit(LOCK, lock(lodash=VULNERABLE))
+    assert found(check(work, old)) == {("a/" + LOCK, "lodash")}
+
+
 def test_an_old_object_that_is_not_here(work: Worked) -> None:
     work.commit(LOCK, lock(lodash=VULNERABLE))
     assert found(check(work, "1" * 40)) == {(LOCK, "lodash")}
