@@ -30,6 +30,16 @@ _MOST_S = 1e9
 _MOST_ATTEMPTS = 10**6
 
 
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Of one result, as far as they can be believed."""
+
+    started: float | None
+    completed: float | None
+    duration_s: float
+    mistimed: bool
+
+
 @dataclass
 class Facts:
     """Turns what ended into facts."""
@@ -51,14 +61,8 @@ class Facts:
 
     def _fact(self, one: Ended, result: Result) -> Fact:
         document = one.document
-        started, completed = self._moment(result.started_at), self._moment(result.completed_at)
         created = None if document is None else self._moment(document.created_at)
-        duration_s = _seconds(result.duration_s)
-        earliest = self._earliest(one.batch, created)
-        mistimed = duration_s > self.now + AHEAD_S - earliest
-        if any(at is not None and at < earliest for at in (started, completed)) or mistimed:
-            mistimed, started, duration_s = True, None, 0.0
-            completed = None if completed is not None and completed < earliest else completed
+        times = self._times(result, self._earliest(one.batch, created))
         merges = one.task.endswith(MERGE_SUFFIX) or (document is not None and document.is_aggregate)
         used = used_of(result)
         price = price_of(used.provider, used.model, self.prices)
@@ -75,22 +79,35 @@ class Facts:
             status=result.status,
             attempt=min(max(result.attempt, 1), _MOST_ATTEMPTS),
             max_attempts=1 if document is None else document.max_attempts,
-            ran=started is not None and result.status != "cancelled" and not merges,
+            ran=times.started is not None and result.status != "cancelled" and not merges,
             redone=one.redone,
-            started_at=started,
-            completed_at=completed,
+            started_at=times.started,
+            completed_at=times.completed,
             created_at=created,
-            duration_s=duration_s,
+            duration_s=times.duration_s,
             spawn_s=_seconds(result.spawn_s),
-            wait_s=self._wait_s(one.batch, result.host, created, started),
+            wait_s=self._wait_s(one.batch, result.host, created, times.started),
             model=used.model,
             tokens=usage_of(result.output),
             tokens_used=min(result.tokens_used, MOST_TOKENS),
             cost_usd=nothing if price is None else price.of_tokens(used.tokens, batched=used.batched),
             severities=_severities(result, repo),
             error=result.error or "",
-            mistimed=mistimed,
+            mistimed=times.mistimed,
         )
+
+    def _times(self, result: Result, earliest: float) -> "_Times":
+        """What of a result's times can be: nothing before the task was there, nor longer than it is there."""
+        stamps = (result.started_at, result.completed_at)
+        started, completed = (
+            None if (at := self._moment(stamp)) is not None and at < earliest else at for stamp in stamps
+        )
+        told = sum(seconds_of(stamp) is not None for stamp in stamps)
+        believed = sum(at is not None for at in (started, completed))
+        duration_s = _seconds(result.duration_s)
+        if told == believed and duration_s <= self.now + AHEAD_S - earliest:
+            return _Times(started, completed, duration_s, mistimed=False)
+        return _Times(None, completed, 0.0, mistimed=True)
 
     def _moment(self, stamp: str) -> float | None:
         """None for what is no moment, or cannot be one: such a clock would make a day of every year."""

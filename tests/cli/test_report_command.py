@@ -304,9 +304,11 @@ def test_charts_are_refused_where_none_are_drawn(cortex: Command, coordinated: P
         {"started_at": "2004-12-01T00:00:00Z", "duration_s": 1.0},
         {"started_at": "2004-12-01T00:00:00Z", "duration_s": 6.9e8},
         {"started_at": "2004-12-01T00:00:00Z", "completed_at": "2004-12-01T00:00:09Z", "duration_s": 9.0},
+        {"started_at": "2003-12-01T00:00:00Z", "duration_s": 1.0},
+        {"started_at": "2103-12-01T00:00:00Z", "duration_s": 1.0},
         {"duration_s": 6.9e8},
     ],
-    ids=["start", "start and run time", "start and end", "run time"],
+    ids=["start", "start and run time", "start and end", "before git", "in the future", "run time"],
 )
 def test_times_that_cannot_be_distort_nothing(
     cortex: Command, coordinated: Path, bogus: dict[str, Any]
