@@ -34,6 +34,7 @@ from cortex_git.cli.source_options import (
     RefOption,
     ReposFileOption,
     RootOption,
+    SbomOption,
     TagsOption,
     UseTokenOption,
 )
@@ -89,6 +90,7 @@ def multi_repo_scan(
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=64, help="Workers at once.")] = 20,
     repos_file: ReposFileOption = None,
     root: RootOption = None,
+    sbom: SbomOption = None,
     github: GithubOption = None,
     gitlab: GitlabOption = None,
     github_url: GithubUrlOption = None,
@@ -184,6 +186,7 @@ def multi_repo_scan(
         repositories=repositories or [],
         repos_file=repos_file,
         root=root,
+        bills=sbom or [],
         owners=owners_of(github, gitlab, clone_by),
         github_url=github_url,
         gitlab_url=gitlab_url,

@@ -33,7 +33,7 @@ def gather(request: SourceRequest, *, sample: bool) -> Gathered:
         return gather_sources(request, note)
     from cortex_git.scan.sample import make_sample
 
-    if request.repositories or request.repos_file or request.root or request.owners:
+    if request.repositories or request.repos_file or request.root or request.owners or request.bills:
         raise BadInput("--sample goes with no other repositories", "leave them out, or leave --sample out")
     return Gathered(make_sample(cache_folder() / "sample"))
 

@@ -29,6 +29,15 @@ ReposFileOption = Annotated[
         show_default=False,
     ),
 ]
+SbomOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sbom",
+        metavar="FILE",
+        help="Scan a CycloneDX or SPDX file by itself.",
+        show_default=False,
+    ),
+]
 RootOption = Annotated[
     Path | None,
     typer.Option(

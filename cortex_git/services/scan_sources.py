@@ -14,6 +14,7 @@ from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Credentials, HostToken, Source, checked_ref, find_checkouts
 from cortex_git.scan.sources.addresses import parse_source, without_duplicates
+from cortex_git.scan.sources.bills import bill_source
 from cortex_git.scan.sources.candidates import Candidate, Owner, named
 from cortex_git.scan.sources.filters import Filters, matching
 from cortex_git.scan.sources.forges import GITHUB, GITLAB, Forge, forge_of
@@ -32,6 +33,8 @@ class SourceRequest:
     repositories: Sequence[str] = ()
     repos_file: str | None = None
     root: Path | None = None
+    bills: Sequence[str] = ()
+    """Bills of materials outside of any repository, to which neither filters nor refs apply."""
     owners: Sequence[Owner] = ()
     github_url: str | None = None
     gitlab_url: str | None = None
@@ -85,6 +88,7 @@ def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
         credentials = credentials_for(request.askpass, request.helper, found.tokens)
         found.sources, gaps = with_refs(sources, wanted, credentials, request.per_host, tell)
         found.gaps += gaps
+    found.sources = without_duplicates([*found.sources, *map(bill_source, request.bills)])
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cortex_git.scan.reading.errors import NoCommit, RepositoryUnreadable
 from cortex_git.scan.reading.facts import object_facts
-from cortex_git.scan.reading.folder import is_plain_folder, open_folder
+from cortex_git.scan.reading.folder import is_bill, is_plain_folder, open_file, open_folder
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.reading.limits import Deadline, Limits, OutOfTime, bounded_parse
 from cortex_git.scan.reading.listing import Entry, list_files
@@ -41,7 +41,7 @@ def open_repository(
     limits: Limits | None = None,
     gate: HostGate | None = None,
 ) -> Iterator[Snapshot]:
-    """The commit that `source` names, or the folder as it is, ready to be read until the block ends.
+    """The commit that `source` names, or the folder or file as it is, ready to be read until the block ends.
 
     Raises RepositoryUnreadable, NoCommit, OutOfTime, or another EnvironmentProblem of git itself.
     """
@@ -49,6 +49,9 @@ def open_repository(
     deadline = Deadline(limits.time_s)
     if source.local and source.ref is None and is_plain_folder(Path(source.url)):
         yield open_folder(Path(source.url), limits, deadline)
+        return
+    if source.local and source.ref is None and is_bill(Path(source.url)):
+        yield open_file(Path(source.url), limits, deadline)
         return
     with tempfile.TemporaryDirectory(prefix="cortex-git-scan-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

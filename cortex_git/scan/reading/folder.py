@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cortex_git.scan.lockfiles import is_inventory
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.listing import Entry
 from cortex_git.scan.records import NotScanned
@@ -105,6 +106,18 @@ def is_plain_folder(path: Path) -> bool:
     except OSError:
         return False
     return ".git" not in names and not {"HEAD", "objects"} <= names
+
+
+def is_bill(path: Path) -> bool:
+    """Whether this is a bill of materials that lies somewhere by itself."""
+    return is_inventory(path.name) and path.is_file()
+
+
+def open_file(path: Path, limits: Limits, deadline: Deadline) -> FolderSnapshot:
+    """The file as the only one of its folder."""
+    snapshot = FolderSnapshot(path.parent, limits, deadline)
+    snapshot.entries = {_shown(path.name): Entry("100644", "")}
+    return snapshot
 
 
 def open_folder(root: Path, limits: Limits, deadline: Deadline) -> FolderSnapshot:
