@@ -1,6 +1,5 @@
 """Reads Cargo.lock of versions 1 to 4."""
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable
 from posixpath import dirname, relpath
 
@@ -27,24 +26,27 @@ def read(source: Source, out: Collector) -> None:
 
 def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
     """What the crates without a source need is direct; their Cargo.toml tells what is for development."""
-    keys: dict[str, list[Hashable]] = defaultdict(list)
+    only: dict[Hashable, Hashable] = {}
+    """By name: the key of the crate where there is one of that name, else None."""
     for entry in entries:
-        if isinstance(entry.get("name"), str):
-            keys[entry["name"]].append(_key(entry))
+        name = entry.get("name")
+        if isinstance(name, str):
+            only[name] = None if name in only else _key(entry)
+    every = {_key(entry) for entry in entries}
     own = {_key(entry) for entry in entries if "source" not in entry}
     asked = _asked(source)
     graph = Graph()
     for entry in entries:
         name = entry.get("name")
         known = asked.get(name, {}) if isinstance(name, str) else {}
-        for name, version in _dependencies(entry):
-            found = [key for key in keys[name] if version is None or key == (name, version)]
-            if len(found) != 1 or found[0] in own:
+        for needed, version in _dependencies(entry):
+            key = only.get(needed) if version is None else (needed, version)
+            if key not in every or key in own:
                 continue
             if "source" in entry:
-                graph.edges(_key(entry), found)
+                graph.edge(_key(entry), key)
             else:
-                graph.ask(found[0], name, known[name].dev if name in known else None)
+                graph.ask(key, needed, known[needed].dev if needed in known else None)
     graph.trace(complete=bool(own))
     return lambda entry: graph.origin(_key(entry))
 

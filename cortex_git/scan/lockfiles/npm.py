@@ -17,9 +17,11 @@ _MODULES = "node_modules/"
 _LOCAL = ("file:", "link:")
 _TARBALLS = (".tgz", ".tar.gz", ".tar")
 _BROUGHT_IN = ("dependencies", "optionalDependencies")
-_MAX_STEPS = 64
-"""Folders that node would look into for one package; real trees are some ten deep."""
-_MAX_KEY = 4_096
+_MAX_LOOKS = 3_000_000
+"""Folders that are looked into for all dependencies together: real trees need two for each."""
+_MAX_KEY = 1_024
+_MAX_LEVELS = 64
+"""Tables of version 1 inside each other that are looked into for one package."""
 
 
 def read(source: Source, out: Collector) -> None:
@@ -56,33 +58,28 @@ def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector)
 
 def _origins(packages: Table) -> Callable[[str], Origin]:
     """Where each package comes from; peers count only where nothing else brings a package in."""
-    graph = Graph()
+    graph, modules = Graph(), _Modules(packages)
     for key, entry in packages.items():
         if not isinstance(entry, dict) or len(key) > _MAX_KEY:
             continue
         if _MODULES in key:
-            _add_edges(graph, packages, key, _names(entry, *_BROUGHT_IN))
+            graph.edges(key, modules.found_by(key, _names(entry, *_BROUGHT_IN)))
             continue
         for name in npm_asked(entry):
-            found = _resolved(packages, key, name)
+            found = modules.find(key, name)
             if found is not None and _MODULES in found:
                 graph.ask(found, name)
-    graph.trace(complete="" in packages)
     having_peers = [key for key, entry in packages.items() if _MODULES in key and _has_peers(key, entry)]
+    graph.trace(complete="" in packages and modules.looks_left > 0)
     if having_peers and graph.unreached(key for key in packages if _MODULES in key):
         for key in having_peers:
-            _add_edges(graph, packages, key, _names(packages[key], "peerDependencies"))
-        graph.trace(complete="" in packages)
+            graph.edges(key, modules.found_by(key, _names(packages[key], "peerDependencies")))
+        graph.trace(complete="" in packages and modules.looks_left > 0)
     return graph.origin
 
 
 def _has_peers(key: str, entry: object) -> bool:
     return isinstance(entry, dict) and "peerDependencies" in entry and len(key) <= _MAX_KEY
-
-
-def _add_edges(graph: Graph, packages: Table, key: str, names: Iterable[str]) -> None:
-    found = (_resolved(packages, key, name) for name in names)
-    graph.edges(key, [target for target in found if target is not None])
 
 
 def _names(entry: Table, *sections: str) -> Iterator[str]:
@@ -92,22 +89,33 @@ def _names(entry: Table, *sections: str) -> Iterator[str]:
             yield from found
 
 
-def _resolved(packages: Table, key: str, name: str) -> str | None:
-    """The entry that `require(name)` finds from the folder `key`: its own modules, then those above it."""
-    folder = key
-    for _ in range(_MAX_STEPS):
-        found = f"{folder}/{_MODULES}{name}" if folder else _MODULES + name
-        entry = packages.get(found)
-        if entry is not None:
-            target = entry.get("resolved") if isinstance(entry, dict) and entry.get("link") is True else None
-            return target if isinstance(target, str) else found
-        if not folder:
-            return None
-        if _MODULES in folder:
-            folder = folder.rpartition(_MODULES)[0].rstrip("/")
-        else:
-            folder = folder.rpartition("/")[0]
-    return None
+class _Modules:
+    """Finds what node finds: a package's own modules first, then those of the folders above it."""
+
+    def __init__(self, packages: Table) -> None:
+        self._packages = packages
+        self.looks_left = _MAX_LOOKS
+
+    def found_by(self, key: str, names: Iterable[str]) -> list[str]:
+        """The entries that the package at `key` finds by these names."""
+        return [found for name in names if (found := self.find(key, name)) is not None]
+
+    def find(self, key: str, name: str) -> str | None:
+        """The entry that `require(name)` finds from the folder `key`; a link leads to its target."""
+        folder = key
+        while self.looks_left > 0:
+            self.looks_left -= 1
+            found = f"{folder}/{_MODULES}{name}" if folder else _MODULES + name
+            entry = self._packages.get(found)
+            if entry is not None:
+                linked = isinstance(entry, dict) and entry.get("link") is True
+                target = entry.get("resolved") if linked else None
+                return target if isinstance(target, str) else found
+            if not folder:
+                break
+            inner = folder.rpartition(_MODULES if _MODULES in folder else "/")[0]
+            folder = inner.rstrip("/")
+        return None
 
 
 def _read_tree(dependencies: Table, lines: dict[str, list[int]], source: Source, out: Collector) -> None:
@@ -151,7 +159,7 @@ def _tree_origins(dependencies: Table, source: Source) -> Callable[[Table], Orig
 
 def _required(name: str, level: Table, above: dict[int, Table]) -> Table | None:
     """The entry that a package finds by this name, in the innermost table first."""
-    for _ in range(_MAX_STEPS):
+    for _ in range(_MAX_LEVELS):
         found = level.get(name)
         if found is not None:
             return found if isinstance(found, dict) else None

@@ -38,11 +38,15 @@ def origins_in_berry(entries: Iterable[Entry], source: Source) -> OriginOf:
     """A workspace is an entry of its own, with all that it asks for."""
     found = _Patterns(entries)
     graph = found.graph(leaving_out=_workspace)
+    manifests: dict[str, Asked | None] = {}
     for member in found.entries:
         folder = _workspace(member)
         if folder is None:
             continue
-        asked = package_json(source, posixpath.join(folder, "package.json"))
+        path = posixpath.normpath(posixpath.join(folder, "package.json"))
+        if path not in manifests:
+            manifests[path] = package_json(source, path)
+        asked = manifests[path]
         for name, wanted in member.dependencies.items():
             entry = found.find(name, wanted)
             if entry is not None and _workspace(entry) is None:
