@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cortex_git.scan.reading.facts import ObjectFacts
+from cortex_git.scan.reading.facts import ObjectFacts, facts_of
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.listing import Entry
 from cortex_git.scan.reading.process import GuardedGit
@@ -101,7 +101,8 @@ class RepositorySnapshot:
         return sizes | self._sizes_here(missing)
 
     def _sizes_here(self, oids: list[str]) -> dict[str, int]:
-        answers = self.facts.ask(oids)
+        ended = self.facts.ended
+        answers = facts_of(self.git, oids, self.deadline) if ended else self.facts.ask(oids)
         return {fact.oid: fact.size for fact in answers if fact is not None and fact.kind == "blob"}
 
     def _readable(self, path: str, size: int) -> bool:
@@ -123,7 +124,7 @@ class RepositorySnapshot:
             # git ends at the first damaged object; the others are asked for one by one.
             for oid in oids:
                 if oid not in found:
-                    found |= self._blobs([oid], sizes)
+                    found |= self._blobs_of_another([oid], sizes)
         for path in paths:
             data = found.get(self.entries[path].oid)
             if data is None:
@@ -134,6 +135,12 @@ class RepositorySnapshot:
     def _blobs(self, oids: list[str], sizes: Mapping[str, int]) -> dict[str, bytes]:
         if not oids:
             return {}
+        if self.facts.has_contents:
+            return {oid: data for oid, data in self.facts.contents(oids, sizes) if _matches(oid, data)}
+        return self._blobs_of_another(oids, sizes)
+
+    def _blobs_of_another(self, oids: list[str], sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """The same by a process of their own."""
         names = "".join(f"{oid}\n" for oid in oids).encode()
         command = ("cat-file", "--batch", "--buffer")
         out = self.git.run(*command, stdin=names, timeout=self.deadline.left(), check=False).stdout
