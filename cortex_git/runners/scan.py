@@ -6,10 +6,11 @@ document: it comes with the context's options, from host-local settings.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.runners import RunContext, RunOutcome
 
 if TYPE_CHECKING:
@@ -91,11 +92,14 @@ def preload() -> None:
     from cortex_git.scan.cache import code_mark
     from cortex_git.scan.lockfiles import FORMATS
     from cortex_git.scan.marks import row_mark
+    from cortex_git.scan.reading.facts import takes_commands
 
     # All read files and keep what they found (10 ms together), which the forked processes inherit.
     content_key()
     code_mark()
     row_mark("")
+    with suppress(CortexError):  # without git, every repository says so itself
+        takes_commands()
     for module in {form.module for form in FORMATS.values()}:
         import_module(f"cortex_git.scan.lockfiles.{module}")
 

@@ -102,7 +102,7 @@ class ObjectFacts:
 @contextmanager
 def object_facts(git: GuardedGit, deadline: Deadline) -> Iterator[ObjectFacts]:
     """Start asking about the objects of a repository; git is ended with the block."""
-    has_contents = _takes_commands()
+    has_contents = takes_commands()
     form = "--batch-command" if has_contents else "--batch-check"
     with git.streaming("cat-file", form, timeout=deadline.left()) as process:
         pipes = (process.stdin, process.stdout, process.stderr)
@@ -111,7 +111,7 @@ def object_facts(git: GuardedGit, deadline: Deadline) -> Iterator[ObjectFacts]:
 
 
 @cache
-def _takes_commands() -> bool:
+def takes_commands() -> bool:
     """Whether git is new enough, asked once a process."""
     found = re.search(r"(\d+)\.(\d+)", Git(Path("/")).text("version"))
     return found is not None and (int(found[1]), int(found[2])) >= _FIRST_WITH_COMMANDS

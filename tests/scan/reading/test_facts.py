@@ -22,7 +22,7 @@ INCLUDED = {"base/pins.in": "jinja2==2.10\n"}
 
 @pytest.fixture(params=[True, False], ids=["git 2.36 and newer", "older git"])
 def takes_commands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(facts, "_takes_commands", lambda: request.param)
+    monkeypatch.setattr(facts, "takes_commands", lambda: request.param)
     return bool(request.param)
 
 
