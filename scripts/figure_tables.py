@@ -119,7 +119,8 @@ def limits(sources: Sources) -> str:
 def scan(sources: Sources) -> str:
     found = sources.table("scan")
     runs = sum(len(seconds) for seconds in found["runs_s"].values())
-    return (
+    drawn = _picture(sources, "scan", "Seconds of a real scan: one by one, in parallel, and with xargs")
+    return drawn + (
         f"`cortex-git bench scan` ({found['repositories']} repositories, {found['workers']} workers,"
         f" {found['packages']} packages each): parallel {short(found['parallel_s'])} s, sequential"
         f" {short(found['sequential_s'])} s, `xargs -P {found['workers']}` {short(found['xargs_s'])} s; parallel takes"
@@ -140,7 +141,9 @@ def batches(sources: Sources) -> str:
             ]
         )  # fmt: skip
     headings = ["", "# one worker, s", "# twenty, s", "# speed-up", "# parallel efficiency"]
-    return f"`cortex-git bench all --only ten-tasks --only audit` ({IMITATED}):\n\n" + table(headings, rows)
+    drawn = _picture(sources, "audit", "Seconds of twenty repositories, one after another and in parallel")
+    told = f"`cortex-git bench all --only ten-tasks --only audit` ({IMITATED}):"
+    return f"{told}\n\n{drawn}{table(headings, rows)}"
 
 
 def memory(sources: Sources) -> str:

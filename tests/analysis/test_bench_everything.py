@@ -84,9 +84,12 @@ def test_headline_tables_are_drawn_for_both_grounds_and_load_nothing() -> None:
     ]
     queue = Table("queue", "Tasks", "c", (), {"rows": rows})
     unmeasured = Table("overhead", "Overhead", "c", (), {}, problem="no disk")
-    drawn = pictures([queue, unmeasured, Table("spawn", "Spawn", "c", (), {"cold_ms_p50": 1.0})])
-    assert list(drawn) == ["queue-light.svg", "queue-dark.svg"]
-    for text in drawn.values():
+    scan = Table("scan", "A scan", "c", (Figure("one by one", "s", 2.5), Figure("speed-up", "times", 2.0)))
+    spawn = Table("spawn", "Spawn", "c", (), {"cold_ms_p50": 1.0})
+    drawn = pictures([queue, unmeasured, spawn, scan])
+    assert list(drawn) == ["queue-light.svg", "queue-dark.svg", "scan-light.svg", "scan-dark.svg"]
+    assert "<title>A scan: one by one 2.5 s</title>" in drawn["scan-dark.svg"]
+    for text in (drawn["queue-light.svg"], drawn["queue-dark.svg"]):
         root = fromstring(text)
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert root[0].text == (

@@ -39,7 +39,9 @@ def pictures(tables: Sequence[Table]) -> dict[str, str]:
 
 
 def _drawable(table: Table) -> bool:
-    return table.key in _PICTURES and table.problem is None and bool(table.document.get("rows"))
+    drawn = _PICTURES.get(table.key)
+    rows = table.figures if drawn is _seconds else table.document.get("rows")
+    return drawn is not None and bool(rows)
 
 
 def _rows(table: Table) -> Sequence[Row]:
@@ -81,9 +83,20 @@ def _peers(table: Table) -> Picture:
     return Picture(alt, ranked(stacks, [Series("tasks a second", "series-1")], Axis("tasks a second"), WIDTH))
 
 
+def _seconds(table: Table) -> Picture:
+    """Bars of the table's figures in seconds."""
+    timed = [figure for figure in table.figures if figure.unit == "s"]
+    stacks = [Stack(figure.name, (figure.measured,)) for figure in timed]
+    alt = f"{table.title}: " + ", ".join(f"{figure.name} {figure.measured:,.1f} s" for figure in timed)
+    return Picture(alt, ranked(stacks, [Series("seconds", "series-1")], Axis("seconds"), WIDTH))
+
+
 _PICTURES: Mapping[str, Callable[[Table], Picture]] = {
     "queue": _queue,
     "overhead": _overhead,
+    "ten-tasks": _seconds,
+    "audit": _seconds,
+    "scan": _seconds,
     "peers": _peers,
 }
 Points = Sequence[tuple[float, float]]
