@@ -56,22 +56,23 @@ def started(work: Worked, tmp_path: Path, line: str) -> tuple[list[list[str]], s
 
 
 @pytest.mark.parametrize(
-    ("line", "count"),
+    ("line", "git"),
     [
-        pytest.param("refs/heads/main {new} refs/heads/main {old}", 1, id="update"),
-        pytest.param("refs/heads/x {new} refs/heads/x {nothing}", 1, id="new-branch"),
-        pytest.param("(delete) {nothing} refs/heads/x {old}", 0, id="deletion"),
-        pytest.param("", 0, id="nothing"),
+        pytest.param("refs/heads/main {new} refs/heads/main {old}", ["diff-tree"], id="update"),
+        pytest.param("refs/heads/main {old} refs/heads/main {new}", ["diff-tree"], id="back"),
+        pytest.param("refs/heads/x {new} refs/heads/x {nothing}", ["rev-list"], id="new-branch"),
+        pytest.param("(delete) {nothing} refs/heads/x {old}", [], id="deletion"),
+        pytest.param("", [], id="nothing"),
     ],
 )
 def test_a_push_without_lockfiles_starts_one_git_and_nothing_else(
-    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]], line: str, count: int
+    work: Worked, tmp_path: Path, recorded: Callable[[], list[str]], line: str, git: list[str]
 ) -> None:
     new = work.commit("src/a.py", "x = 1\n")
     old = work.git("rev-parse", "HEAD~1")
     text = line.format(new=new, old=old, nothing=NOTHING) + ("\n" if line else "")
     calls, said = started(work, tmp_path, text)
-    assert [call[0] for call in calls] == ["rev-list"] * count
+    assert [call[0] for call in calls] == git
     assert (recorded(), said) == ([], "")
 
 
@@ -80,7 +81,7 @@ def test_what_is_started_is_counted(work: Worked, tmp_path: Path, recorded: Call
     new = work.commit("package-lock.json")
     line = f"refs/heads/main {new} refs/heads/main {work.git('rev-parse', 'HEAD~1')}\n"
     calls, said = started(work, tmp_path, line)
-    assert [call[0] for call in calls] == ["rev-list", "config"]
+    assert [call[0] for call in calls] == ["diff-tree", "config"]
     assert "cat: not found" in said or "cat: command not found" in said
     assert recorded() == [f"-P -m cortex_git hooks run pre-push origin {work.remote}"]
 
@@ -174,6 +175,35 @@ def test_deletion_of_a_lockfile_and_merges_of_what_the_remote_has(
     work.git("checkout", "-q", "-b", "merged")
     assert work.push("origin", "merged").returncode == 0
     assert recorded() == []  # a new branch: what the remote has elsewhere is not new
+
+
+def test_a_branch_that_is_set_back_changes_its_lockfile(
+    work: Worked, recorded: Callable[[], list[str]]
+) -> None:
+    """Nothing new reaches the remote, and yet its branch has the old lockfile again."""
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    work.commit("package-lock.json", lock(lodash=FIXED))
+    work.git("push", "-q", "--no-verify", "origin", "main")
+    assert work.push("--force", "origin", "main~1:main").returncode == 0
+    assert len(recorded()) == 2
+
+
+def test_a_lockfile_that_is_only_deleted(work: Worked, recorded: Callable[[], list[str]]) -> None:
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    work.git("push", "-q", "--no-verify", "origin", "main")
+    work.git("rm", "-q", "package-lock.json")
+    work.git("commit", "-q", "-m", "gone")
+    assert (work.push().returncode, recorded()) == (0, [])
+
+
+def test_tags_that_are_moved_are_looked_at(work: Worked, recorded: Callable[[], list[str]]) -> None:
+    """Of an annotated tag's object `git diff-tree --stdin` says nothing at all."""
+    work.git("tag", "-am", "v1", "v1")
+    work.git("push", "-q", "--no-verify", "origin", "v1")
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    work.git("tag", "-fam", "v1", "v1")
+    assert work.push("--force", "origin", "v1", "main").returncode == 0
+    assert len(recorded()) == 3
 
 
 def test_forced_push_over_a_commit_that_is_not_here(

@@ -83,6 +83,13 @@ def test_a_lockfile_that_only_moved_brings_nothing_and_a_copy_does(work: Worked)
     assert found(check(work, old)) == {("a/" + LOCK, "lodash")}
 
 
+def test_a_branch_that_is_set_back_brings_its_old_findings(work: Worked) -> None:
+    work.commit(LOCK, lock(lodash=VULNERABLE))
+    new = work.commit(LOCK, lock(lodash=FIXED))
+    work.git("push", "-q", "origin", "main")
+    assert found(check(work, new, "HEAD~1")) == {(LOCK, "lodash")}
+
+
 def test_an_old_object_that_is_not_here(work: Worked) -> None:
     work.commit(LOCK, lock(lodash=VULNERABLE))
     assert found(check(work, "1" * 40)) == {(LOCK, "lodash")}

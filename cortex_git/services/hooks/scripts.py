@@ -50,36 +50,53 @@ go_on() {{  # whether status $1 of our own part stops nothing: it could not be d
 """
 
 _PUSH = """
+lockfiles() {  # a git command that compares, of lockfiles alone
+    # Who pushed with git --literal-pathspecs meant no pathspecs of ours.
+    unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
+    GIT_NO_REPLACE_OBJECTS=1
+    export GIT_NO_REPLACE_OBJECTS
+    exec git "$@" -- \\
+            __PATHSPECS__ 2>/dev/null
+}
+
 nl='
 '
-lines='' chunk='' revs='' more='' new='' count=0
+lines='' line_part='' pairs='' pair_part='' tips='' tip_part='' fresh='' fresh_part='' count=0
 while IFS= read -r line; do
     # local ref, local object, remote ref, remote object; the first may have spaces, so from the right
-    chunk=$chunk$line$nl
+    line_part=$line_part$line$nl
     theirs=${line##* } rest=${line% *}
     rest=${rest% *} ours=${rest##* }
     case $ours in
     *[!0]*)
-        more=$more$ours$nl
         case $theirs in
-        *[!0]*) more=$more^$theirs$nl ;;
-        *) new=1 ;;
+        *[!0]*) pair_part="$pair_part$ours $theirs$nl" tip_part=$tip_part$ours$nl ;;
+        *) fresh_part=$fresh_part$ours$nl ;;
         esac
         ;;
     esac
     # A long text is copied with every line that is added to it.
     case $((count += 1)) in
-    *00) lines=$lines$chunk revs=$revs$more chunk='' more='' ;;
+    *00)
+        lines=$lines$line_part pairs=$pairs$pair_part tips=$tips$tip_part fresh=$fresh$fresh_part
+        line_part='' pair_part='' tip_part='' fresh_part=''
+        ;;
     esac
 done
-lines=$lines$chunk revs=$revs$more changed=''
-if [ -n "$revs" ]; then
-    # Who pushed with git --literal-pathspecs meant no pathspecs of ours.
+lines=$lines$line_part pairs=$pairs$pair_part tips=$tips$tip_part fresh=$fresh$fresh_part changed=''
+if [ -n "$pairs" ]; then
+    # Every tip is said, and the changed lockfiles after it: of an object that is not here git says nothing.
+    said=$(
+        lockfiles diff-tree --stdin --always --root -r --name-only --diff-filter=d <<EOF
+${pairs%"$nl"}
+EOF
+    )
+    [ "$said$nl" = "$tips" ] || changed=1
+fi
+if [ -z "$changed" ] && [ -n "$fresh" ]; then
     changed=$(
-        unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
-        exec git rev-list --stdin --ignore-missing -n 1 ${new:+--not "--remotes=$1"} -- \\
-            __PATHSPECS__ 2>/dev/null <<EOF
-$revs
+        lockfiles rev-list --stdin -n 1 --not --remotes="$1" <<EOF
+${fresh%"$nl"}
 EOF
     ) || changed=unknown
 fi
