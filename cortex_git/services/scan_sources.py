@@ -7,6 +7,7 @@ what could not be listed without a gap that says so.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from cortex_git.config import cache_folder, load_host_settings
@@ -17,13 +18,15 @@ from cortex_git.scan.sources.addresses import parse_source, without_duplicates
 from cortex_git.scan.sources.bills import bill_source
 from cortex_git.scan.sources.candidates import Candidate, Owner, named
 from cortex_git.scan.sources.filters import Filters, matching
-from cortex_git.scan.sources.forges import GITHUB, GITLAB, Forge, forge_of
+from cortex_git.scan.sources.forges import GITHUB, GITLAB, TOKENS, Forge, forge_of
 from cortex_git.services.scan_refs import Wanted, with_refs
 
 PER_HOST = 8
 """Fetches from one host at once, where nobody says otherwise."""
 
 Tell = Callable[[str], None]
+Forges = Callable[[str], Forge]
+"""Gives the host for `github` or `gitlab`. Raises BadInput for an address that no token may be sent to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,7 @@ def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
     Raises BadInput for what was written wrongly, and EnvironmentProblem where owners are all that was
     named and none of them could be listed.
     """
-    forges = {
-        kind: forge_of(kind, address, os.environ)
-        for kind, address in ((GITHUB, request.github_url), (GITLAB, request.gitlab_url))
-    }
+    forges = _forges(request)
     found = Gathered(tokens=_tokens(request, forges))
     ref = None if request.ref is None else checked_ref(request.ref)
     wanted = Wanted(matching(request.branches, "--branches"), matching(request.tags, "--tags"))
@@ -108,25 +108,38 @@ def _warn_of_private(kept: Sequence[Candidate], request: SourceRequest, tell: Te
         tell(f"{closed:,} repositories are private: git needs {ways} for them")
 
 
-def _tokens(request: SourceRequest, forges: dict[str, Forge]) -> tuple[HostToken, ...]:
+def _forges(request: SourceRequest) -> Forges:
+    """The hosts as they are asked for: what CI sets for one must not end a scan that has no use for it."""
+    addresses = {GITHUB: request.github_url, GITLAB: request.gitlab_url}
+
+    @cache
+    def forge(kind: str) -> Forge:
+        return forge_of(kind, addresses[kind], os.environ)
+
+    for kind, address in addresses.items():
+        if address is not None:
+            forge(kind)
+    return forge
+
+
+def _tokens(request: SourceRequest, forges: Forges) -> tuple[HostToken, ...]:
     if not request.use_token:
         return ()
-    tokens = tuple(token for forge in forges.values() if (token := forge.git_token()) is not None)
+    having = [kind for kind in TOKENS if any(os.environ.get(variable) for variable in TOKENS[kind])]
+    tokens = tuple(token for kind in having if (token := forges(kind).git_token()) is not None)
     if not tokens:
-        names = ", ".join(name for forge in forges.values() for name in forge.variables)
+        names = ", ".join(name for variables in TOKENS.values() for name in variables)
         raise BadInput("--use-token finds no token", f"set one of {names} in the environment")
     return tokens
 
 
-def _candidates(
-    request: SourceRequest, forges: dict[str, Forge], found: Gathered, tell: Tell
-) -> list[Candidate]:
+def _candidates(request: SourceRequest, forges: Forges, found: Gathered, tell: Tell) -> list[Candidate]:
     candidates = named(parse_source(text) for text in request.repositories)
     owners = list(request.owners)
     if request.repos_file is not None:
         from cortex_git.scan.sources.repos_file import read_repositories
 
-        document = read_repositories(request.repos_file, lambda kind: forges[kind].web)
+        document = read_repositories(request.repos_file, lambda kind: forges(kind).web)
         candidates += document.candidates
         owners += document.owners
         for note in document.notes:
@@ -140,15 +153,14 @@ def _candidates(
     return candidates + _listed(owners, forges, found, tell)
 
 
-def _listed(
-    owners: Sequence[Owner], forges: dict[str, Forge], found: Gathered, tell: Tell
-) -> list[Candidate]:
+def _listed(owners: Sequence[Owner], forges: Forges, found: Gathered, tell: Tell) -> list[Candidate]:
     from cortex_git.scan.sources.listing import checked_owner, list_owner
 
     candidates: list[Candidate] = []
     for owner in dict.fromkeys([checked_owner(owner) for owner in owners]):
-        tell(f"listing {owner} at {forges[owner.forge].host}")
-        listing = list_owner(owner, forges[owner.forge], cache_folder(), tell)
+        forge = forges(owner.forge)
+        tell(f"listing {owner} at {forge.host}")
+        listing = list_owner(owner, forge, cache_folder(), tell)
         for note in listing.notes:
             tell(note)
         candidates += listing.candidates

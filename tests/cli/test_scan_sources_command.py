@@ -115,6 +115,17 @@ def test_a_plan_as_json(cortex: Command, forge: Forge) -> None:
     assert [gap["what"] for gap in plan["coverage"]] == ["github:gone"]
 
 
+def test_what_ci_sets_does_not_end_a_scan_that_has_no_use_for_it(
+    cortex: Command, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_SERVER_URL", "http://git.example.invalid")
+    assert cortex("multi-repo-scan", "x", "--dry-run").code == 0
+    assert "CI_SERVER_URL" in cortex("multi-repo-scan", "--gitlab", "acme").error(2)
+    monkeypatch.setenv("CI_SERVER_URL", forge.url)
+    assert planned(cortex("multi-repo-scan", "--gitlab", "acme", "--dry-run")) == ["acme/web", "acme/api"]
+    assert "--github-url" in cortex("multi-repo-scan", "x", "--github-url", "http://x").error(2)
+
+
 def test_use_token_without_one(cortex: Command, forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("GITHUB_TOKEN", "GITLAB_TOKEN"):
         monkeypatch.delenv(variable)

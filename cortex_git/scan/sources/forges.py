@@ -18,7 +18,8 @@ GITHUB, GITLAB = "github", "gitlab"
 _DEFAULTS = {GITHUB: "https://github.com", GITLAB: "https://gitlab.com"}
 _API = {GITHUB: "/api/v3", GITLAB: "/api/v4"}
 _ADDRESSES = {GITHUB: ("GITHUB_API_URL",), GITLAB: ("GITLAB_URL", "CI_SERVER_URL")}
-_TOKENS = {GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"), GITLAB: ("GITLAB_TOKEN",)}
+TOKENS = {GITHUB: ("GITHUB_TOKEN", "GH_TOKEN"), GITLAB: ("GITLAB_TOKEN",)}
+"""The environment variables that a token may be in, the first that has one counts."""
 _USERS = {GITHUB: "x-access-token", GITLAB: "oauth2"}
 
 
@@ -44,7 +45,7 @@ class Forge:
     @property
     def variables(self) -> tuple[str, ...]:
         """Where a token of it is looked for."""
-        return _TOKENS[self.kind]
+        return TOKENS[self.kind]
 
     def git_token(self) -> HostToken | None:
         """How git is to find the token for the repositories of this host, None without one."""
@@ -65,7 +66,7 @@ def forge_of(kind: str, address: str | None, environment: Mapping[str, str]) -> 
         if given is None and environment.get(variable):
             given, option = environment[variable], variable
     api, web = _bases(kind, _checked(given or _DEFAULTS[kind], option))
-    for variable in _TOKENS[kind]:
+    for variable in TOKENS[kind]:
         token = environment.get(variable, "").strip()
         if token and not _TOKEN.fullmatch(token):
             raise BadInput(f"{variable} has characters that no token has", "set it again")
