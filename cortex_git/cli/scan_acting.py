@@ -32,7 +32,7 @@ BaselineOption = Annotated[
     typer.Option(
         "--baseline",
         metavar="FILE|BATCH",
-        help="Count only what is new against an earlier JSON report, or an earlier batch.",
+        help="Count only what is new against a JSON report, a batch, or `last`.",
         show_default=False,
     ),
 ]

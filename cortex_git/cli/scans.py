@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_git.cli.options import RepositoryOption
+from cortex_git.cli.scan_acting import IgnoreFileOption, VexOption
 
 app = typer.Typer(help="Past scan batches: what changed from one to another.", no_args_is_help=True)
 
@@ -25,41 +26,53 @@ NewestOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="
 @app.command("list")
 def list_scans(
     limit: NewestOption = 20,
+    ignore_file: IgnoreFileOption = None,
+    vex: VexOption = None,
     repository: RepositoryOption = None,
     output: HistoryFormatOption = HistoryFormat.TABLE,
 ) -> None:
     """List the scan batches with their findings by severity, oldest first."""
-    from cortex_git.cli.scans_view import show_list
+    from cortex_git.cli.scans_view import judging, show_list
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scan_history import batch_lines
 
-    show_list(batch_lines(open_or_embedded(repository), limit), output.value)
+    with judging(ignore_file, vex) as judge:
+        found = batch_lines(open_or_embedded(repository), limit, judge)
+    show_list(found, output.value)
 
 
 @app.command()
 def diff(
     earlier: Annotated[str, typer.Argument(metavar="EARLIER", help="A scan batch.")],
     later: Annotated[str, typer.Argument(metavar="LATER", help="The one to compare with it.")],
+    ignore_file: IgnoreFileOption = None,
+    vex: VexOption = None,
     repository: RepositoryOption = None,
     output: HistoryFormatOption = HistoryFormat.TABLE,
 ) -> None:
     """Show what is new, fixed and still there from one scan batch to another, by repository."""
-    from cortex_git.cli.scans_view import show_difference
+    from cortex_git.cli.scans_view import judging, show_difference
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scan_history import difference
 
-    show_difference(difference(open_or_embedded(repository), earlier, later), output.value)
+    with judging(ignore_file, vex) as judge:
+        found = difference(open_or_embedded(repository), earlier, later, judge)
+    show_difference(found, output.value)
 
 
 @app.command()
 def trend(
     limit: NewestOption = 10,
+    ignore_file: IgnoreFileOption = None,
+    vex: VexOption = None,
     repository: RepositoryOption = None,
     output: HistoryFormatOption = HistoryFormat.TABLE,
 ) -> None:
     """Show new, fixed and open findings by severity over the scan batches, oldest first."""
-    from cortex_git.cli.scans_view import show_trend
+    from cortex_git.cli.scans_view import judging, show_trend
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scan_history import trend as over
 
-    show_trend(over(open_or_embedded(repository), limit), output.value)
+    with judging(ignore_file, vex) as judge:
+        found = over(open_or_embedded(repository), limit, judge)
+    show_trend(found, output.value)

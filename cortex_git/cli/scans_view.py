@@ -3,7 +3,9 @@
 Names and versions come from repositories and advisories: each form escapes them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cortex_git.cli.output import note, print_json, print_line, print_table, write_document
@@ -12,12 +14,24 @@ from cortex_git.scan.fingerprints import fingerprint
 from cortex_git.scan.records import SEVERITIES
 from cortex_git.scan.reports.escape import clip, markdown_cell
 from cortex_git.scan.set_aside import Placed
+from cortex_git.services.acting import ActingRequest, Judging, read_said
 from cortex_git.services.scan_history import BatchDifference, BatchLine, Counts, TrendLine
 
 _LIMIT = 300
 _NOTHING = "no scan batches yet: run `cortex-git multi-repo-scan`"
 _SHORT = tuple(name.capitalize() for name in SEVERITIES)
 _Row = Sequence[object]
+
+
+@contextmanager
+def judging(ignore_files: Sequence[Path] | None, vex: Sequence[Path] | None) -> Iterator[Judging]:
+    """What takes suppressed findings out of rows; afterwards it is said how many those were."""
+    judge = Judging(read_said(ActingRequest(ignore_files or (), vex or ())))
+    yield judge
+    if ignore_files or vex:
+        for text in judge.notes():
+            note(text)
+        note(f"{judge.suppressed:,} findings in these batches are suppressed and not counted")
 
 
 def show_list(lines: Sequence[BatchLine], form: str) -> None:

@@ -6,7 +6,7 @@ file that lies in a scanned repository says nothing unless it is named.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cortex_git.config import data_folder
@@ -15,13 +15,15 @@ from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.exploitation.rating import rate
 from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.records import NotScanned, RepositoryScan, ScanReport
-from cortex_git.scan.suppressing.applying import suppress
+from cortex_git.scan.suppressing.applying import Judgement, suppress
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
-from cortex_git.services.scan_history import scan_batch, scan_rows
+from cortex_git.services.scan_history import last_finished, scan_batch, scan_rows
 from cortex_git.store.coordination import Coordination
 
+LAST = "last"
+"""`--baseline last`: the newest scan batch that is finished."""
 KEV_GAP = NotScanned(
     "known exploited vulnerabilities",
     "no list of them was imported; run `cortex-git advisories import-kev`",
@@ -74,15 +76,26 @@ def read_said(request: ActingRequest) -> Said:
 
 def is_file(baseline: str) -> bool:
     """Whether a baseline names a file: one that is there, or what can be no batch."""
-    return "/" in baseline or "." in baseline or Path(baseline).exists()
+    return baseline != LAST and ("/" in baseline or "." in baseline or Path(baseline).exists())
 
 
-def with_batch(said: Said, coordination: Coordination) -> Said:
-    """The same with the baseline's batch read, where it is one. Raises BadInput where there is none."""
+def with_batch(said: Said, coordination: Coordination, running: str | None = None) -> Said:
+    """The same with the baseline's batch read, where it is one; `last` is the newest one that is finished.
+
+    `running` is the batch that goes on, which is not the last one. Raises BadInput where there is none.
+    """
     if said.baseline is None or is_file(said.baseline):
         return said
-    batch = scan_batch(coordination, said.baseline)
-    return replace(said, earlier=tuple(scan_rows(coordination, batch)))
+    if said.baseline == LAST:
+        found = last_finished(coordination, [running] if running else [])
+        if found is None:
+            return replace(
+                said, notes=(*said.notes, "there is no finished scan batch yet: everything is new")
+            )
+        batch = found
+    else:
+        batch = scan_batch(coordination, said.baseline)
+    return replace(said, baseline=batch.batch, earlier=tuple(scan_rows(coordination, batch)))
 
 
 def refuse_own(said: Said, batch: str) -> None:
@@ -102,9 +115,31 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
     if said.needs_kev and report.kev_date is None:
         report = replace(report, coverage=(*report.coverage, KEV_GAP))
     if said.ignored or said.vex:
-        report = suppress(report, said.ignored, said.vex, datetime.now(UTC).date())
+        report = suppress(report, said.ignored, said.vex, _today())
     if said.notes:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:
         report = against(report, said.baseline, said.earlier)
     return report
+
+
+class Judging:
+    """Takes what is suppressed today out of the rows of any batch, and counts it."""
+
+    def __init__(self, said: Said) -> None:
+        self._judgement = Judgement(said.ignored, said.vex, _today())
+        self._notes = said.notes
+        self.suppressed = 0
+
+    def __call__(self, rows: Sequence[RepositoryScan]) -> Sequence[RepositoryScan]:
+        kept, aside = self._judgement.split(rows)
+        self.suppressed += len(aside)
+        return kept
+
+    def notes(self) -> list[str]:
+        """What is to be said when all rows were seen."""
+        return [*self._notes, *self._judgement.notes()]
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -5,7 +5,7 @@ different repositories can follow each other. Reads only.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import BadInput
@@ -18,6 +18,8 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
 Counts = dict[Severity, int]
+Judge = Callable[[Sequence[RepositoryScan]], Sequence[RepositoryScan]]
+"""Takes out of rows what does not count, such as suppressed findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ def scan_batches(coordination: Coordination, newest: int | None = None) -> list[
     return found if newest is None else found[max(0, len(found) - newest) :]
 
 
+def last_finished(coordination: Coordination, other_than: Collection[str]) -> Batch | None:
+    """The newest scan batch of which every repository is done, None where there is none."""
+    batches = (one for one in reversed(scan_batches(coordination)) if one.batch not in other_than)
+    ended = (one for one in batches if not coordination.open_count(Scope(batch=one.batch, merges=False)))
+    return next(ended, None)
+
+
 def scan_batch(coordination: Coordination, name: str) -> Batch:
     """The scan batch of that name, archived or not. Raises BadInput where there is none."""
     coordination.pull()
@@ -85,26 +94,34 @@ def scan_rows(coordination: Coordination, batch: Batch) -> list[RepositoryScan]:
     return rows_of(coordination, batch, results)
 
 
-def batch_lines(coordination: Coordination, newest: int | None) -> list[BatchLine]:
+def all_count(rows: Sequence[RepositoryScan]) -> Sequence[RepositoryScan]:
+    """Every finding counts."""
+    return rows
+
+
+def batch_lines(coordination: Coordination, newest: int | None, judge: Judge = all_count) -> list[BatchLine]:
     """What `scans list` shows, oldest first."""
-    return [_line(one, scan_rows(coordination, one)) for one in scan_batches(coordination, newest)]
+    found = scan_batches(coordination, newest)
+    return [_line(one, judge(scan_rows(coordination, one))) for one in found]
 
 
-def difference(coordination: Coordination, earlier: str, later: str) -> BatchDifference:
+def difference(
+    coordination: Coordination, earlier: str, later: str, judge: Judge = all_count
+) -> BatchDifference:
     """Two batches compared, repository by repository. Raises BadInput where one of them is no scan batch."""
     first, second = scan_batch(coordination, earlier), scan_batch(coordination, later)
-    then, now = scan_rows(coordination, first), scan_rows(coordination, second)
+    then, now = judge(scan_rows(coordination, first)), judge(scan_rows(coordination, second))
     return BatchDifference(
         _line(first, then), _line(second, now), compare(then, now), (_databases(then), _databases(now))
     )
 
 
-def trend(coordination: Coordination, newest: int | None) -> list[TrendLine]:
+def trend(coordination: Coordination, newest: int | None, judge: Judge = all_count) -> list[TrendLine]:
     """The scan batches one after the other, oldest first."""
     last: dict[str, list[RepositoryScan]] = {}
     lines: list[TrendLine] = []
     for batch in scan_batches(coordination, newest):
-        rows = scan_rows(coordination, batch)
+        rows = judge(scan_rows(coordination, batch))
         by_repo: dict[str, list[RepositoryScan]] = {}
         for row in rows:
             by_repo.setdefault(row.repo, []).append(row)

@@ -122,6 +122,15 @@ def test_a_batch_is_a_baseline_too(cortex: Command, shop: Path, checkout: Checko
     assert "its own baseline" in told
 
 
+def test_the_last_batch_is_a_baseline(cortex: Command, shop: Path) -> None:
+    first = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "one")
+    assert first.code == 1
+    assert "there is no finished scan batch yet: everything is new" in first.err
+    second = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "two")
+    assert second.code == 0
+    assert "Baseline one: 2 known" in second.out
+
+
 def test_sarif_says_what_is_new(cortex: Command, shop: Path) -> None:
     scan(cortex, "shop", "--batch", "monday")
     (run,) = scan(cortex, "shop", "--baseline", "monday", "--format", "sarif").json()["runs"]

@@ -119,6 +119,18 @@ def test_a_finding_that_was_out_of_sight_is_not_new_when_it_is_back(
     ]  # fmt: skip
 
 
+def test_what_is_suppressed_is_in_no_history_and_is_counted(cortex: Command, history: Path) -> None:
+    entries = f'[[ignore]]\nid = "{IDS[0]}"\nreason = "r"\n[[ignore]]\nid = "CVE-1"\nreason = "r"\n'
+    (history / "i.toml").write_text(entries)
+    done = run(cortex, "trend", "--ignore-file", "i.toml", "--format", "json")
+    assert [row["open"]["high"] for row in done.json()["batches"]] == [1, 1, 1]
+    assert "3 findings in these batches are suppressed and not counted" in done.err
+    assert "ignore 2 (CVE-1) applied to nothing" in done.err
+    counts = run(cortex, "diff", "one", "two", "--ignore-file", "i.toml", "--format", "json").json()["counts"]
+    assert counts == {"new": 1, "fixed": 1, "still": 0, "not_compared": 0}
+    assert "gone" in run(cortex, "list", "--ignore-file", "gone").error(2)
+
+
 def test_nothing_yet_and_what_is_refused(cortex: Command, here: Path) -> None:
     assert run(cortex, "list", "--format", "json").json()["batches"] == []
     assert "no scan batches yet" in run(cortex, "trend").err

@@ -153,6 +153,49 @@ def test_a_report_of_before_these_keys_is_read(tmp_path: Path) -> None:
     assert read.findings == (OLD,)
 
 
+_rows = st.lists(
+    st.builds(
+        row,
+        repo=st.sampled_from(["r", "s"]),
+        status=st.sampled_from(["scanned", "failed", "incomplete"]),
+        database=st.sampled_from(["osv 1", "starter", ""]),
+        not_scanned=st.lists(
+            st.builds(NotScanned, what=st.sampled_from(["a.lock", "p", "x"]), reason=st.just("r")), max_size=1
+        ).map(tuple),
+    ).flatmap(
+        lambda one: st.lists(
+            st.builds(
+                replace,
+                st.just(OLD),
+                id=st.sampled_from(["CVE-1", "CVE-2", "GHSA-1"]),
+                aliases=st.sampled_from([(), ("CVE-1",), ("GHSA-1",)]),
+                package=st.sampled_from(["p", "q"]),
+                lockfile=st.sampled_from(["a.lock", "b.lock"]),
+            ),
+            max_size=3,
+        ).map(lambda findings: replace(one, findings=tuple(findings)))
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_rows, _rows)
+def test_nothing_is_lost_in_a_comparison(earlier: list[RepositoryScan], later: list[RepositoryScan]) -> None:
+    found = compare(earlier, later)
+    now = sum(len(one.findings) for one in later)
+    assert len(found.new) + len(found.still) == now
+    before = sum(len(one.findings) for one in earlier)
+    assert len(found.fixed) + len(found.not_compared) <= before
+    same = compare(later, later)
+    assert (same.new, same.fixed, same.not_compared) == ((), (), ())
+    assert len(same.still) == now
+    base = against(report(*later), "b", earlier).baseline
+    assert base is not None
+    assert (base.fixed, base.not_compared) == (found.fixed, len(found.not_compared))
+    assert base.known == found.still
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

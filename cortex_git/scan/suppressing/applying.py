@@ -26,28 +26,18 @@ def suppress(
     An entry of an ignore file applies through the day on which it expires. Of the VEX statements about a
     finding the latest decides, of those made at the same time the one that does not suppress.
     """
-    index = _Index(ignored, vex, today)
-    rows: list[RepositoryScan] = []
-    suppressed: list[Suppressed] = []
-    for row in report.repositories:
-        kept: list[Finding] = []
-        for finding in row.findings:
-            decided = index.decided(row.repo, finding)
-            if decided is None:
-                kept.append(finding)
-            else:
-                suppressed.append(_suppressed(row.repo, finding, decided))
-        rows.append(row if len(kept) == len(row.findings) else replace(row, findings=tuple(kept)))
+    judgement = Judgement(ignored, vex, today)
+    rows, suppressed = judgement.split(report.repositories)
     return replace(
         report,
         repositories=tuple(rows),
         suppressed=(*report.suppressed, *suppressed),
-        notes=(*report.notes, *index.notes()),
+        notes=(*report.notes, *judgement.notes()),
     )
 
 
-class _Index:
-    """The statements by the ids that they are about, and which of them applied."""
+class Judgement:
+    """The statements by the ids that they are about, and which of them applied to anything so far."""
 
     def __init__(self, ignored: Sequence[Statement], vex: Sequence[Statement], today: date) -> None:
         self._statements = statements = (*ignored, *vex)
@@ -59,7 +49,18 @@ class _Index:
             for name in statement.ids:
                 self._by_id[name].append(number)
 
-    def decided(self, repo: str, finding: Finding) -> Statement | None:
+    def split(self, repositories: Iterable[RepositoryScan]) -> tuple[list[RepositoryScan], list[Suppressed]]:
+        """The rows without the findings that are suppressed, and those."""
+        rows: list[RepositoryScan] = []
+        suppressed: list[Suppressed] = []
+        for row in repositories:
+            decided = [self._decided(row.repo, finding) for finding in row.findings]
+            pairs = list(zip(row.findings, decided, strict=True))
+            suppressed += [_suppressed(row.repo, finding, by) for finding, by in pairs if by is not None]
+            rows.append(replace(row, findings=tuple(finding for finding, by in pairs if by is None)))
+        return rows, suppressed
+
+    def _decided(self, repo: str, finding: Finding) -> Statement | None:
         """The statement that suppresses the finding, None where none does."""
         ids = {name.casefold() for name in (finding.id, *finding.aliases)}
         numbers = sorted({number for name in ids for number in self._by_id.get(name, ())})
