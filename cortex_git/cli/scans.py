@@ -32,13 +32,15 @@ def list_scans(
     output: HistoryFormatOption = HistoryFormat.TABLE,
 ) -> None:
     """List the scan batches with their findings by severity, oldest first."""
-    from cortex_git.cli.scans_view import judging, show_list
+    from cortex_git.cli.scans_view import judging, note_archived, show_list
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scan_history import batch_lines
 
+    coordination = open_or_embedded(repository)
     with judging(ignore_file, vex) as judge:
-        found = batch_lines(open_or_embedded(repository), limit, judge)
+        found = batch_lines(coordination, limit, judge)
     show_list(found, output.value)
+    note_archived(coordination)
 
 
 @app.command()
@@ -69,10 +71,12 @@ def trend(
     output: HistoryFormatOption = HistoryFormat.TABLE,
 ) -> None:
     """Show new, fixed and open findings by severity over the scan batches, oldest first."""
-    from cortex_git.cli.scans_view import judging, show_trend
+    from cortex_git.cli.scans_view import judging, note_archived, show_trend
     from cortex_git.services import open_or_embedded
     from cortex_git.services.scan_history import trend as over
 
+    coordination = open_or_embedded(repository)
     with judging(ignore_file, vex) as judge:
-        found = over(open_or_embedded(repository), limit, judge)
+        found = over(coordination, limit, judge)
     show_trend(found, output.value)
+    note_archived(coordination)

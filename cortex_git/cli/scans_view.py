@@ -15,7 +15,8 @@ from cortex_git.scan.records import SEVERITIES
 from cortex_git.scan.reports.escape import clip, markdown_cell
 from cortex_git.scan.set_aside import Placed
 from cortex_git.services.acting import ActingRequest, Judging, read_said
-from cortex_git.services.scan_history import BatchDifference, BatchLine, Counts, TrendLine
+from cortex_git.services.scan_history import BatchDifference, BatchLine, Counts, TrendLine, archived_note
+from cortex_git.store.coordination import Coordination
 
 _LIMIT = 300
 _NOTHING = "no scan batches yet: run `cortex-git multi-repo-scan`"
@@ -32,6 +33,12 @@ def judging(ignore_files: Sequence[Path] | None, vex: Sequence[Path] | None) -> 
         for text in judge.notes():
             note(text)
         note(f"{judge.suppressed:,} findings in these batches are suppressed and not counted")
+
+
+def note_archived(coordination: Coordination) -> None:
+    """Say that there are batches which a list has not."""
+    if (text := archived_note(coordination)) is not None:
+        note(text)
 
 
 def show_list(lines: Sequence[BatchLine], form: str) -> None:

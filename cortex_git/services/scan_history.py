@@ -68,6 +68,15 @@ def scan_batches(coordination: Coordination, newest: int | None = None) -> list[
     return found if newest is None else found[max(0, len(found) - newest) :]
 
 
+def archived_note(coordination: Coordination) -> str | None:
+    """What a person should know of archived batches, which no list has; None where there are none."""
+    count, _ = tombstones.counts(coordination.repository.state)
+    many = "1 archived batch is not listed: `scans diff` takes it by name"
+    if count > 1:
+        many = f"{count:,} archived batches are not listed: `scans diff` takes scans among them by name"
+    return many if count else None
+
+
 def last_finished(coordination: Coordination, other_than: Collection[str]) -> Batch | None:
     """The newest scan batch of which every repository is done, None where there is none."""
     batches = (one for one in reversed(scan_batches(coordination)) if one.batch not in other_than)

@@ -9,6 +9,8 @@ import pytest
 from command_line import COMMIT, Command, Done
 from gitworld import git
 
+from cortex_git.config import data_folder
+
 Checkout = Callable[..., Path]
 Conforms = Callable[[Any, str], None]
 IDS = ["CVE-2020-8203", "CVE-2021-23337"]
@@ -117,6 +119,20 @@ def test_a_finding_that_was_out_of_sight_is_not_new_when_it_is_back(
     assert [(row["new"]["high"], row["fixed"]["high"], row["not_compared"]) for row in rows] == [
         (2, 0, 0), (0, 0, 2), (0, 0, 2), (0, 0, 0),
     ]  # fmt: skip
+
+
+def test_an_archived_batch_is_compared_by_name(cortex: Command, history: Path) -> None:
+    before = run(cortex, "diff", "one", "two", "--format", "json").json()
+    done = cortex("gc", "--repository", data_folder() / "embedded", "--yes", "--archive", "one")
+    assert done.code == 0, done
+    listed = run(cortex, "list", "--format", "json")
+    assert [row["batch"] for row in listed.json()["batches"]] == ["two", "three"]
+    assert "1 archived batch is not listed: `scans diff` takes it by name" in listed.err
+    assert run(cortex, "diff", "one", "two", "--format", "json").json() == before
+    again = cortex(
+        "multi-repo-scan", "--allow-incomplete", "b|", "--baseline", "one", "--format", "json"
+    ).json()
+    assert again["baseline"]["not_compared"] == 2
 
 
 def test_what_is_suppressed_is_in_no_history_and_is_counted(cortex: Command, history: Path) -> None:
