@@ -58,7 +58,8 @@ def _latency(sources: Sources) -> Line:
     at = found["ours"]["workers"]
     loop = row(found["loop"], workers=at)
     what = f"no-op tasks a minute behind a remote {found['delay_ms']} ms away, {at} workers ([its run](docs/benchmarks/latency.json))"
-    return what, whole(found["ours"]["tasks_per_min"]), whole(loop["tasks_per_min"])
+    theirs = f"{whole(loop['tasks_per_min'])} (the shell loop in {at} clones)"
+    return what, whole(found["ours"]["tasks_per_min"]), theirs
 
 
 def _peers(sources: Sources) -> Line:
