@@ -17,14 +17,14 @@ def verdict_lines(verdict: "Verdict") -> list[str]:
     lines = [_finding_line(one) for one in verdict.findings[:_SHOWN]]
     if len(verdict.findings) > _SHOWN:
         lines.append(f"  ... and {len(verdict.findings) - _SHOWN:,} more: --format json lists them")
-    stopping, level = len(verdict.stopping), verdict.settings.fail_on or "never"
+    changed = _counted(len(verdict.lockfiles), "changed lockfile")
     if verdict.findings:
-        head = (
-            f"cortex-git: {len(verdict.findings)} new findings in {len(verdict.lockfiles)} changed lockfiles"
-        )
-        lines.insert(0, f"{head}, {stopping} at or above {level} (cortex-git.failOn)")
+        head = f"cortex-git: {_counted(len(verdict.findings), 'new finding')} in {changed}"
+        level = verdict.settings.fail_on
+        stops = f"{len(verdict.stopping)} at or above {level}" if level else "which stops nothing"
+        lines.insert(0, f"{head}, {stops} (git setting cortex-git.failOn)")
     elif verdict.lockfiles and not verdict.not_scanned:
-        lines.append(f"cortex-git: nothing new is known of {len(verdict.lockfiles)} changed lockfiles")
+        lines.append(f"cortex-git: nothing new is known of {changed}")
     if verdict.known or verdict.suppressed:
         lines.append(f"  {verdict.known} known before, {verdict.suppressed} taken out by the ignore file")
     lines += [f"  not scanned: {gap.what}: {gap.reason}" for gap in verdict.not_scanned[:_SHOWN]]
@@ -39,6 +39,10 @@ def verdict_lines(verdict: "Verdict") -> list[str]:
             " `git config cortex-git.ignoreFile FILE` names; or once: --no-verify"
         )
     return lines
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _finding_line(one: "PushedFinding") -> str:
@@ -59,7 +63,10 @@ def guard_lines(found: "Guarded") -> list[str]:
     if len(found.caught) > _SHOWN:
         lines.append(f"  ... and {len(found.caught) - _SHOWN:,} more: --format json lists them")
     if found.caught:
-        lines.insert(0, f"cortex-git: this commit adds {len(found.caught)} things that should not be shared")
+        lines.insert(
+            0,
+            f"cortex-git: this commit adds what should not be shared, in {_counted(len(found.caught), 'place')}",
+        )
         lines.append(
             "  to go on: unstage them (git restore --staged FILE); or pass over a path for good"
             " (git config --add cortex-git.guardExclude GLOB); or once: --no-verify"
