@@ -63,10 +63,8 @@ def guard_lines(found: "Guarded") -> list[str]:
     if len(found.caught) > _SHOWN:
         lines.append(f"  ... and {len(found.caught) - _SHOWN:,} more: --format json lists them")
     if found.caught:
-        lines.insert(
-            0,
-            f"cortex-git: this commit adds what should not be shared, in {_counted(len(found.caught), 'place')}",
-        )
+        places = _counted(len(found.caught), "place")
+        lines.insert(0, f"cortex-git: this commit adds what should not be shared, in {places}")
         lines.append(
             "  to go on: unstage them (git restore --staged FILE); or pass over a path for good"
             " (git config --add cortex-git.guardExclude GLOB); or once: --no-verify"
