@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
 from cortex_git.scan.advisories.ranges import Span
@@ -42,13 +43,20 @@ class _Checked(NamedTuple):
     gaps: tuple[str, ...]
 
 
+_MOST_KEPT = 20_000
+"""Package versions with advisories about their package, some 500 bytes each."""
+_checked_before: "WeakKeyDictionary[AdvisoryDatabase, dict[tuple[str, str, str], _Checked]]" = (
+    WeakKeyDictionary()
+)
+
+
 def match(database: AdvisoryDatabase, packages: Sequence[Package]) -> MatchResult:
     """Find the vulnerabilities of one repository's packages.
 
     One vulnerability under several ids counts once, and so does a package that several lockfiles pin.
     Findings come most severe first; sqlite3.DatabaseError when the database file is damaged.
     """
-    covered = database.ecosystems()
+    covered, known = database.ecosystems(), _known_of(database)
     by_name: dict[tuple[str, str], list[Package]] = defaultdict(list)
     uncovered: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for package in packages:
@@ -60,15 +68,36 @@ def match(database: AdvisoryDatabase, packages: Sequence[Package]) -> MatchResul
     findings: list[Finding] = []
     not_scanned = [_uncovered(ecosystem, len(there)) for ecosystem, there in sorted(uncovered.items())]
     for ecosystem in sorted({ecosystem for ecosystem, _ in by_name}):
-        names = [name for known, name in by_name if known == ecosystem]
+        names = [name for one, name in by_name if one == ecosystem]
         for name, entries in database.advised(ecosystem, names).items():
             if entries:
                 pinned = sorted(by_name[ecosystem, name], key=_place)
-                checked = {p.version: _check(ecosystem, p.version, entries) for p in pinned}
+                checked = {p.version: _check_once(known, ecosystem, name, p.version, entries) for p in pinned}
                 findings += _findings(database, pinned, checked)
                 not_scanned += _gaps(pinned, checked)
     findings.sort(key=_order)
     return MatchResult(tuple(findings), tuple(not_scanned))
+
+
+def _known_of(database: AdvisoryDatabase) -> dict[tuple[str, str, str], _Checked]:
+    """What was found out about package versions so far: what many repositories pin is matched once."""
+    known = _checked_before.setdefault(database, {})
+    if len(known) > _MOST_KEPT:
+        known.clear()
+    return known
+
+
+def _check_once(
+    known: dict[tuple[str, str, str], _Checked],
+    ecosystem: str,
+    name: str,
+    version: str,
+    entries: Sequence[Advised],
+) -> _Checked:
+    found = known.get((ecosystem, name, version))
+    if found is None:
+        found = known[ecosystem, name, version] = _check(ecosystem, version, entries)
+    return found
 
 
 def _uncovered(ecosystem: str, count: int) -> NotScanned:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from reference_matcher import ReferenceMatcher, normalise
 
+from cortex_git.scan import matching
 from cortex_git.scan.advisories.build import DatabaseBuilder, Tally
 from cortex_git.scan.advisories.database import AdvisoryDatabase
 from cortex_git.scan.advisories.osv import from_record
@@ -285,3 +286,25 @@ def _random_repositories(reference: ReferenceMatcher, source: random.Random) -> 
             packages.append(Package(ecosystem, name, version, f"{number % 4}.lock", number))
         repositories.append(packages)
     return repositories
+
+
+def test_what_several_repositories_pin_is_matched_once_a_database(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = matching._check
+
+    def check(ecosystem: str, version: str, *rest: Any) -> Any:
+        asked.append(version)
+        return real(ecosystem, version, *rest)
+
+    monkeypatch.setattr(matching, "_check", check)
+    one, other = (make_database(advisory("A-1", "x", *below(fixed))) for fixed in ("2", "1"))
+    lockfile = [pinned("x", "1.5"), pinned("x", "2.5")]
+    found = [
+        match(database, packages).findings
+        for database in (one, other)
+        for packages in (lockfile, lockfile[:1])
+    ]
+    assert asked == ["1.5", "2.5"] * 2
+    assert [[finding.version for finding in findings] for findings in found] == [["1.5"], ["1.5"], [], []]
