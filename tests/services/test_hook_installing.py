@@ -77,6 +77,14 @@ def linked_folder(work: Worked) -> None:
     script(work.top / "shared-hooks" / "pre-push", "exit 0")
 
 
+def linked_config(work: Worked) -> None:
+    husky(work)
+    config = work.top / ".git" / "config"
+    config.chmod(0o640)
+    config.rename(work.top.parent / "the config")
+    config.symlink_to("../../the config")
+
+
 def own_folder_by_its_name(work: Worked) -> None:
     script(work.hooks / "pre-push", "exit 0")
     git(work.top, "config", "core.hooksPath", ".git/hooks")
@@ -84,7 +92,7 @@ def own_folder_by_its_name(work: Worked) -> None:
 
 BEFORE = [
     nothing, plain_hooks, linked_hook, not_executable, own_folder_by_its_name,
-    husky, tracked_folder, global_folder, linked_folder,
+    husky, tracked_folder, global_folder, linked_folder, linked_config,
 ]  # fmt: skip
 
 
@@ -114,7 +122,7 @@ def test_all_is_as_it_was_after_uninstalling(
     assert uninstall(work.top).steps == ()
 
 
-@pytest.mark.parametrize("prepare", BEFORE[5:], ids=lambda prepare: prepare.__name__)
+@pytest.mark.parametrize("prepare", BEFORE[5:9], ids=lambda prepare: prepare.__name__)
 def test_where_git_is_led_elsewhere_nothing_there_changes(
     work: Worked, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Worked], None]
 ) -> None:

@@ -25,9 +25,8 @@ _BLOCK = re.compile(
 def _lines(place: Place) -> str:
     """The lines but the first: the setting counts in the repository itself and in its linked work trees."""
     where = _in_quotes(re.sub(r"([\\*?\[\]])", r"\\\1", str(place.common)))
-    sections = "".join(
-        f'[includeIf "gitdir:{where}{ending}"]\n\tpath = {FOLDER}/config\n' for ending in ("", "/")
-    )
+    path = _in_quotes(str(place.common / FOLDER / "config"))
+    sections = "".join(f'[includeIf "gitdir:{where}{ending}"]\n\tpath = "{path}"\n' for ending in ("", "/"))
     return f"{sections}{_END}"
 
 

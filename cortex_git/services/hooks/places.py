@@ -39,7 +39,8 @@ class Place:
 
     @property
     def config(self) -> Path:
-        return self.common / "config"
+        """The configuration that all work trees share: where a link leads, as git writes it."""
+        return Path(os.path.realpath(self.common / "config"))
 
 
 def place_of(path: Path) -> Place:
