@@ -1,0 +1,71 @@
+"""Marks of code: the same wherever it is installed, another for anything that a row rests on."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cortex_git.scan import cache, marks
+from cortex_git.scan.reading import Limits
+
+MARKS = "from cortex_git.scan import cache, marks; print(marks.row_mark('db'), cache.code_mark())"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package installed elsewhere, every file with a new time."""
+    package = Path(marks.__file__).parents[1]
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(package, tmp_path / "cortex_git", ignore=ignored, copy_function=shutil.copyfile)
+    return tmp_path
+
+
+def marks_of(copy: Path) -> list[str]:
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", MARKS]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_same_code_has_the_same_marks_wherever_and_whenever_it_was_installed(copy: Path) -> None:
+    before = marks_of(copy)
+    for file in copy.rglob("*.py"):
+        os.utime(file, (1, 1))
+    assert marks_of(copy) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "changes_row", "changes_cache"),
+    [
+        ("scan/lockfiles/npm.py", True, True),
+        ("scan/matching.py", True, True),
+        ("scan/reading/snapshot.py", True, False),
+        ("scan/scanner.py", True, False),
+        ("scan/reports/html.py", False, False),
+        ("cli/scan.py", False, False),
+    ],
+)
+def test_a_changed_file_changes_the_marks_that_rest_on_it(
+    copy: Path, file: str, changes_row: bool, changes_cache: bool
+) -> None:
+    row, kept = marks_of(copy)
+    with (copy / "cortex_git" / file).open("a") as changed:
+        changed.write("# another version\n")
+    after = marks_of(copy)
+    assert [after[0] != row, after[1] != kept] == [changes_row, changes_cache]
+
+
+def test_a_row_rests_on_the_database_and_the_limits_too() -> None:
+    plain = marks.row_mark("one")
+    assert plain == marks.row_mark("one", Limits())
+    assert len({plain, marks.row_mark("two"), marks.row_mark("one", Limits(lockfiles=3))}) == 3
+
+
+def test_a_match_is_not_known_by_another_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cache.match_key("db", ())
+    monkeypatch.setattr(cache, "code_mark", lambda: "another")
+    assert cache.match_key("db", ()) != before
