@@ -14,6 +14,7 @@ from cortex_git.scan.comparing import Earlier, settle
 from cortex_git.scan.documents import read_json
 from cortex_git.scan.records import RepositoryScan, ScanReport
 from cortex_git.scan.set_aside import Baseline, Placed
+from cortex_git.scan.stored_rows import BadRow, stored_row
 
 MOST_BYTES = 512 << 20
 _WHAT = "baseline"
@@ -37,15 +38,15 @@ def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
 
 
 def _rows(values: Sequence[Any], path: Path) -> list[RepositoryScan]:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(list[RepositoryScan]).validate_python(values)
-    except (ValidationError, RecursionError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        where = ".".join(str(part) for part in first["loc"]) if first else "it"
-        why = first["msg"] if first else "is nested too deeply"
-        raise BadInput(f"{_WHAT} {path} cannot be read: {where}: {why}", "make it again") from None
+    rows = []
+    for number, value in enumerate(values):
+        try:
+            rows.append(stored_row(value))
+        except BadRow as error:
+            raise BadInput(
+                f"{_WHAT} {path} cannot be read: repository {number}: {error}", "make it again"
+            ) from None
+    return rows
 
 
 def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) -> ScanReport:

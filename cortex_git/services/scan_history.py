@@ -111,7 +111,7 @@ def all_count(rows: Sequence[RepositoryScan]) -> Sequence[RepositoryScan]:
 def batch_lines(coordination: Coordination, newest: int | None, judge: Judge = all_count) -> list[BatchLine]:
     """What `scans list` shows, oldest first."""
     found = scan_batches(coordination, newest)
-    return [_line(one, judge(scan_rows(coordination, one))) for one in found]
+    return [_line(coordination, one, judge(scan_rows(coordination, one))) for one in found]
 
 
 def difference(
@@ -121,7 +121,10 @@ def difference(
     first, second = scan_batch(coordination, earlier), scan_batch(coordination, later)
     then, now = judge(scan_rows(coordination, first)), judge(scan_rows(coordination, second))
     return BatchDifference(
-        _line(first, then), _line(second, now), compare(then, now), (_databases(then), _databases(now))
+        _line(coordination, first, then),
+        _line(coordination, second, now),
+        compare(then, now),
+        (_databases(then), _databases(now)),
     )
 
 
@@ -139,7 +142,7 @@ def trend(coordination: Coordination, newest: int | None, judge: Judge = all_cou
         read = {repo: own for repo, own in by_repo.items() if any(row.status != "failed" for row in own)}
         lines.append(
             TrendLine(
-                line=_line(batch, rows),
+                line=_line(coordination, batch, rows),
                 new=counts(one.finding.severity for one in found.new),
                 fixed=counts(one.finding.severity for one in found.fixed),
                 first_scanned=len(read.keys() - last.keys()),
@@ -162,13 +165,13 @@ def counts(severities: Iterable[Severity]) -> Counts:
     return {name: counted[name] for name in SEVERITIES}
 
 
-def _line(batch: Batch, rows: Sequence[RepositoryScan]) -> BatchLine:
+def _line(coordination: Coordination, batch: Batch, rows: Sequence[RepositoryScan]) -> BatchLine:
     return BatchLine(
         batch=batch.batch,
         created_at=batch.created_at,
         repositories=len(rows),
         failed=sum(row.status == "failed" for row in rows),
-        not_done=max(0, batch.tasks - len(rows)),
+        not_done=coordination.open_count(Scope(batch=batch.batch, merges=False)),
         open=counts(finding.severity for row in rows for finding in row.findings),
     )
 

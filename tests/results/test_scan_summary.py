@@ -75,6 +75,8 @@ def test_a_row_comes_back_as_it_was_published(scanned: Coordination) -> None:
         {"repo": "x", "status": "scanned", "findings": [{}]},
         {"repo": "x", "status": "scanned", "findings": [FINDING | {"severity": "super"}]},
         {"repo": "x", "status": "scanned", "not_scanned": [{"what": "x"}]},
+        {"repo": "x", "status": "scanned", "duration_s": float("inf")},
+        {"repo": "x", "status": "scanned", "findings": [FINDING | {"score": float("nan")}]},
     ],
 )
 def test_a_row_that_somebody_pushed_by_hand_costs_itself_only(

@@ -97,8 +97,8 @@ def moment(*values: object) -> str:
         if isinstance(value, str):
             try:
                 found = datetime.fromisoformat(value)
-            except ValueError:
+                aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+                return aware.astimezone(UTC).isoformat(timespec="microseconds")
+            except (ValueError, OverflowError):
                 continue
-            aware = found if found.tzinfo else found.replace(tzinfo=UTC)
-            return aware.astimezone(UTC).isoformat(timespec="microseconds")
     return ""

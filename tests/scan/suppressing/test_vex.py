@@ -187,6 +187,18 @@ def test_of_statements_made_at_once_the_careful_one_decides(
         assert not applied(tmp_path, report_of(lodash()), openvex(*pair)).suppressed
 
 
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "soon", "", None, 7]
+)
+def test_a_time_that_is_none_is_the_oldest(
+    tmp_path: Path, lodash: Lodash, report_of: ReportOf, time: object
+) -> None:
+    document = openvex(
+        statement(timestamp=time), statement(status="affected", timestamp="2000-01-01"), timestamp=time
+    )
+    assert not applied(tmp_path, report_of(lodash()), document).suppressed
+
+
 def test_what_is_kept_of_a_statement(tmp_path: Path, lodash: Lodash, report_of: ReportOf) -> None:
     document = openvex(statement(impact_statement="never called"))
     (one,) = applied(tmp_path, report_of(lodash()), document).suppressed
