@@ -149,6 +149,7 @@ class RepositoryScan:
             {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
             for finding in self.findings
         ]
+        row["secrets"] = [{"path": one.path, "line": one.line, "kind": one.kind} for one in self.secrets]
         row["not_scanned"] = [{"what": gap.what, "reason": gap.reason} for gap in self.not_scanned]
         return row
 
