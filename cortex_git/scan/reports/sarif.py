@@ -49,7 +49,8 @@ def render(report: ScanReport) -> str:
     used = {entry.row for entry in entries}
     read = [at for at in enumerate(report.repositories) if at[1].status != "failed" or at[0] in used]
     results = [_dumps(_result(entry, places)) for entry in entries]
-    results += [_dumps(result) for result in _secret_results(report, places)]
+    alike = _unsuppressed(report) | _state(report, "new")  # no baseline knows secrets
+    results += [_dumps(result | alike) for result in _secret_results(report, places)]
     head = _dumps({"$schema": SCHEMA_URI, "version": "2.1.0"})[:-1]
     run = _dumps(_run_head(report, rules, read))[:-1]
     text = f'{head}, "runs": [{run}, "results": [\n' + ",\n".join(results) + "\n]}]}\n"
@@ -71,7 +72,7 @@ def _entries(report: ScanReport) -> Iterator[_Entry]:
     `baselineState` and `suppressions` are on all results or on none (sections 3.27.23 and 3.27.24).
     """
     base = report.baseline
-    open_ones: _Json = {"suppressions": []} if report.suppressed else {}
+    open_ones = _unsuppressed(report)
     rows = {row.repo: index for index, row in reversed(list(enumerate(report.repositories)))}
     for index, row in enumerate(report.repositories):
         for finding in row.findings:
@@ -87,6 +88,10 @@ def _entries(report: ScanReport) -> Iterator[_Entry]:
     for placed in base.fixed if base else ():
         more = open_ones | _state(report, "absent")
         yield _Entry(rows.get(placed.repo, 0), placed.repo, placed.finding, more)
+
+
+def _unsuppressed(report: ScanReport) -> _Json:
+    return {"suppressions": []} if report.suppressed else {}
 
 
 def _state(report: ScanReport, state: str) -> _Json:
@@ -182,7 +187,7 @@ def _secret_rules(report: ScanReport) -> list[_Json]:
 
 
 def _secret_results(report: ScanReport, places: dict[str, int]) -> Iterator[_Json]:
-    open_ones: _Json = {"suppressions": []} if report.suppressed else {}
+    open_ones = _unsuppressed(report)
     more = open_ones | _state(report, "new")
     for index, row in enumerate(report.repositories):
         for one, mark in zip(row.secrets, fingerprints(row.repo, row.secrets), strict=True):

@@ -19,7 +19,7 @@ from report_examples import FEW, NASTY, hostile_reports
 
 from cortex_git.scan.fingerprints import fingerprint
 from cortex_git.scan.purls import purl_of
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport, SecretFound
 from cortex_git.scan.reports import RENDERERS, github, summary
 from cortex_git.scan.reports.csv_report import COLUMNS
 from cortex_git.scan.set_aside import Baseline, Placed, Suppressed
@@ -122,6 +122,14 @@ def test_sarif_states_and_suppressions(aside: ScanReport) -> None:
     assert len(set(prints)) == 4
     if SARIF.exists():
         Draft4Validator(json.loads(SARIF.read_text())).validate(json.loads(RENDERERS["sarif"](aside)))
+
+
+def test_sarif_states_are_on_secrets_too(aside: ScanReport) -> None:
+    """Section 3.27.23: all results of a run have suppressions, or none has."""
+    row = replace(aside.repositories[0], secrets=(SecretFound("a.env", 3, "aws access key"),))
+    results = sarif_results(replace(aside, repositories=(row,)))
+    assert len(results) == 5
+    assert all("suppressions" in one and "baselineState" in one for one in results)
 
 
 def test_sarif_is_as_before_without_them(aside: ScanReport) -> None:
