@@ -1,7 +1,9 @@
 """Beside the pre-commit framework itself: installed before, after and around ours, in every order."""
 
+import os
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,17 +11,16 @@ from hookworld import Worked, picture, run, worked
 
 from cortex_git.services.hooks.installing import install, status, uninstall
 
-pytestmark = [
-    pytest.mark.real_tools,
-    pytest.mark.skipif(
-        shutil.which("pre-commit") is None, reason="the pre-commit framework is not installed"
-    ),
-]
+BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+pytestmark = pytest.mark.skipif(
+    shutil.which("pre-commit", path=BESIDE) is None, reason="the pre-commit framework is not installed"
+)
 HOOKS = ("pre-push", "pre-commit")
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Worked:
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worked:
+    monkeypatch.setenv("PATH", BESIDE)
     made = worked(tmp_path)
     out = shlex.quote(str(tmp_path / "out"))
     hook = f"{{id: x, name: x, language: system, entry: sh -c 'echo theirs >>{out}', always_run: true}}"
