@@ -5,6 +5,7 @@ install from the network is a stand-in: its environment leads to this checkout.
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -25,6 +26,7 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 import command_reference  # noqa: E402
 import pre_commit_hooks  # noqa: E402
 
+BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 LOCK = "package-lock.json"
 RECORD = {
     "id": "TEST-1",
@@ -279,10 +281,12 @@ def test_the_file_for_pre_commit_is_up_to_date() -> None:
     assert {hook["entry"].removeprefix("cortex-git ") for hook in hooks} <= known
 
 
-@pytest.mark.real_tools
-@pytest.mark.skipif(shutil.which("pre-commit") is None, reason="the pre-commit framework is not installed")
-def test_pre_commit_runs_them(tmp_path: Path, vulnerable: Worked) -> None:
+@pytest.mark.skipif(
+    shutil.which("pre-commit", path=BESIDE) is None, reason="the pre-commit framework is not installed"
+)
+def test_pre_commit_runs_them(tmp_path: Path, vulnerable: Worked, monkeypatch: pytest.MonkeyPatch) -> None:
     """The framework with our file, but for the environment it would install from the network."""
+    monkeypatch.setenv("PATH", BESIDE)
     done = run(["pre-commit", "validate-manifest", str(pre_commit_hooks.PAGE)], tmp_path)
     assert done.returncode == 0, done.stdout
     hooks = [
