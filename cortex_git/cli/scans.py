@@ -45,8 +45,18 @@ def list_scans(
 
 @app.command()
 def diff(
-    earlier: Annotated[str, typer.Argument(metavar="EARLIER", help="A scan batch.")],
-    later: Annotated[str, typer.Argument(metavar="LATER", help="The one to compare with it.")],
+    earlier: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="EARLIER", help="A scan batch (default: the last but one).", show_default=False
+        ),
+    ] = None,
+    later: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="LATER", help="The one to compare with it (default: the last).", show_default=False
+        ),
+    ] = None,
     ignore_file: IgnoreFileOption = None,
     vex: VexOption = None,
     repository: RepositoryOption = None,
@@ -55,10 +65,12 @@ def diff(
     """Show what is new, fixed and still there from one scan batch to another, by repository."""
     from cortex_git.cli.scans_view import judging, show_difference
     from cortex_git.services import open_or_embedded
-    from cortex_git.services.scan_history import difference
+    from cortex_git.services.scan_history import difference, two_of
 
+    coordination = open_or_embedded(repository)
+    first, second = two_of(coordination, earlier, later)
     with judging(ignore_file, vex) as judge:
-        found = difference(open_or_embedded(repository), earlier, later, judge)
+        found = difference(coordination, first, second, judge)
     show_difference(found, output.value)
 
 

@@ -84,6 +84,22 @@ def last_finished(coordination: Coordination, other_than: Collection[str]) -> Ba
     return next(ended, None)
 
 
+def two_of(coordination: Coordination, earlier: str | None, later: str | None) -> tuple[str, str]:
+    """The names of the two batches to compare: those given, else the last finished ones.
+
+    Raises BadInput where there are not so many.
+    """
+    second = later or _name(last_finished(coordination, [earlier] if earlier else []))
+    first = earlier or _name(last_finished(coordination, [second]))
+    return first, second
+
+
+def _name(batch: Batch | None) -> str:
+    if batch is None:
+        raise BadInput("there are no two finished scan batches yet", "run `cortex-git multi-repo-scan` again")
+    return batch.batch
+
+
 def scan_batch(coordination: Coordination, name: str) -> Batch:
     """The scan batch of that name, archived or not. Raises BadInput where there is none."""
     coordination.pull()
@@ -99,7 +115,7 @@ def scan_batch(coordination: Coordination, name: str) -> Batch:
 
 def scan_rows(coordination: Coordination, batch: Batch) -> list[RepositoryScan]:
     """The rows of the batch's repositories that are done."""
-    results = coordination.results(Scope(batch=batch.batch, merges=False))
+    results = coordination.each_result(Scope(batch=batch.batch, merges=False))
     return rows_of(coordination, batch, results)
 
 

@@ -93,6 +93,16 @@ def test_diff(cortex: Command, history: Path, conforms: Conforms) -> None:
     assert "`b\\|`" in run(cortex, "diff", "one", "two", "--format", "markdown").out
 
 
+def test_diff_is_of_the_last_two_where_none_are_named(cortex: Command, history: Path) -> None:
+    def names(*arguments: str) -> tuple[str, str]:
+        value = run(cortex, "diff", *arguments, "--format", "json").json()
+        return value["earlier"]["batch"], value["later"]["batch"]
+
+    assert names() == ("two", "three")
+    assert names("one") == ("one", "three")
+    assert names("one", "two") == ("one", "two")
+
+
 def test_what_failed_or_was_not_scanned_is_not_fixed(cortex: Command, history: Path) -> None:
     value = run(cortex, "diff", "one", "three", "--format", "json").json()
     assert value["counts"] == {"new": 2, "fixed": 0, "still": 0, "not_compared": 2}
@@ -150,6 +160,7 @@ def test_what_is_suppressed_is_in_no_history_and_is_counted(cortex: Command, his
 def test_nothing_yet_and_what_is_refused(cortex: Command, here: Path) -> None:
     assert run(cortex, "list", "--format", "json").json()["batches"] == []
     assert "no scan batches yet" in run(cortex, "trend").err
+    assert "no two finished scan batches" in run(cortex, "diff").error(2)
     assert "there is no batch 'x'" in run(cortex, "diff", "x", "y").error(2)
     cortex("task", "add", "--batch", "other", "--title", "t", "--type", "test-worker")
     assert "other" in run(cortex, "diff", "other", "other").error(2)
