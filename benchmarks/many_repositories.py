@@ -42,6 +42,7 @@ KNOWN: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Old releases with known vulnerabilities, one in each lockfile, so that there is something to compare."""
 NAMES = {"npm": "package-lock.json", "pypi": "requirements.txt", "cargo": "Cargo.lock", "go": "go.mod"}
+ECOSYSTEMS = {"npm": "npm", "pypi": "PyPI", "cargo": "crates.io", "go": "Go"}
 CORTEX = (sys.executable, "-m", "cortex_git", "multi-repo-scan", "--format", "json", "--allow-incomplete")
 
 Finding = tuple[str, str, str, str]
@@ -72,10 +73,9 @@ def lockfile(chance: random.Random, kind: str) -> bytes:
     return f"module example.org/bench\n\ngo 1.21.0\n\nrequire (\n{lines})\n".encode()
 
 
-def make_repositories(folder: Path, count: int) -> list[Path]:
+def make_repositories(folder: Path, count: int, kinds: Sequence[str]) -> list[Path]:
     """Checkouts without work trees being written: one commit each, 1 to 5 lockfiles, some plain files."""
     chance = random.Random(SEED)
-    kinds = sorted(KNOWN)
     shared = [(kind, lockfile(chance, kind)) for kind in kinds for _ in range(5)]
     subprocess.run(["git", "init", "-q", "-b", "main", str(folder / "template")], check=True)
     made = []
@@ -305,7 +305,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cortex-many-", ignore_cleanup_errors=True) as scratch:
         place = Path(scratch)
         print(f"making {given.repositories} repositories", file=sys.stderr)
-        repositories = make_repositories(place / "repositories", given.repositories)
+        dumps = Path(given.advisories)
+        # Where the dumps say nothing of an ecosystem, every row would be incomplete, and is scanned again.
+        kinds = [
+            k for k, name in sorted(ECOSYSTEMS.items()) if not given.advisories or (dumps / name).is_dir()
+        ]
+        repositories = make_repositories(place / "repositories", given.repositories, kinds)
         runs = measure(place, repositories, given.loop, given.workers, given.advisories)
     print(table(runs, given.repositories), file=sys.stderr)
     machine = {"cores": os.cpu_count(), "load_before": round(load, 1), "python": sys.version.split()[0]}

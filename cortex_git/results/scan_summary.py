@@ -3,7 +3,7 @@
 Owns the translation from result documents to the rows of a report.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from cortex_git.models import Batch, Result
@@ -25,21 +25,21 @@ _NEWER = "this task needs a newer cortex-git"
 _UNREADABLE = "its result cannot be read here: it is damaged, or a newer cortex-git wrote it"
 
 
-def rows_of(coordination: Coordination, batch: Batch, results: Sequence[Result]) -> list[RepositoryScan]:
+def rows_of(coordination: Coordination, batch: Batch, results: Iterable[Result]) -> list[RepositoryScan]:
     """One row for each result and each row taken over, in the order of the batch's repositories.
 
     A task that failed is a failed row. So is one whose document or result cannot be read here: what it found
     must not be taken for nothing.
     """
-    by_task = {result.task: result for result in results}
     tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
+    repos = {task.task: task.repo or task.title for task in tasks}
+    known = {result.task: row_of(result, repos[result.task]) for result in results if result.task in repos}
     rows: list[tuple[int, str, RepositoryScan]] = []
-    for task in tasks:
-        result, repo, place = by_task.get(task.task), task.repo or task.title, place_of(task.task)
-        if result is not None:
-            rows.append((place, task.task, row_of(result, repo)))
-        elif coordination.is_finished(task.task):
-            rows.append((place, task.task, RepositoryScan(repo, "failed", error=_UNREADABLE)))
+    for name, repo in repos.items():
+        if name in known:
+            rows.append((place_of(name), name, known[name]))
+        elif coordination.is_finished(name):
+            rows.append((place_of(name), name, RepositoryScan(repo, "failed", error=_UNREADABLE)))
     rows += [(place, "", row) for place, row in taken_over(coordination.repository, batch)]
     rows.sort(key=lambda row: row[:2])
     unread = newer.all_of(coordination.repository, Scope(batch=batch.batch))
@@ -51,8 +51,9 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
     """Carry out `<batch>.merge`: its result, and the summary files to publish with it."""
     started = now()
     batch = index.batch_of(coordination.repository, claim.task.batch)
-    results = coordination.results(Scope(batch=batch.batch, merges=False))
-    rows = rows_of(coordination, batch, results)
+    results: list[Result] = []
+    each = coordination.each_result(Scope(batch=batch.batch, merges=False))
+    rows = rows_of(coordination, batch, _without_outputs(each, results))
     sample = bool(batch.options.get("sample"))
     report = ScanReport(batch.batch, tuple(rows), _timing(results), database, gaps_of(batch), sample)
     files = {
@@ -68,6 +69,13 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
     }
     result = claim.ended("completed").model_copy(update={"started_at": started, "output": output})
     return result, files
+
+
+def _without_outputs(results: Iterable[Result], kept: list[Result]) -> Iterator[Result]:
+    """The results one by one, and into `kept` what is small of each: rows and documents at once are large."""
+    for result in results:
+        kept.append(result.model_copy(update={"output": {}}))
+        yield result
 
 
 def _timing(results: Sequence[Result]) -> BatchTiming:

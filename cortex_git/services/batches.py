@@ -64,11 +64,13 @@ def run_tasks(
     strategy: StrategyName = "least-loaded",
     owner: str = "spawn-workers",
     conduct: Conduct | None = None,
+    outputs: bool = True,
 ) -> Ended:
     """Run the open tasks in scope (or the given claims) to their end, fold, and follow with the checkout.
 
     `runner` takes the place of each task's own, `plans` say how many workers there are as the work goes on
     (by default as many as `pool` has), `owner` is the command, for those who watch.
+    The report keeps the results without their `outputs` where these are not wanted of it.
     The first SIGINT or SIGTERM drains, the second ends the workers, unless `conduct` does that otherwise.
     """
     run = BatchRun(
@@ -83,6 +85,7 @@ def run_tasks(
         plans=plans,
         strategy=strategy,
         owner=owner,
+        outputs=outputs,
     )
     with (conduct or draining)(run, watcher):
         report = run.run()

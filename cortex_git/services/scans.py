@@ -202,7 +202,6 @@ def run_scan(
     sample = bool(batch.options.get("sample"))
     database = choose_database(sample)
     ended = _run(coordination, batch, request, watcher, database)
-    results = coordination.results(Scope(batch=batch.batch, merges=False))
     known = scan_gaps.KEY in batch.options
     coverage = [*(scan_gaps.gaps_of(batch) if known else request.not_looked_into)]
     if database.starter and not sample:
@@ -210,7 +209,9 @@ def run_scan(
     missing = coordination.open_count(Scope(batch=batch.batch, merges=False))
     if missing:
         coverage.append(NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}"))
-    rows: list[RepositoryScan] = rows_of(coordination, batch, results)
+    rows: list[RepositoryScan] = rows_of(
+        coordination, batch, coordination.each_result(Scope(batch=batch.batch, merges=False))
+    )
     timing = _timing(ended, request, time.monotonic() - started)
     report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)
     return report, ended
@@ -240,6 +241,7 @@ def _run(
             scope,
             watcher,
             options=options_for(database, request),
+            outputs=False,
             merger=lambda claim: merge_scan(coordination, claim, database.line),
         )
 

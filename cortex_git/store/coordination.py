@@ -3,7 +3,7 @@
 Owns nothing itself; it keeps the parts together that must share a repository, its locks and its outbox.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -213,6 +213,9 @@ class Coordination:
 
     def results(self, scope: Scope) -> list[Result]:
         return results.results_in(self.repository, scope)
+
+    def each_result(self, scope: Scope) -> Iterator[Result]:
+        return results.each_result(self.repository, scope)
 
     def tidy(self) -> list[str]:
         """End cancels that were left half-way, and delete what dead owners hold of finished tasks.

@@ -3,13 +3,16 @@
 Owns nothing; results are facts on the result refs and the branch, found through the index.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import Result
 from cortex_git.store import layout, newer, tombstones
 from cortex_git.store.index import Scope, chunks
 from cortex_git.store.repository import Repository
+
+_AT_ONCE = 500
+"""Results that one git call reads."""
 
 
 def read_results(repository: Repository, tasks: Sequence[str]) -> list[Result]:
@@ -27,13 +30,20 @@ def results_in(repository: Repository, scope: Scope) -> list[Result]:
 
     Archived ones come last, and only where the scope is their batch.
     """
+    return list(each_result(repository, scope))
+
+
+def each_result(repository: Repository, scope: Scope) -> Iterator[Result]:
+    """The same one by one, read in parts: for what makes less of each, where all together would be large."""
     condition, values = scope.where
     query = (
         "SELECT r.path, r.oid FROM results r JOIN tasks t ON t.task = r.task"  # noqa: S608
         f" WHERE {condition} ORDER BY t.created_at DESC, t.task"
     )
     places = repository.state.execute(query, values).fetchall()
-    return _read(repository, [*places, *tombstones.result_places(repository, scope)])
+    places += tombstones.result_places(repository, scope)
+    for start in range(0, len(places), _AT_ONCE):
+        yield from _read(repository, places[start : start + _AT_ONCE])
 
 
 def _read(repository: Repository, places: Sequence[tuple[str, str]]) -> list[Result]:

@@ -119,14 +119,18 @@ class Attempts:
         options: Callable[[Task], Mapping[str, Any]],
         allowances: Allowances,
         keep: int | None = None,
+        outputs: bool = True,
     ) -> None:
-        """`notify` is called when something waits in the outbox; only the last `keep` results are kept."""
+        """`notify` is called when something waits in the outbox; only the last `keep` results are kept,
+        and their outputs only with `outputs`.
+        """
         self._coordination = coordination
         self._watcher = watcher
         self._notify = notify
         self._options = options
         self._allowances = allowances
         self._keep = keep
+        self._outputs = outputs
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
         self._unpublished: dict[str, tuple[Claim, Result]] = {}
@@ -315,7 +319,7 @@ class Attempts:
 
     def _count(self, result: Result) -> None:
         report = self.report
-        report.add(result)
+        report.add(result if self._outputs else result.model_copy(update={"output": {}}))
         if self._keep is not None and len(report.results) > self._keep:
             del report.results[next(iter(report.results))]
 

@@ -71,6 +71,7 @@ class BatchRun:
         strategy: StrategyName = "least-loaded",
         kept: bool = False,
         owner: str = "spawn-workers",
+        outputs: bool = True,
     ) -> None:
         self._scope = scope if merger else replace(scope, merges=False)
         self._coordination = coordination
@@ -98,6 +99,7 @@ class BatchRun:
             options=told,
             allowances=self._allowances,
             keep=keep,
+            outputs=outputs,
         )
         self._dependencies = Dependencies(coordination, self._attempts.give_up, self._attempts.let_go)
         self._merges = Merges(
