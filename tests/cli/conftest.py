@@ -86,3 +86,9 @@ def checkout(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         return made
 
     yield make
+
+
+@pytest.fixture
+def shop(here: Path, checkout: Callable[..., Path]) -> Path:
+    """A repository `shop` with both findings."""
+    return checkout("shop", here)

@@ -1,43 +1,16 @@
-"""`multi-repo-scan` with ignore files, VEX, baselines, EPSS and KEV: what counts, and the exit code."""
+"""`multi-repo-scan` with ignore files, VEX, EPSS and KEV: what counts, and the exit code."""
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import COMMIT, Command, Done
+from actingworld import IDS, entry, ids, report, scan
+from command_line import COMMIT, Command
 from gitworld import git
 
 Checkout = Callable[..., Path]
-ALLOW = "--allow-incomplete"
-"""The starter set alone makes a scan incomplete."""
-IDS = ["CVE-2020-8203", "CVE-2021-23337"]
-"""Both are high."""
-
-
-def scan(cortex: Command, *arguments: str | Path) -> Done:
-    return cortex("multi-repo-scan", ALLOW, *arguments)
-
-
-def report(cortex: Command, *arguments: str | Path) -> Any:
-    return scan(cortex, "--format", "json", *arguments).json()
-
-
-def ids(value: Any) -> list[str]:
-    return sorted(one["id"] for row in value["repositories"] for one in row["findings"])
-
-
-def entry(name: str, *more: str) -> str:
-    return "\n".join(["[[ignore]]", f'id = "{name}"', 'reason = "not reached"', *more, ""])
-
-
-@pytest.fixture
-def shop(here: Path, checkout: Checkout) -> Path:
-    """A repository `shop` with both findings."""
-    return checkout("shop", here)
 
 
 def test_the_findings_are_these(cortex: Command, shop: Path, conforms: Callable[[Any, str], None]) -> None:
@@ -97,44 +70,6 @@ def test_files_of_a_scanned_repository_suppress_nothing_unless_they_are_named(
     assert ".cortex-git-ignore.toml in this folder is not used" in done.err
     assert scan(cortex, ".", "--ignore-file", ".cortex-git-ignore.toml", "--fail-on", "low").code == 0
     assert scan(cortex, ".", "--vex", "vex.json", "--fail-on", "low").code == 0
-
-
-def test_a_baseline_file_lets_only_new_findings_fail(cortex: Command, shop: Path) -> None:
-    Path("old.toml").write_text(entry(IDS[1]))
-    scan(cortex, "shop", "--ignore-file", "old.toml", "-o", "before.json")
-    scan(cortex, "shop", "-o", "all.json")
-    done = scan(cortex, "shop", "--baseline", "before.json", "--fail-on", "low")
-    assert done.code == 1
-    assert "CVEs found: 1" in done.out
-    assert "Baseline before.json: 1 known, not counted below; 0 fixed" in done.out
-    assert scan(cortex, "shop", "--baseline", "all.json", "--fail-on", "low").code == 0
-    value = report(cortex, "shop", "--baseline", "before.json")
-    assert (ids(value), [one["id"] for one in value["baseline"]["known"]]) == (IDS[1:], IDS[:1])
-
-
-def test_a_batch_is_a_baseline_too(cortex: Command, shop: Path, checkout: Checkout, here: Path) -> None:
-    assert scan(cortex, "shop", "--batch", "monday").code == 0
-    checkout("new", here)
-    value = report(cortex, "shop", "new", "--baseline", "monday")
-    assert [(row["repo"], len(row["findings"])) for row in value["repositories"]] == [("shop", 0), ("new", 2)]
-    assert scan(cortex, "shop", "--baseline", "monday", "--fail-on", "low").code == 0
-    told = scan(cortex, "--resume", "monday", "--baseline", "monday").error(2)
-    assert "its own baseline" in told
-
-
-def test_the_last_batch_is_a_baseline(cortex: Command, shop: Path) -> None:
-    first = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "one")
-    assert first.code == 1
-    assert "there is no finished scan batch yet: everything is new" in first.err
-    second = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "two")
-    assert second.code == 0
-    assert "Baseline one: 2 known" in second.out
-
-
-def test_sarif_says_what_is_new(cortex: Command, shop: Path) -> None:
-    scan(cortex, "shop", "--batch", "monday")
-    (run,) = scan(cortex, "shop", "--baseline", "monday", "--format", "sarif").json()["runs"]
-    assert [one["baselineState"] for one in run["results"]] == ["unchanged", "unchanged"]
 
 
 @pytest.mark.parametrize(
@@ -208,32 +143,3 @@ def test_a_damaged_list_costs_no_report(cortex: Command, shop: Path) -> None:
     assert ids(value) == IDS
     told = json.dumps(value["coverage"])
     assert "kev.sqlite is damaged" in told and "known exploited vulnerabilities" in told
-
-
-def test_several_outputs_get_the_forms_of_their_endings(cortex: Command, shop: Path) -> None:
-    names = ["r.json", "r.sarif", "r.md", "r.html", "r.csv", "r.cdx.json", "r.txt", "r"]
-    done = scan(cortex, "shop", *(part for name in names for part in ("-o", name)))
-    assert done.code == 0
-    assert len(done.out.splitlines()) == 7
-    text = {name: Path(name).read_text() for name in names}
-    assert json.loads(text["r.json"])["cves_found"] == 2
-    assert json.loads(text["r.sarif"])["version"] == "2.1.0"
-    assert json.loads(text["r.cdx.json"])["bomFormat"] == "CycloneDX"
-    assert text["r.md"].startswith("# Vulnerability scan")
-    assert text["r.html"].startswith("<!doctype html>")
-    assert [row["kind"] for row in csv.DictReader(io.StringIO(text["r.csv"]))][:2] == ["finding", "finding"]
-    assert text["r.txt"].startswith("Severity") and text["r"].startswith("Severity")
-
-
-def test_one_output_has_the_form_that_is_asked_for(cortex: Command, shop: Path) -> None:
-    scan(cortex, "shop", "-o", "r.json", "--format", "sarif")
-    assert "runs" in json.loads(Path("r.json").read_text())
-    scan(cortex, "shop", "-o", "r.sarif")
-    assert "runs" in json.loads(Path("r.sarif").read_text())
-
-
-def test_annotations_go_to_the_log_and_files_keep_their_form(cortex: Command, shop: Path) -> None:
-    done = scan(cortex, "shop", "--format", "github", "-o", "r.sarif")
-    assert done.out.startswith("::error file=shop/package-lock.json,")
-    assert "CVEs found: 2" in done.out
-    assert "runs" in json.loads(Path("r.sarif").read_text())

@@ -1,0 +1,79 @@
+"""`multi-repo-scan` against a baseline, and with several outputs."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from actingworld import IDS, entry, ids, report, scan
+from command_line import Command
+
+Checkout = Callable[..., Path]
+
+
+def test_a_baseline_file_lets_only_new_findings_fail(cortex: Command, shop: Path) -> None:
+    Path("old.toml").write_text(entry(IDS[1]))
+    scan(cortex, "shop", "--ignore-file", "old.toml", "-o", "before.json")
+    scan(cortex, "shop", "-o", "all.json")
+    done = scan(cortex, "shop", "--baseline", "before.json", "--fail-on", "low")
+    assert done.code == 1
+    assert "CVEs found: 1" in done.out
+    assert "Baseline before.json: 1 known, not counted below; 0 fixed" in done.out
+    assert scan(cortex, "shop", "--baseline", "all.json", "--fail-on", "low").code == 0
+    value = report(cortex, "shop", "--baseline", "before.json")
+    assert (ids(value), [one["id"] for one in value["baseline"]["known"]]) == (IDS[1:], IDS[:1])
+
+
+def test_a_batch_is_a_baseline_too(cortex: Command, shop: Path, checkout: Checkout, here: Path) -> None:
+    assert scan(cortex, "shop", "--batch", "monday").code == 0
+    checkout("new", here)
+    value = report(cortex, "shop", "new", "--baseline", "monday")
+    assert [(row["repo"], len(row["findings"])) for row in value["repositories"]] == [("shop", 0), ("new", 2)]
+    assert scan(cortex, "shop", "--baseline", "monday", "--fail-on", "low").code == 0
+    told = scan(cortex, "--resume", "monday", "--baseline", "monday").error(2)
+    assert "its own baseline" in told
+
+
+def test_the_last_batch_is_a_baseline(cortex: Command, shop: Path) -> None:
+    first = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "one")
+    assert first.code == 1
+    assert "there is no finished scan batch yet: everything is new" in first.err
+    second = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "two")
+    assert second.code == 0
+    assert "Baseline one: 2 known" in second.out
+
+
+def test_sarif_says_what_is_new(cortex: Command, shop: Path) -> None:
+    scan(cortex, "shop", "--batch", "monday")
+    (run,) = scan(cortex, "shop", "--baseline", "monday", "--format", "sarif").json()["runs"]
+    assert [one["baselineState"] for one in run["results"]] == ["unchanged", "unchanged"]
+
+
+def test_several_outputs_get_the_forms_of_their_endings(cortex: Command, shop: Path) -> None:
+    names = ["r.json", "r.sarif", "r.md", "r.html", "r.csv", "r.cdx.json", "r.txt", "r"]
+    done = scan(cortex, "shop", *(part for name in names for part in ("-o", name)))
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 7
+    text = {name: Path(name).read_text() for name in names}
+    assert json.loads(text["r.json"])["cves_found"] == 2
+    assert json.loads(text["r.sarif"])["version"] == "2.1.0"
+    assert json.loads(text["r.cdx.json"])["bomFormat"] == "CycloneDX"
+    assert text["r.md"].startswith("# Vulnerability scan")
+    assert text["r.html"].startswith("<!doctype html>")
+    assert [row["kind"] for row in csv.DictReader(io.StringIO(text["r.csv"]))][:2] == ["finding", "finding"]
+    assert text["r.txt"].startswith("Severity") and text["r"].startswith("Severity")
+
+
+def test_one_output_has_the_form_that_is_asked_for(cortex: Command, shop: Path) -> None:
+    scan(cortex, "shop", "-o", "r.json", "--format", "sarif")
+    assert "runs" in json.loads(Path("r.json").read_text())
+    scan(cortex, "shop", "-o", "r.sarif")
+    assert "runs" in json.loads(Path("r.sarif").read_text())
+
+
+def test_annotations_go_to_the_log_and_files_keep_their_form(cortex: Command, shop: Path) -> None:
+    done = scan(cortex, "shop", "--format", "github", "-o", "r.sarif")
+    assert done.out.startswith("::error file=shop/package-lock.json,")
+    assert "CVEs found: 2" in done.out
+    assert "runs" in json.loads(Path("r.sarif").read_text())
