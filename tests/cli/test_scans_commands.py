@@ -46,7 +46,7 @@ def run(cortex: Command, *arguments: str) -> Done:
     return cortex("scans", *arguments)
 
 
-def test_list(cortex: Command, history: Path, conforms: Conforms) -> None:
+def test_list_and_trend(cortex: Command, history: Path, conforms: Conforms) -> None:
     value = run(cortex, "list", "--format", "json").json()
     conforms(value, "scans-list")
     rows = value["batches"]
@@ -62,9 +62,6 @@ def test_list(cortex: Command, history: Path, conforms: Conforms) -> None:
         "two",
         "three",
     ]
-
-
-def test_trend(cortex: Command, history: Path, conforms: Conforms) -> None:
     value = run(cortex, "trend", "--format", "json").json()
     conforms(value, "scans-trend")
     found = [
@@ -92,8 +89,6 @@ def test_diff(cortex: Command, history: Path, conforms: Conforms) -> None:
     )
     assert "`b\\|`" in run(cortex, "diff", "one", "two", "--format", "markdown").out
 
-
-def test_diff_is_of_the_last_two_where_none_are_named(cortex: Command, history: Path) -> None:
     def names(*arguments: str) -> tuple[str, str]:
         value = run(cortex, "diff", *arguments, "--format", "json").json()
         return value["earlier"]["batch"], value["later"]["batch"]
@@ -102,8 +97,7 @@ def test_diff_is_of_the_last_two_where_none_are_named(cortex: Command, history: 
     assert names("one") == ("one", "three")
     assert names("one", "two") == ("one", "two")
 
-
-def test_what_failed_or_was_not_scanned_is_not_fixed(cortex: Command, history: Path) -> None:
+    # What failed, or is not in the later batch, is not fixed.
     value = run(cortex, "diff", "one", "three", "--format", "json").json()
     assert value["counts"] == {"new": 2, "fixed": 0, "still": 0, "not_compared": 2}
     assert {one["reason"] for one in value["not_compared"]} == {"its repository could not be scanned"}
