@@ -75,7 +75,7 @@ def _version_3(graph: list[Any], lines: dict[str, int], out: Collector) -> SpdxD
             document.packages.append(_package_3(entry, lines))
         elif isinstance(entry.get("relationshipType"), str):
             for end in _list(entry.get("to")):
-                document.relate(entry.get("from"), None, end)
+                document.relate(entry.get("from"), entry["relationshipType"], end)
     if not document.packages:
         out.skip_file("lists no packages")
     return document

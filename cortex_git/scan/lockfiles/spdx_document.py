@@ -6,8 +6,9 @@ Owns which package is the subject of a document and no part of it.
 from dataclasses import dataclass, field
 
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.components import Components
+from cortex_git.scan.lockfiles.components import Components, package_name
 from cortex_git.scan.lockfiles.source import refuse_too_many_entries
+from cortex_git.scan.lockfiles.spdx_origins import Need, need_of, origins
 
 DOCUMENT = "SPDXRef-DOCUMENT"
 
@@ -29,9 +30,10 @@ class SpdxDocument:
     packages: list[SpdxPackage] = field(default_factory=list)
     described: set[str] = field(default_factory=set)
     related: list[tuple[str, str]] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
 
     def relate(self, one: object, kind: object, other: object) -> None:
-        """Note a relationship, by the words of version 2."""
+        """Note a relationship, by the words of version 2 (and `dependsOn` of version 3)."""
         if not isinstance(one, str) or not isinstance(other, str):
             return
         if kind == "DESCRIBES" and one == DOCUMENT:
@@ -40,6 +42,9 @@ class SpdxDocument:
             self.described.add(one)
         else:
             self.related.append((one, other))
+            need = need_of(one, kind, other)
+            if need is not None:
+                self.needs.append(need)
 
     def add_to(self, out: Collector) -> None:
         """Add every package but the subject."""
@@ -47,6 +52,7 @@ class SpdxDocument:
         components = Components(out)
         subject = self._only_described()
         has_parts = subject is not None and self._has_parts(subject)
+        origin = origins(subject, self.needs, self._names(subject))
         for package in self.packages:
             own = subject is not None and package.id == subject
             if own and has_parts:
@@ -62,6 +68,7 @@ class SpdxDocument:
                     version=package.version,
                     line=line,
                     own=own,
+                    **origin(package.id)._asdict(),
                 )
         components.finish()
 
@@ -79,6 +86,11 @@ class SpdxDocument:
         """Whether any other package is related to this one, as what it is made of is."""
         others = self._ids() - {subject}
         return any((a == subject and b in others) or (b == subject and a in others) for a, b in self.related)
+
+    def _names(self, subject: str | None) -> dict[str, str]:
+        """By id the name of every package with a purl, as its ecosystem has it, but the subject's."""
+        found = ((p.id, p.purls[0][0]) for p in self.packages if p.purls and p.id != subject)
+        return {id_: package_name(purl) or id_ for id_, purl in found if isinstance(id_, str)}
 
     def _ids(self) -> set[str]:
         return {package.id for package in self.packages if isinstance(package.id, str)}

@@ -30,6 +30,7 @@ def test_version_3(read: Read) -> None:
     content = read("a.spdx.json", json.dumps(SPDX_3, indent=1))
     assert pairs(content) == EXPECTED
     assert all(found.line for found in content.packages)
+    assert all(found.direct for found in content.packages)
     assert content.not_scanned == ()
 
 
@@ -80,6 +81,34 @@ def test_what_is_described_and_not_named_by_a_purl_is_a_gap(read: Read, describe
     }
     content = read("a.spdx.json", json.dumps(document))
     assert gaps(content) == {f"a.spdx.json: {name}": "has no package URL" for name in names}
+
+
+def related(*relations: tuple[str, str, str]) -> list[dict[str, str]]:
+    keys = ("spdxElementId", "relationshipType", "relatedSpdxElement")
+    return [
+        dict(zip(keys, (f"SPDXRef-{one}", kind, f"SPDXRef-{other}"), strict=True))
+        for one, kind, other in [("DOCUMENT", "DESCRIBES", "demo"), *relations]
+    ]
+
+
+def test_where_packages_come_from(read: Read) -> None:
+    packages = [*SPDX["packages"], package("mocha", "10.0.0", "pkg:npm/mocha@10.0.0")]
+    relations = related(
+        ("demo", "DEPENDS_ON", "express"),
+        ("requests", "DEPENDENCY_OF", "express"),
+        ("mocha", "DEV_DEPENDENCY_OF", "demo"),
+    )
+    document = {**SPDX, "packages": packages, "relationships": relations}
+    content = read("a.spdx.json", json.dumps(document))
+    assert {found.name: (found.direct, found.dev, found.via) for found in content.packages} == {
+        "express": (True, None, ()),
+        "requests": (False, None, ("express",)),
+        "mocha": (True, True, ()),
+    }
+    partial = {**document, "relationships": related(("demo", "DEPENDS_ON", "express"))}
+    assert [found.direct for found in read("a.spdx.json", json.dumps(partial)).packages] == [True, None, None]
+    silent = {**document, "relationships": related(("demo", "CONTAINS", "express"))}
+    assert {found.direct for found in read("a.spdx.json", json.dumps(silent)).packages} == {None}
 
 
 def test_packages_without_a_package_url_or_version(read: Read) -> None:
