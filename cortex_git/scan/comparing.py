@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cortex_git.scan.fingerprints import fingerprints
+from cortex_git.scan.hiding import may_hide
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.set_aside import Placed
 
@@ -98,10 +99,5 @@ def _unsure(now: RepositoryScan, then: RepositoryScan, finding: Finding) -> str 
         return "only the starter set of advisories was used"
     if now.status == "incomplete" and not now.not_scanned:
         return "its repository was not scanned wholly"
-    lockfiles = (finding.lockfile, *finding.other_lockfiles)
-    for gap in now.not_scanned:
-        about = any(path and path in gap.what for path in lockfiles) or finding.package in gap.what
-        whole = gap.what == "the repository" or "lockfiles" in gap.what
-        if about or whole or gap.what.endswith(f" of {finding.ecosystem}"):
-            return f"not scanned: {gap.what[:200]}: {gap.reason[:200]}"
-    return None
+    gap = next((gap for gap in now.not_scanned if may_hide(gap, finding)), None)
+    return None if gap is None else f"not scanned: {gap.what[:200]}: {gap.reason[:200]}"

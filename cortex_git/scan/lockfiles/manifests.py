@@ -87,6 +87,12 @@ def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
     return named
 
 
+def manifest_ecosystem(path: str) -> str | None:
+    """The OSV ecosystem of the manifest at that path, None for what is no manifest of the repository."""
+    found = _ecosystem(path)
+    return "Maven" if found == "Gradle" else found
+
+
 def _ecosystem(path: str) -> str | None:
     folder, _, name = path.rpartition("/")
     suffix = name[name.rfind(".") :] if "." in name else ""
