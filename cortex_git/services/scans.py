@@ -6,7 +6,7 @@ back from the coordination repository, so a resumed batch reports on all of it.
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cortex_git.config import cache_folder, data_folder
@@ -20,6 +20,7 @@ from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
 from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, HostToken, Source
+from cortex_git.services import resuming
 from cortex_git.services.scan_sources import PER_HOST, credentials_for
 from cortex_git.services.unchanged import Since, unchanged
 from cortex_git.state import now
@@ -38,6 +39,7 @@ STARTER_GAP = NotScanned(
 )
 _WITH_OTHERS_S = 600.0
 """One repository's time where other scanners look at it, too: some download a database first."""
+_BATCHES = "see `cortex-git scans list`"
 LAST = "last"
 """`--resume last`: the newest scan batch that is not finished."""
 
@@ -131,9 +133,12 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         newer.refuse(coordination.repository.state, "batches", request.resume)
         found = _resumed(coordination, request.resume)
         if found is not None:
+            resuming.refuse_other_looks(coordination, found, request.scanners, secrets=request.secrets)
             return found
-        if not request.sources or request.resume == LAST:
-            raise BadInput(f"no scan batch {request.resume!r} to resume", "see `cortex-git task list`")
+        if request.resume == LAST:
+            raise BadInput("no scan batch is unfinished: --resume last has none", _BATCHES)
+        if not request.sources:
+            raise BadInput(f"no scan batch {request.resume!r} to resume", _BATCHES)
     if not request.sources:
         hint = "name some, or give --repos-file, --root, --github, --gitlab or --sample"
         raise BadInput("no repositories to scan", hint)
@@ -143,6 +148,7 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
     # Where nothing is to be scanned there is nothing new to summarise, either.
     batch = new_batch(name, left, coordination.repository.host, merge=left > 0)
     options = {"kind": "scan", "sample": request.sample, **({KEY: written(kept)} if kept else {})}
+    options |= resuming.begun_with(request.scanners, request.secrets)
     if request.not_looked_into:
         options[scan_gaps.KEY] = scan_gaps.written(request.not_looked_into)
     batch = batch.model_copy(update={"options": options})
@@ -201,9 +207,12 @@ def run_scan(
     started = time.monotonic()
     sample = bool(batch.options.get("sample"))
     database = choose_database(sample)
+    request = replace(request, secrets=request.secrets or resuming.looks_for_secrets(batch))
     ended = _run(coordination, batch, request, watcher, database)
     known = scan_gaps.KEY in batch.options
     coverage = [*(scan_gaps.gaps_of(batch) if known else request.not_looked_into)]
+    if request.resume is not None:
+        coverage += resuming.not_in(coordination, batch, request.sources)
     if database.starter and not sample:
         coverage.append(STARTER_GAP)
     missing = coordination.open_count(Scope(batch=batch.batch, merges=False))
