@@ -11,7 +11,7 @@ from typing import NamedTuple
 from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.manifests import manifest_without_lock
-from cortex_git.scan.lockfiles.naming import NOT_BELOW, as_expression, as_pathspecs, matcher
+from cortex_git.scan.lockfiles.naming import NOT_BELOW, as_expression, as_likely_pathspecs, as_pathspecs, matcher
 from cortex_git.scan.lockfiles.source import MalformedError, Sibling, Source
 from cortex_git.scan.records import LockfileContent, NotScanned
 
@@ -20,6 +20,7 @@ __all__ = [
     "Sibling",
     "includes_of",
     "kind_of",
+    "likely_pathspecs",
     "manifest_without_lock",
     "path_expression",
     "pathspecs",
@@ -70,6 +71,7 @@ FORMATS: dict[str, _Format] = {
     "cyclonedx-json": _Format(MANY, "cyclonedx", "read_json"),
     "cyclonedx-xml": _Format(MANY, "cyclonedx", "read_xml"),
     "spdx": _Format(MANY, "spdx", "read"),
+    "spdx-yaml": _Format(MANY, "spdx", "read_yaml"),
     "spdx-unread": _Format(MANY, "spdx", "read_unread"),
 }
 
@@ -121,8 +123,8 @@ _KIND_OF_PATTERN = {
     "*.cdx.xml": "cyclonedx-xml",
     "*.spdx.json": "spdx",
     "*.spdx": "spdx",
-    "*.spdx.yaml": "spdx-unread",
-    "*.spdx.yml": "spdx-unread",
+    "*.spdx.yaml": "spdx-yaml",
+    "*.spdx.yml": "spdx-yaml",
     "*.spdx.rdf": "spdx-unread",
     "*.spdx.rdf.xml": "spdx-unread",
 }
@@ -153,6 +155,11 @@ def is_inventory(path: str) -> bool:
 def pathspecs() -> tuple[str, ...]:
     """Arguments by which git finds exactly the paths that `kind_of` knows."""
     return as_pathspecs(_KIND_OF_NAME, _KIND_OF_PATTERN)
+
+
+def likely_pathspecs() -> tuple[str, ...]:
+    """Arguments by which git, in any letter case, finds at least those paths, and soon."""
+    return as_likely_pathspecs(_KIND_OF_NAME, _KIND_OF_PATTERN)
 
 
 def path_expression() -> str:

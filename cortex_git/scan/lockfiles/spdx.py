@@ -1,20 +1,58 @@
-"""Reads SPDX bills of materials: JSON of versions 2 and 3, and tag-value of version 2."""
+"""Reads SPDX bills of materials: JSON of versions 2 and 3, YAML and tag-value of version 2."""
 
 import re
 from typing import Any
 
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.purl_lines import purl_lines
-from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, load_json
+from cortex_git.scan.lockfiles.source import (
+    MalformedError,
+    Source,
+    Table,
+    array,
+    load_json,
+    numbered_lines,
+    table,
+)
 from cortex_git.scan.lockfiles.spdx_document import SpdxDocument, SpdxPackage
 from cortex_git.scan.lockfiles.spdx_tags import read_tags
+from cortex_git.scan.lockfiles.yaml_tree import Node, load_yaml
 
 _PURL = re.compile(r'"(?:referenceLocator|software_packageUrl|identifier)"\s*:\s*("(?:[^"\\\n]|\\.)*")')
+_YAML_PURL = re.compile(r"referenceLocator\"?\s*:\s*[\"']?(pkg:[^\s\"'}]+)")
 
 
 def read_unread(source: Source, out: Collector) -> None:  # noqa: ARG001
-    """SPDX in YAML or RDF: what it lists is a gap."""
-    raise MalformedError("is SPDX in a form that is not read; JSON and tag-value are")
+    """SPDX in RDF: what it lists is a gap."""
+    raise MalformedError("is SPDX in RDF, which is not read; JSON, YAML and tag-value are")
+
+
+def read_yaml(source: Source, out: Collector) -> None:
+    """Version 2 in YAML: the same tables and lists as in JSON, every value a text."""
+    text = source.content_text()
+    root = table(_plain(load_yaml(text)), "the file")
+    if not isinstance(root.get("spdxVersion"), str):
+        raise MalformedError("is not an SPDX document (it has no spdxVersion)")
+    _version_2(root, _lines_of_yaml(text), out).add_to(out)
+
+
+def _plain(node: Node) -> Any:
+    """A tree, which is not deep, without its line numbers."""
+    if isinstance(node.value, dict):
+        return {key: _plain(inner) for key, inner in node.value.items()}
+    if isinstance(node.value, list):
+        return [_plain(inner) for inner in node.value]
+    return node.value
+
+
+def _lines_of_yaml(text: str) -> dict[str, int]:
+    """The first line of each package URL; YAML quotes no character that is in one."""
+    found: dict[str, int] = {}
+    for number, line in numbered_lines(text):
+        match = _YAML_PURL.search(line)
+        if match:
+            found.setdefault(match[1], number)
+    return found
 
 
 def read(source: Source, out: Collector) -> None:

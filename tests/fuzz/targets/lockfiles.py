@@ -59,6 +59,8 @@ _LOCKED: dict[str, dict[str, bytes]] = {
         b'"externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:pypi/a@1"}]}]}',
         "b.spdx.json": b'{"@graph": [{"type": "software_Package", "spdxId": "a", "software_packageUrl": '
         b'"pkg:cargo/a@1"}, {"type": "Relationship", "from": "r", "relationshipType": "x", "to": ["a"]}]}',
+        "a.spdx.yaml": b"spdxVersion: SPDX-2.3\npackages:\n- name: a\n  versionInfo: 1.0\n  externalRefs:\n"
+        b"  - referenceType: purl\n    referenceLocator: pkg:hex/a@1\n",
         "a.spdx": b"SPDXVersion: SPDX-2.3\nDocumentComment: <text>a\nb</text>\nPackageName: a\n"
         b"SPDXID: SPDXRef-a\nExternalRef: PACKAGE-MANAGER purl pkg:golang/x.org/a@v1\n"
         b"Relationship: SPDXRef-a CONTAINS SPDXRef-b\n",

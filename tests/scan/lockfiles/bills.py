@@ -159,6 +159,36 @@ ExternalRef: PACKAGE_MANAGER purl pkg:pypi/requests@2.19.0
 Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-demo
 Relationship: SPDXRef-demo CONTAINS SPDXRef-express
 """
+SPDX_YAML = """---
+SPDXID: "SPDXRef-DOCUMENT"
+spdxVersion: "SPDX-2.3"
+creationInfo:
+  created: "2023-04-28T15:44:16Z"
+  creators:
+  - "Tool: example"
+name: "demo"
+documentDescribes:
+- "SPDXRef-demo"
+packages:
+- SPDXID: "SPDXRef-demo"
+  name: "demo"
+- SPDXID: "SPDXRef-express"
+  name: "express"
+  versionInfo: "4.17.1"
+  externalRefs:
+  - referenceCategory: "PACKAGE-MANAGER"
+    referenceLocator: "pkg:npm/express@4.17.1"
+    referenceType: "purl"
+- SPDXID: "SPDXRef-requests"
+  name: "requests"
+  versionInfo: 2.10
+  externalRefs:
+  - {referenceCategory: PACKAGE-MANAGER, referenceType: purl, referenceLocator: pkg:pypi/requests}
+relationships:
+- spdxElementId: "SPDXRef-demo"
+  relationshipType: "DEPENDS_ON"
+  relatedSpdxElement: "SPDXRef-express"
+"""
 SPDX_3: dict[str, Any] = {
     "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
     "@graph": [

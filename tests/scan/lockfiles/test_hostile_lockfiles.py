@@ -76,6 +76,7 @@ FIXTURES: dict[str, str] = {
     "a.spdx.json": json.dumps(bills.SPDX, indent=2),
     "sub/a.spdx.json": json.dumps(bills.SPDX_3),
     "a.spdx": bills.SPDX_TAGS,
+    "a.spdx.yaml": bills.SPDX_YAML,
 }
 PATHS = sorted(FIXTURES)
 EMPTY_IS_LEGAL = {"requirements.txt"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .bills import SPDX, SPDX_3, SPDX_TAGS, package
+from .bills import SPDX, SPDX_3, SPDX_TAGS, SPDX_YAML, package
 from .conftest import Read, gaps, pairs
 
 EXPECTED = {("express", "4.17.1"), ("requests", "2.19.0")}
@@ -39,6 +39,15 @@ def test_tag_value(read: Read) -> None:
     assert [(found.name, found.version, found.line) for found in content.packages] == [
         ("express", "4.17.1", 31),
         ("requests", "2.19.0", 36),
+    ]
+    assert content.not_scanned == ()
+
+
+def test_yaml(read: Read) -> None:
+    content = read("app.spdx.yml", SPDX_YAML)
+    assert [(found.name, found.version, found.line) for found in content.packages] == [
+        ("express", "4.17.1", 19),
+        ("requests", "2.10", 25),
     ]
     assert content.not_scanned == ()
 
@@ -152,13 +161,13 @@ def test_wrong_types_around_the_packages_cost_no_package(read: Read, wrong: dict
         ("a.spdx", "PackageName: a\n", "is not an SPDX document (it has no SPDXVersion)"),
         ("a.spdx", "SPDXVersion: SPDX-2.3\nsome text\n", "is not an SPDX document (line 2)"),
         ("a.spdx", SPDX_TAGS.partition("</text>")[0], "ends in the middle of a text (line 8)"),
-        ("a.spdx", "<rdf:RDF/>", "is SPDX in a form that is not read; JSON and tag-value are"),
-        (
-            "a.spdx.yaml",
-            "spdxVersion: SPDX-2.3\n",
-            "is SPDX in a form that is not read; JSON and tag-value are",
-        ),
-        ("a.spdx.rdf.xml", "<rdf:RDF/>", "is SPDX in a form that is not read; JSON and tag-value are"),
+        ("a.spdx", "<rdf:RDF/>", "is SPDX in RDF, which is not read; JSON, YAML and tag-value are"),
+        ("a.spdx.yaml", "", "is empty"),
+        ("a.spdx.yaml", "- a\n", "is not a table"),
+        ("a.spdx.yaml", "name: x\n", "is not an SPDX document (it has no spdxVersion)"),
+        ("a.spdx.yaml", "spdxVersion: SPDX-2.3\n", "lists no packages"),
+        ("a.spdx.yml", "spdxVersion: SPDX-2.3\npackages: x\n", "packages is not an array"),
+        ("a.spdx.rdf.xml", "<rdf:RDF/>", "is SPDX in RDF, which is not read; JSON, YAML and tag-value are"),
     ],
 )
 def test_malformed(read: Read, path: str, text: str, reason: str) -> None:
