@@ -1,5 +1,6 @@
 """The row of a repository in a result document: a bad one costs no other."""
 
+from dataclasses import replace
 from typing import Any
 
 from cortex_git.models import Result
@@ -28,7 +29,8 @@ def row_of(result: Result, repo: str) -> RepositoryScan:
     """The row in a result; where the attempt ended without a usable one, a failed row with its error."""
     if result.output.get("repo"):
         try:
-            return stored_row(_sharing(result.output))
+            # That a row was taken over is for the batch to say, which names a task: never for the row.
+            return replace(stored_row(_sharing(result.output)), unchanged_since=None)
         except BadRow as error:
             return RepositoryScan(repo, "failed", error=f"its result cannot be read: {error}")
     return RepositoryScan(repo, "failed", error=result.error or result.status, duration_s=result.duration_s)

@@ -10,6 +10,8 @@ import pytest
 from command_line import COMMIT, Command, Done
 from gitworld import git
 
+from cortex_git.models import Result
+from cortex_git.results.rows import row_of
 from cortex_git.scan import marks
 from cortex_git.store.coordination import Coordination
 
@@ -254,3 +256,21 @@ def test_a_reference_that_cannot_be_read_is_a_failed_row(
     done = cortex("multi-repo-scan", "--resume", "odd", "--format", "json")
     assert done.code == 3
     assert done.json()["repositories_failed"] >= 1
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "html"])
+def test_every_form_says_what_is_unchanged(
+    scan: Callable[..., Done], cortex: Command, made: Made, form: str
+) -> None:
+    commit(made["r2"])
+    done = scan("--changed-since", "last", "--format", form)
+    expected = {"table": "Unchanged since: first (2)", "markdown": "- Unchanged since: first (2)"}
+    assert expected.get(form, "scanned, unchanged since first") in done.out
+
+
+def test_a_row_cannot_say_of_itself_that_it_is_unchanged() -> None:
+    output = {"repo": "r", "status": "scanned", "unchanged_since": "<b>"}
+    result = Result(
+        task="a-1", batch="a", status="completed", worker="w", host="h", nonce="n" * 8, output=output
+    )
+    assert row_of(result, "r").unchanged_since is None

@@ -4,6 +4,7 @@ Must never leave out a gap: a failed repository or an unread part that no format
 false all-clear.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
@@ -42,6 +43,11 @@ def gaps(report: ScanReport) -> list[Gap]:
         if row.status == "incomplete" and not row.not_scanned
     ]
     return [*batch, *failed, *parts, *silent]
+
+
+def unchanged(report: ScanReport) -> list[tuple[str, int]]:
+    """How many rows were taken over from each earlier batch, most first."""
+    return Counter(row.unchanged_since for row in report.repositories if row.unchanged_since).most_common()
 
 
 def findings_by_severity(report: ScanReport) -> list[tuple[RepositoryScan, Finding]]:

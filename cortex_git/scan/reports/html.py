@@ -294,7 +294,7 @@ def _repositories(report: ScanReport) -> Table:
     rows = [
         (
             clip_start(row.repo, _NAME_LIMIT),
-            row.status,
+            f"{row.status}, unchanged since {row.unchanged_since}" if row.unchanged_since else row.status,
             len(row.findings),
             row.packages,
             row.duration_s,

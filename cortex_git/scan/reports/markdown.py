@@ -13,7 +13,13 @@ from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
 from cortex_git.scan.reports.secrets import secrets_of
-from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, seven_lines, verdict
+from cortex_git.scan.reports.summary import (
+    SAMPLE_NOTE,
+    repositories_read,
+    seven_lines,
+    unchanged_line,
+    verdict,
+)
 from cortex_git.scan.set_aside import Suppressed
 
 _CELL_LIMIT = 300
@@ -52,6 +58,8 @@ def _opening(report: ScanReport) -> str:
         counts = [f"{len(base.known):,} known from it and not counted", f"{len(base.fixed):,} fixed"]
         counts += [f"{base.not_compared:,} not compared"] if base.not_compared else []
         lines[-1] += f": {', '.join(counts)}"
+    if since := unchanged_line(report):
+        lines.append(f"- {since}")
     if dates := dates_line(report):
         lines.append(f"- {dates}")
     return "\n".join(lines)

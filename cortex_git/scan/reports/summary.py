@@ -6,11 +6,12 @@ must never say that all is well when something was not scanned.
 
 from cortex_git.scan.records import ScanReport
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
-from cortex_git.scan.reports.contents import Gap, gaps
+from cortex_git.scan.reports.contents import Gap, gaps, unchanged
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.scan.reports.secrets import secret_lines
 
 GAPS_SHOWN = 20
+_BATCHES_SHOWN = 5
 _TEXT_LIMIT = 300
 
 SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the package; they are not yours."
@@ -80,9 +81,21 @@ def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> lis
 def context_lines(report: ScanReport) -> list[str]:
     """Which database answered, what is counted apart, and that the sample is one."""
     lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}", *aside_lines(report)]
+    if since := unchanged_line(report):
+        lines.append(since)
     if report.sample:
         lines.append(SAMPLE_NOTE)
     return lines
+
+
+def unchanged_line(report: ScanReport) -> str:
+    """Since when how many repositories are unchanged, and so were not scanned anew; empty for none."""
+    found = unchanged(report)
+    if not found:
+        return ""
+    shown = [f"{terminal(clip(batch, _TEXT_LIMIT))} ({count:,})" for batch, count in found[:_BATCHES_SHOWN]]
+    more = sum(count for _, count in found[_BATCHES_SHOWN:])
+    return f"Unchanged since: {', '.join([*shown, *([f'earlier batches ({more:,})'] if more else [])])}"
 
 
 def _gap_line(gap: Gap) -> str:
