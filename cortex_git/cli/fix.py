@@ -2,11 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_git.cli.options import DryRunOption, LogFormatOption, RepositoryOption
+
+if TYPE_CHECKING:
+    from cortex_git.models import Batch
+    from cortex_git.services.fixing import Campaign
+    from cortex_git.store.coordination import Coordination
 
 
 class FixFormat(StrEnum):
@@ -32,7 +37,10 @@ def multi_repo_fix(
         str | None, typer.Option("--scan", metavar="BATCH", help="The scan to go by (default: the newest).")
     ] = None,
     match: Annotated[
-        list[str] | None, typer.Option("--match", metavar="GLOB", help="Only repositories of such a name.")
+        list[str] | None,
+        typer.Option(
+            "--match", metavar="GLOB", help="Only repositories whose name, or its last part, matches."
+        ),
     ] = None,
     ref: Annotated[
         str | None, typer.Option("--ref", help="Branch to start from (default: what was scanned).")
@@ -69,31 +77,20 @@ def multi_repo_fix(
 
     Each gets a branch of its own, pushed and never merged, and the text of a change request.
     """
-    from cortex_git.cli.batch_progress import batch_watcher
-    from cortex_git.cli.ending import end_batch
-    from cortex_git.cli.events import tell
-    from cortex_git.cli.fix_view import show_campaign, show_plan, words_of
-    from cortex_git.cli.output import check_file, note
+    from cortex_git.cli.fix_view import words_of
+    from cortex_git.cli.output import check_file
     from cortex_git.errors import BadInput
-    from cortex_git.results.fix_summary import ENOUGH
+    from cortex_git.runners import load_runner
     from cortex_git.services import open_or_embedded
-    from cortex_git.services.fixing import (
-        BUMP,
-        Campaign,
-        affected,
-        campaign_batch,
-        campaign_rows,
-        resumed,
-        run_campaign,
-        scan_to_go_by,
-    )
-    from cortex_git.store.index import Scope
-    from cortex_git.workers.events import batch_started
+    from cortex_git.services.fixing import BUMP, Campaign, resumed
 
     if output is not None:
         check_file(output)
     if (resume is None) == (not advisory):
         raise BadInput("name what to fix", "give --advisory ID, or --resume BATCH alone")
+    if resume is not None and (scan or match or ref or batch or runner != BUMP):
+        raise BadInput("a campaign is resumed as it was made", "leave out what chooses or names it")
+    load_runner(runner)
     campaign = Campaign(
         advisories=tuple(advisory or ()),
         scan=scan,
@@ -109,28 +106,79 @@ def multi_repo_fix(
     coordination = open_or_embedded(repository)
     coordination.pull()
     if resume is not None:
-        chosen = resumed(coordination, resume)
+        chosen: Batch | None = resumed(coordination, resume)
     else:
-        by = scan_to_go_by(coordination, scan)
-        found = affected(coordination, by, campaign)
-        if dry_run or not found:
-            show_plan(found, campaign, by.batch, report_format.value, dry_run=dry_run)
-            return
-        chosen = campaign_batch(coordination, campaign, found)
-    todo = coordination.open_count(Scope(batch=chosen.batch))
+        chosen = _made(coordination, campaign, report_format.value, output, dry_run=dry_run)
+    if chosen is not None:
+        _carry_out(coordination, chosen, campaign, report_format.value, output, dry_run=dry_run)
+
+
+def _made(
+    coordination: "Coordination", campaign: "Campaign", form: str, output: Path | None, *, dry_run: bool
+) -> "Batch | None":
+    """A new campaign; None where there is nothing to do, or nothing is to be done, and that was said."""
+    from cortex_git.cli.fix_view import show_campaign, show_plan
+    from cortex_git.cli.output import note
+    from cortex_git.services.fixing import affected, campaign_batch, scan_to_go_by
+
+    scan = scan_to_go_by(coordination, campaign.scan)
+    found = affected(coordination, scan, campaign)
+    if found.unsure:
+        note(f"{found.unsure} repositories of {scan.batch} were not scanned whole: they may be affected, too")
+    if not found.affected:
+        note(f"no repository of {scan.batch} has {', '.join(campaign.advisories)}")
     if dry_run:
-        note(f"would go on with {todo} open tasks of {chosen.batch}")
+        show_plan(found.affected, campaign, scan.batch, form, output)
+    elif found.affected:
+        return campaign_batch(coordination, campaign, found.affected)
+    else:
+        show_campaign([], campaign.advisories, "", form, output)
+    return None
+
+
+def _carry_out(
+    coordination: "Coordination",
+    chosen: "Batch",
+    campaign: "Campaign",
+    form: str,
+    output: Path | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Run what is open of a campaign, report on all of it, and exit with the status that it has."""
+    from cortex_git.cli.batch_progress import batch_watcher
+    from cortex_git.cli.ending import end_batch
+    from cortex_git.cli.events import tell
+    from cortex_git.cli.fix_view import show_campaign
+    from cortex_git.cli.output import note
+    from cortex_git.errors import ExitCode
+    from cortex_git.results.fix_summary import ENOUGH
+    from cortex_git.services.fixing import advisories_of, campaign_rows, is_for_agents, run_campaign
+    from cortex_git.store.index import Scope
+    from cortex_git.workers.events import batch_started
+
+    name, told = chosen.batch, advisories_of(chosen)
+    todo = coordination.open_count(Scope(batch=name))
+    if dry_run:
+        note(f"would go on with {todo} open tasks of {name}")
         return
-    if runner != BUMP:
-        note(f"{todo} tasks for agents: run `cortex-git spawn-workers --batch {chosen.batch}`, "
-             f"then `cortex-git multi-repo-fix --resume {chosen.batch}`")  # fmt: skip
-        show_campaign(campaign_rows(coordination, chosen), chosen, report_format.value, output)
+    if is_for_agents(chosen):
+        if todo:
+            note(f"{todo} tasks for agents: run `cortex-git spawn-workers --batch {name}`, "
+                 f"then `cortex-git multi-repo-fix --resume {name}`")  # fmt: skip
+        rows = campaign_rows(coordination, chosen)
+        show_campaign(rows, told, name, form, output)
+        if campaign.resume is not None and any(row.status not in ENOUGH for row in rows):
+            raise typer.Exit(ExitCode.FINDINGS)
         return
-    text = f"batch {chosen.batch}: {todo} repositories (if stopped: --resume {chosen.batch})"
-    tell(batch_started(text, todo, workers, chosen.batch))
+    made_with = chosen.options.get("tests", 0)
+    if campaign.resume is not None and todo and made_with != len(campaign.tests):
+        note(f"it was made with {made_with} --test, which are not kept: the rest gets {len(campaign.tests)}")
+    text = f"batch {name}: {todo} repositories (if stopped: --resume {name})"
+    tell(batch_started(text, todo, campaign.workers, name))
     with batch_watcher(todo) as progress:
         rows, ended = run_campaign(coordination, chosen, campaign, progress)
-    show_campaign(rows, chosen, report_format.value, output)
+    show_campaign(rows, told, name, form, output)
     if ended.report.interrupted:
-        note(f"interrupted; go on with --resume {chosen.batch}")
+        note(f"interrupted; go on with --resume {name}")
     end_batch(ended, failed=any(row.status not in ENOUGH for row in rows))

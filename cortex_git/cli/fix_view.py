@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from cortex_git.cli.output import (
     json_text,
     note,
-    print_json,
     print_line,
     print_table,
     write_document,
@@ -19,7 +18,6 @@ from cortex_git.errors import BadInput
 from cortex_git.results.fix_summary import STATUSES, FixRow
 
 if TYPE_CHECKING:
-    from cortex_git.models import Batch
     from cortex_git.services.fixing import Affected, Campaign
 
 _WORDS = {"clean": "nothing left to fix", "tests_failed": "tests failed", "unfixed": "not fixed"}
@@ -37,18 +35,16 @@ def words_of(text: str) -> list[str]:
 
 
 def show_plan(
-    found: "Sequence[Affected]", campaign: "Campaign", scan: str, form: str, *, dry_run: bool
+    found: "Sequence[Affected]", campaign: "Campaign", scan: str, form: str, output: Path | None
 ) -> None:
-    """What would be upgraded where."""
-    if not found:
-        note(f"no repository of {scan} has {', '.join(campaign.advisories)}")
-    elif dry_run:
+    """What would be upgraded where: a document in JSON, else a table on the terminal."""
+    if found:
         note(f"would upgrade {len(found)} repositories of {scan} with {campaign.runner}")
     rows = [(one.source.repo, f) for one in found for f in one.findings]
     if form == "json":
-        print_json(
-            {
-                "dry_run": dry_run,
+        _give(
+            json_text({
+                "dry_run": True,
                 "scan": scan,
                 "repositories": [
                     {
@@ -57,7 +53,8 @@ def show_plan(
                     }
                     for repo, f in rows
                 ],
-            }
+            }),
+            output,
         )  # fmt: skip
         return
     if rows:
@@ -65,28 +62,34 @@ def show_plan(
         print_table(("Repository", "Package", "Pinned", "Fixed in", "Lockfile", "Advisory"), cells, "")
 
 
-def show_campaign(rows: Sequence[FixRow], batch: "Batch", form: str, output: Path | None) -> None:
+def show_campaign(
+    rows: Sequence[FixRow], advisories: Sequence[str], batch: str, form: str, output: Path | None
+) -> None:
     """The rows, and how many there are of each kind; with `output`, only the latter is printed."""
     if form == "table" and output is None:
         cells = [(row.repo, _said(row.status), _upgrades(row), row.branch, _why(row)) for row in rows]
         print_table(("Repository", "Status", "Upgraded", "Branch", "Left"), cells, "no repository")
         print_line(summary(rows))
         return
-    text = json_text(document(rows, batch)) if form == "json" else markdown(rows, batch)
+    _give(json_text(document(rows, advisories, batch)) if form == "json" else markdown(rows, batch), output)
+    if output is not None:
+        print_line(summary(rows))
+
+
+def _give(text: str, output: Path | None) -> None:
     if output is None:
         write_document(text)
         return
     write_file(output, text)
     note(f"report written to {output}")
-    print_line(summary(rows))
 
 
-def document(rows: Sequence[FixRow], batch: "Batch") -> dict[str, Any]:
+def document(rows: Sequence[FixRow], advisories: Sequence[str], batch: str) -> dict[str, Any]:
     """The campaign as JSON values."""
     counts = Counter(row.status for row in rows)
     return {
-        "batch": batch.batch,
-        "advisories": list(batch.options.get("advisories") or ()),
+        "batch": batch,
+        "advisories": list(advisories),
         "repositories": len(rows),
         "status": {status: counts[status] for status in STATUSES},
         "rows": [row.to_json() for row in rows],
@@ -100,11 +103,11 @@ def summary(rows: Sequence[FixRow]) -> str:
     return ", ".join((f"Repositories: {len(rows)}", *parts))
 
 
-def markdown(rows: Sequence[FixRow], batch: "Batch") -> str:
+def markdown(rows: Sequence[FixRow], batch: str) -> str:
     """The roll-up, then the text of each change request."""
-    from cortex_git.scan.reports.escape import markdown_cell, markdown_code
+    from cortex_git.scan.reports.escape import markdown_cell, markdown_code, visible
 
-    lines = [f"# Fix campaign {markdown_code(batch.batch)}", "", summary(rows), ""]
+    lines = [f"# Fix campaign {markdown_code(batch)}", "", summary(rows), ""]
     lines += ["| Repository | Status | Upgraded | Branch | Left |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
         cells = (row.repo, _said(row.status), _upgrades(row), row.branch or "", _why(row))
@@ -112,7 +115,7 @@ def markdown(rows: Sequence[FixRow], batch: "Batch") -> str:
     for row in rows:
         if row.branch and row.body:
             lines += ["", f"## {markdown_code(row.repo)}", "", f"Branch {markdown_code(row.branch)}", ""]
-            lines += [markdown_code(row.title), "", row.body]
+            lines += [markdown_code(row.title), "", *map(visible, row.body.splitlines())]
     return "\n".join(lines) + "\n"
 
 

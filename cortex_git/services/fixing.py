@@ -14,7 +14,7 @@ from cortex_git.models import Batch, Task
 from cortex_git.results.fix_summary import FixRow, fix_rows
 from cortex_git.results.scan_summary import rows_of
 from cortex_git.scan.records import Finding, RepositoryScan
-from cortex_git.scan.sources import Source, parse_source
+from cortex_git.scan.sources import Source, checked_ref, parse_source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
 from cortex_git.services.scans import Database, ScanRequest, choose_database, options_for
 from cortex_git.state import now
@@ -27,6 +27,7 @@ from cortex_git.workers.attempts import Watcher
 KIND = "fix"
 BUMP = "bump"
 _MOST_FINDINGS = 200
+"""Of one task; a repository with more has several."""
 _TOLD = ("id", "aliases", "severity", "ecosystem", "package", "version", "other_versions", "fixed")
 _TOLD_TOO = ("lockfile", "other_lockfiles", "direct", "dev", "via")
 
@@ -40,15 +41,23 @@ class Affected:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Who is affected, and how many repositories the scan could not look at, or not everywhere."""
+
+    affected: tuple[Affected, ...]
+    unsure: int
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """What a fix command asks for."""
 
     advisories: Sequence[str]
-    """Ids, of any of the names that a vulnerability has."""
+    """Ids, of any of the names that a vulnerability has, in any case."""
     scan: str | None = None
     """The scan batch to go by; the newest one without."""
     match: Sequence[str] = ()
-    """Globs on the repository's name; all without."""
+    """Globs on the repository's name, whole or its last part; all without."""
     runner: str = BUMP
     batch: str | None = None
     resume: str | None = None
@@ -66,30 +75,34 @@ def scan_to_go_by(coordination: Coordination, name: str | None) -> Batch:
     scans = [one for one in index.batches(coordination.repository) if one.options.get("kind") == "scan"]
     found = [one for one in scans if name is None or one.batch == name]
     if not found:
-        what = f"no scan batch {name!r}" if name else "no scan to go by"
+        what = f"no scan batch {name!r} that is not archived" if name else "no scan to go by"
         raise BadInput(what, "run `cortex-git multi-repo-scan` first, with the same --repository")
     return found[-1]
 
 
-def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> list[Affected]:
+def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> Found:
     """The repositories of a scan that have any of the advisories, in the order of the scan."""
+    wanted = {name.casefold() for name in campaign.advisories}
+    ref = checked_ref(campaign.ref) if campaign.ref is not None else None
     results = coordination.results(Scope(batch=scan.batch, merges=False))
     rows = rows_of(coordination, scan, results)
     earlier = {row.unchanged_since for row in rows if row.unchanged_since}
     sources = _sources(coordination, [*sorted(earlier), scan.batch])
+    matched = [row for row in rows if _is_matched(row, campaign.match)]
     found: list[Affected] = []
-    for row in rows:
-        wanted = set(campaign.advisories)
-        findings = [one for one in row.findings if wanted & {one.id, *one.aliases}]
-        if findings and _is_matched(row, campaign.match):
+    for row in matched:
+        findings = [one for one in row.findings if wanted & {n.casefold() for n in (one.id, *one.aliases)}]
+        for first in range(0, len(findings), _MOST_FINDINGS):
             source = sources.get(row.repo) or parse_source(row.repo)
-            ref = campaign.ref or source.ref
-            found.append(Affected(Source(source.repo, source.url, ref), tuple(findings[:_MOST_FINDINGS])))
-    return found
+            some = tuple(findings[first : first + _MOST_FINDINGS])
+            found.append(Affected(Source(source.repo, source.url, ref or source.ref), some))
+    unsure = coordination.open_count(Scope(batch=scan.batch, merges=False))
+    return Found(tuple(found), unsure + sum(row.status != "scanned" for row in matched))
 
 
 def _is_matched(row: RepositoryScan, globs: Sequence[str]) -> bool:
-    return not globs or any(fnmatchcase(row.repo, glob) for glob in globs)
+    last = row.repo.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    return not globs or any(fnmatchcase(name, glob) for glob in globs for name in (row.repo, last))
 
 
 def _sources(coordination: Coordination, batches: Sequence[str]) -> dict[str, Source]:
@@ -106,12 +119,28 @@ def _sources(coordination: Coordination, batches: Sequence[str]) -> dict[str, So
 def campaign_batch(coordination: Coordination, campaign: Campaign, found: Sequence[Affected]) -> Batch:
     """A new batch with a task for each affected repository."""
     batch = new_batch(campaign.batch or new_id("fix"), len(found), coordination.repository.host)
-    options = {"kind": KIND, "advisories": list(campaign.advisories)}
+    options = {
+        "kind": KIND,
+        "advisories": list(campaign.advisories),
+        "runner": campaign.runner,
+        "tests": len(campaign.tests),
+    }
     batch = batch.model_copy(update={"options": options})
     width = len(str(len(found)))
     tasks = [_task(batch, f"{batch.batch}-{n:0{width}d}", one, campaign) for n, one in enumerate(found, 1)]
     coordination.add_batch(batch, tasks)
     return batch
+
+
+def advisories_of(batch: Batch) -> list[str]:
+    """What a campaign is about, as far as its document can be believed."""
+    named = batch.options.get("advisories")
+    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+
+
+def is_for_agents(batch: Batch) -> bool:
+    """Whether a pool of agents does its tasks, which this command must not start."""
+    return bool(batch.options.get("runner", BUMP) != BUMP)
 
 
 def resumed(coordination: Coordination, name: str) -> Batch:
@@ -171,6 +200,7 @@ def run_campaign(
             Scope(batch=batch.batch),
             watcher,
             options=options,
+            runner=BUMP,  # whoever can push can write another one into a task
             owner="multi-repo-fix",
         )
     return campaign_rows(coordination, batch), ended

@@ -12,6 +12,9 @@ from command_line import COMMIT, Command
 from gitworld import git
 from npmworld import npm_registry
 
+from cortex_git.cli.fix_view import markdown
+from cortex_git.results.fix_summary import FixRow
+
 CVE = "CVE-2021-23337"
 PACKAGES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "lodash": {"4.17.15": {}, "4.17.21": {}},
@@ -104,6 +107,55 @@ def test_a_campaign_with_npm(
         assert lock["packages"][modules]["version"] == "4.17.21"
         assert git(made[name], "rev-parse", "main") == git(made[name], "rev-parse", f"{branch}~1")
     assert git(made["tight"], "branch", "--list", "cortex/*") == ""
+
+
+@needs_npm
+def test_a_workspace_asks_for_the_package(cortex: Command, here: Path, tmp_path: Path, registry: str) -> None:
+    wanted = {"lodash": "4.17.15"}
+    packages = {
+        "": {"name": "x", "version": "1.0.0", "workspaces": ["w/*"]},
+        "node_modules/a": {"resolved": "w/a", "link": True},
+        "node_modules/lodash": {"version": "4.17.15"},
+        "w/a": {"version": "1.0.0", "dependencies": wanted},
+    }
+    lock = {"name": "x", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": packages}
+    files = {
+        "app/package.json": json.dumps(packages[""]),
+        "app/package-lock.json": json.dumps(lock),
+        "app/w/a/package.json": json.dumps({"name": "a", "version": "1.0.0", "dependencies": wanted}),
+    }
+    bare = remote(tmp_path, "workspaces", files)
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    (row,) = fix(cortex, "-a", CVE, "--pass-env", "npm_config_registry").json()["rows"]
+    assert row["status"] == "fixed", row
+    manifest = json.loads(git(bare, "show", f"{row['branch']}:app/w/a/package.json"))
+    assert manifest["dependencies"] == {"lodash": "^4.17.21"}
+
+
+def test_each_line_of_versions_gets_its_own_fix(cortex: Command, here: Path, tmp_path: Path) -> None:
+    """One finding holds both; the fix of one would take the other back."""
+    files = {"a/requirements.txt": "django==2.2.0\n", "b/requirements.txt": "django==3.2.0\n"}
+    bare = remote(tmp_path, "lines", files)
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    (row,) = fix(cortex, "-a", "cve-2022-28346").json()["rows"]
+    assert row["status"] == "fixed"
+    fixed = [git(bare, "show", f"{row['branch']}:{folder}/requirements.txt") for folder in "ab"]
+    assert fixed == ["django==2.2.28", "django==3.2.13"]
+
+
+def test_a_lockfile_that_was_moved_is_not_taken_for_a_fixed_one(
+    cortex: Command, here: Path, tmp_path: Path
+) -> None:
+    bare = remote(tmp_path, "pip", {"old/requirements.txt": "jinja2==2.10\n"})
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    work = tmp_path / "work-pip"
+    git(work, "mv", "old", "new")
+    git(work, *COMMIT, "move")
+    git(work, "push", "-q", str(bare), "main")
+    done = fix(cortex, "-a", "CVE-2019-10906")
+    (row,) = done.json()["rows"]
+    assert (done.code, row["status"]) == (1, "unfixed")
+    assert "scan the repository again" in row["left"][0]["reason"]
 
 
 def test_pins_are_upgraded_without_any_program(cortex: Command, here: Path, tmp_path: Path) -> None:
@@ -199,6 +251,43 @@ def test_an_agents_campaign_is_made_and_left_to_a_pool(cortex: Command, here: Pa
     done = fix(cortex, "-a", "CVE-2019-10906", "--runner", "claude", "--batch", "fix-1")
     assert statuses(done.json()) == {"pip.git": "open"}
     assert "spawn-workers --batch fix-1" in done.err
+    again = cortex("multi-repo-fix", "--resume", "fix-1", "--format", "json")
+    assert (again.code, statuses(again.json())) == (1, {"pip.git": "open"})
+    assert "spawn-workers --batch fix-1" in again.err
+
+
+def test_a_task_chooses_no_runner_of_its_own(
+    cortex: Command, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can push can write one into the tasks of a campaign that says it is for no agents."""
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    assert fix(cortex, "-a", "CVE-2019-10906", "--runner", "echo", "--batch", "fix-1").code == 0
+    monkeypatch.setattr("cortex_git.services.fixing.is_for_agents", lambda _: False)
+    assert statuses(fix(cortex, "--resume", "fix-1").json()) == {"pip.git": "fixed"}
+
+
+def test_what_a_result_says_reaches_the_terminal_as_text(cortex: Command) -> None:
+    row = FixRow("r", "t", "pushed", branch="b", title="x\x1b]0;t\x07", body="one\n\x1b[2Jtwo\n")
+    text = markdown([row], "b1")
+    assert "\x1b" not in text
+    assert "\none\n\\x1b[2Jtwo\n" in text
+
+
+@pytest.mark.parametrize(("glob", "found"), [("pip", 1), ("*/pip.git", 1), ("p", 0)])
+def test_repositories_by_name(cortex: Command, here: Path, tmp_path: Path, glob: str, found: int) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906", "--match", glob, "--dry-run")
+    assert len(done.json()["repositories"]) == found
+
+
+def test_what_was_not_scanned_is_said(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "broken", {"package-lock.json": "nonsense"})
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = fix(cortex, "-a", "CVE-2019-10906")
+    assert "1 repositories of scan-" in done.err
+    assert "not scanned whole" in done.err
 
 
 @pytest.mark.parametrize(
@@ -208,21 +297,47 @@ def test_an_agents_campaign_is_made_and_left_to_a_pool(cortex: Command, here: Pa
         (["-a", "CVE-1", "--resume", "fix-1"], "name what to fix"),
         (["-a", "CVE-1"], "no scan to go by"),
         (["-a", "CVE-1", "--scan", "x"], "no scan batch 'x'"),
+        (["-a", "CVE-1", "--runner", "nobody"], "no runner is called 'nobody'"),
+        (["--resume", "x", "--ref", "main"], "resumed as it was made"),
         (["--resume", "x"], "no fix campaign 'x'"),
         (["-a", "CVE-1", "--test", "'"], "cannot be read"),
         (["-a", "CVE-1", "--test", " "], "without a command"),
     ],
-    ids=["nothing", "both", "no scan", "wrong scan", "wrong campaign", "quote", "empty test"],
+    ids=[
+        "nothing",
+        "both",
+        "no scan",
+        "wrong scan",
+        "runner",
+        "another ref",
+        "wrong campaign",
+        "quote",
+        "empty test",
+    ],
 )
 def test_wrong_usage(cortex: Command, coordinated: Path, arguments: list[str], said: str) -> None:
     assert said in cortex("multi-repo-fix", *arguments).error(2)
 
 
-def test_nobody_affected(cortex: Command, here: Path, tmp_path: Path) -> None:
+def test_a_ref_that_is_none_is_said_before_there_is_a_campaign(
+    cortex: Command, here: Path, tmp_path: Path
+) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    done = cortex("multi-repo-fix", "-a", "CVE-2019-10906", "--ref=--upload-pack=x")
+    assert "is not a branch" in done.error(2)
+
+
+def test_nobody_affected(
+    cortex: Command, here: Path, tmp_path: Path, conforms: Callable[[Any, str], None]
+) -> None:
     bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
     done = cortex("multi-repo-fix", "-a", "CVE-1999-0001")
     assert (done.code, "no repository of scan-" in done.err) == (0, True)
+    report = tmp_path / "report.json"
+    assert fix(cortex, "-a", "CVE-1999-0001", "--output", report).code == 0  # type: ignore[arg-type]
+    conforms(json.loads(report.read_text()), "multi-repo-fix")
 
 
 def test_secrets_of_the_environment_do_not_reach_package_managers(
@@ -232,11 +347,17 @@ def test_secrets_of_the_environment_do_not_reach_package_managers(
     monkeypatch.setenv("SECRET_WORD", "xyzzy")
     monkeypatch.setenv("PASSED_WORD", "plugh")
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
-    code = "import os; print('SECRET_WORD' in os.environ, os.environ['PASSED_WORD']); raise SystemExit(1)"
+    monkeypatch.setenv("PASSED_TOKEN", "a-token-of-this-host")
+    code = (
+        "from os import environ as e; print('SECRET_WORD' in e, e['PASSED_WORD'], e['PASSED_TOKEN']);"
+        "raise SystemExit(1)"
+    )
     test = f'python3 -c "{code}"'
-    done = fix(cortex, "-a", "CVE-2019-10906", "--pass-env", "PASSED_WORD", "--test", test, "--batch", "b")
+    done = fix(cortex, "-a", "CVE-2019-10906", "--pass-env", "PASSED_WORD", "--pass-env", "PASSED_TOKEN",
+               "--test", test, "--batch", "b")  # fmt: skip
     assert done.code == 1
     (shown,) = json.loads(cortex("results", "list", "--batch", "b", "--format", "json").out)["results"]
     result = json.loads(cortex("results", "show", shown["task"], "--format", "json").out)
-    assert "False plugh" in json.dumps(result)
+    assert "False plugh $PASSED_TOKEN" in json.dumps(result)
+    assert "a-token-of-this-host" not in json.dumps(result)
     assert os.environ["SECRET_WORD"] not in json.dumps(result)

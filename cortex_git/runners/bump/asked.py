@@ -1,17 +1,16 @@
-"""What a campaign asks of one repository: packages of its lockfiles, and the versions that are fixed.
+"""What a campaign asks of one repository: packages of its lockfiles, and their vulnerabilities.
 
 Owns the reading of a task's findings, which anyone who can push may have written: nothing of them becomes
 a word of a command before it was found to be a package's name or version.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cortex_git.errors import BadInput
 from cortex_git.scan.names import lookup_name
-from cortex_git.scan.versions import VersionError, parse
 
 MOST_FINDINGS = 200
 """Findings that one task may have."""
@@ -22,15 +21,13 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One package of one lockfile, and the least version without the vulnerabilities asked about."""
+    """One package of one lockfile that vulnerabilities are asked about."""
 
     lockfile: str
     ecosystem: str
     package: str
     versions: tuple[str, ...]
-    """Those pinned when it was scanned, in order."""
-    target: str | None
-    """None where an advisory names no fixed version."""
+    """Those that the scan found vulnerable, there or in another lockfile."""
     advisories: tuple[str, ...]
     via: tuple[str, ...] = ()
     """Direct dependencies that bring it in, as far as the scan could tell."""
@@ -69,33 +66,30 @@ def asked_of(task: Mapping[str, Any]) -> Asked:
 
 
 def _wanted(lockfile: str, ecosystem: str, package: str, found: Sequence[Mapping[str, Any]]) -> Wanted:
-    pinned = [(_text(one, "version"), *_texts(one, "other_versions")) for one in found]
-    versions = tuple(dict.fromkeys(version for some in pinned for version in some))
-    if odd := next((version for version in versions if not _VERSION.fullmatch(version)), None):
+    pinned = [(one.get("version"), *_texts(one, "other_versions")) for one in found]
+    versions = tuple(dict.fromkeys(v for some in pinned for v in some if isinstance(v, str) and v))
+    if odd := next((version for version in versions if not is_version(version)), None):
         raise BadInput(f"{odd[:80]!r} is no version of {package}", "look at the repository's lockfile")
-    fixes = [one.get("fixed") for one in found]
-    named = [fix for fix in fixes if isinstance(fix, str) and _VERSION.fullmatch(fix)]
-    target = highest(ecosystem, named) if len(named) == len(fixes) else None
     ids = tuple(dict.fromkeys(_text(one, "id") for one in found))
     via = tuple(dict.fromkeys(name for one in found for name in _texts(one, "via") if _NAME.fullmatch(name)))
-    return Wanted(lockfile, ecosystem, package, versions, target, ids, via)
+    return Wanted(lockfile, ecosystem, package, versions, ids, via)
 
 
-def highest(ecosystem: str, versions: Iterable[str]) -> str | None:
-    """The highest of the versions; None of none, or where they cannot be ordered."""
-    try:
-        return max(versions, key=lambda version: parse(ecosystem, version), default=None)
-    except VersionError:
-        return None
+def is_version(text: str) -> bool:
+    """Whether it may become a word of a command, or a part of one."""
+    return _VERSION.fullmatch(text) is not None
 
 
 def _text(one: Mapping[str, Any], name: str) -> str:
     value = one.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadInput(f"a finding without {name}", "make the task with `cortex-git multi-repo-fix`")
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise BadInput(
+            f"a finding whose {name} cannot be read", "make the task with `cortex-git multi-repo-fix`"
+        )
     return value
 
 
 def _texts(one: Mapping[str, Any], name: str) -> list[str]:
     value = one.get(name) or ()
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
+    texts = [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
+    return [_text({name: text}, name) for text in texts]

@@ -4,6 +4,7 @@ Owns the order, and what is kept of an upgrade that did not help: nothing. What 
 although something else is vulnerable still; where the tests fail, its commit says that it is unfinished.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cortex_git.config import cache_folder, data_folder, load_host_settings
 from cortex_git.errors import CortexError, EnvironmentProblem
+from cortex_git.gitio import redact
 from cortex_git.locating import private_folder
 from cortex_git.runners import RunContext, RunOutcome
 from cortex_git.runners.agent.checkout import Checkout
@@ -19,9 +21,9 @@ from cortex_git.runners.agent.commands import Commands, Ran
 from cortex_git.runners.agent.confinement import Confined, Refused
 from cortex_git.runners.bump.asked import Wanted, asked_of
 from cortex_git.runners.bump.change_request import Upgrade, body, message, subject
-from cortex_git.runners.bump.judging import Judge, State
+from cortex_git.runners.bump.judging import Judge, State, highest
 from cortex_git.runners.bump.pins import repinned
-from cortex_git.runners.bump.tools import Tool, tool_for
+from cortex_git.runners.bump.tools import Need, tool_for
 from cortex_git.runners.scan import open_database
 from cortex_git.scan.lockfiles import kind_of
 from cortex_git.state import monotonic
@@ -33,6 +35,8 @@ _MARGIN_S = 30.0
 """Of an attempt's time, what is kept to push the work: this, or a tenth of it where that is less."""
 _MOST_REASON = 300
 _MOST_OUTPUT = 2000
+_SHORTEST_HIDDEN = 8
+"""Characters of a variable's value that is kept out of what is published; shorter ones stand everywhere."""
 _NO_TOOL = "no tool upgrades it in this lockfile without a person; try --runner claude"
 
 
@@ -44,6 +48,8 @@ class Attempt:
         self._context = context
         margin = min(_MARGIN_S, context.deadline_s * 0.1)
         self._ends = monotonic() + context.deadline_s - margin
+        named = context.options.get("variables") or ()
+        self._variables = {name: os.environ[name] for name in named if name in os.environ}
 
     def outcome(self) -> RunOutcome:
         """What came of it. An error that another attempt may not meet asks for one."""
@@ -87,7 +93,10 @@ class Attempt:
         for wanted, state in before.items():
             if state.is_fixed:
                 continue
-            problem = self._upgrade(checkout, programs, wanted, state)
+            if monotonic() >= self._ends:
+                reasons[wanted] = "there was no time left for it"
+                continue
+            problem = self._upgrade(checkout, programs, wanted, state, good)
             tree = checkout.snapshot()
             now = judge.states(lambda path, tree=tree: checkout.read(tree, path))  # type: ignore[misc]
             if problem is None and not now[wanted].is_fixed:
@@ -101,30 +110,47 @@ class Attempt:
                 checkout.restore(good)
         return reasons
 
-    def _upgrade(self, checkout: Checkout, programs: Commands, wanted: Wanted, state: State) -> str | None:
+    def _upgrade(
+        self, checkout: Checkout, programs: Commands, wanted: Wanted, state: State, tree: str
+    ) -> str | None:
         """Change the lockfile, with what has to change beside it; why that did not go, or None."""
         if state.problem is not None:
             return state.problem
-        if wanted.target is None:
+        fixes = {version: fix for version, fix in state.vulnerable.items() if fix is not None}
+        target = highest(wanted.ecosystem, list(fixes.values()))
+        if target is None:
             return "no fixed version was published"
         try:
             if kind_of(wanted.lockfile) == "requirements":
-                return _repin(checkout, wanted, wanted.target)
-            tool = tool_for(wanted.lockfile)
-            return _NO_TOOL if tool is None else self._by(tool, checkout, programs, wanted, wanted.target)
+                return _repin(checkout, wanted, fixes)
+            content = checkout.read(tree, wanted.lockfile) or b""
+            tool = tool_for(wanted.lockfile, content)
+            if tool is None:
+                return _NO_TOOL
+            folder = wanted.lockfile.rpartition("/")[0]
+            manifest = checkout.read(tree, f"{folder}/package.json" if folder else "package.json")
+            need = Need(wanted.package, fixes, target, asking(wanted.package, manifest, content))
+            for words in tool.commands(need):
+                ran = programs.run(words, self._left(), below=folder, variables=tool.variables)
+                if ran.status != 0:
+                    return self._failed(words, ran)
         except Refused as refusal:
             return str(refusal)
-
-    def _by(
-        self, tool: Tool, checkout: Checkout, programs: Commands, wanted: Wanted, target: str
-    ) -> str | None:
-        folder = wanted.lockfile.rpartition("/")[0]
-        direct = _is_direct(checkout, folder, wanted.package)
-        for words in tool.commands(wanted, target, direct):
-            ran = programs.run(words, self._left(), below=folder, variables=tool.variables)
-            if ran.status != 0:
-                return _failed(words, ran)
         return None
+
+    def _failed(self, words: Sequence[str], ran: Ran) -> str:
+        said = self._said(ran).strip().splitlines()
+        telling = [line for line in said if "ERR" in line or "error" in line.lower()] or said
+        ended = "took too long" if ran.status is None else f"ended with status {ran.status}"
+        return f"`{' '.join(words[:3])} …` {ended}" + (f": {telling[0].strip()}" if telling else "")
+
+    def _said(self, ran: Ran) -> str:
+        """A program's output without the values of this host's variables, as results are published."""
+        text = ran.output.decode("utf-8", "replace")
+        for name, value in self._variables.items():
+            if len(value) >= _SHORTEST_HIDDEN:
+                text = text.replace(value, f"${name}")
+        return redact(text)
 
     def _tested(self, programs: Commands) -> list[dict[str, Any]]:
         """Run the person's tests, until one fails."""
@@ -142,7 +168,7 @@ class Attempt:
                     "command": " ".join(words),
                     "status": ran.status,
                     "seconds": round(ran.seconds, 3),
-                    "output": ran.output.decode("utf-8", "replace")[-_MOST_OUTPUT:],
+                    "output": self._said(ran)[-_MOST_OUTPUT:],
                 }
             )
             if ran.status != 0:
@@ -180,9 +206,8 @@ class Attempt:
     def _programs(self, folder: Path) -> Commands:
         """Package managers reach their registries; variables of this host's person say which those are."""
         own = private_folder(Path(self._context.folder)) if self._context.folder else None
-        named = self._context.options.get("variables") or ()
-        variables = {name: os.environ[name] for name in named if name in os.environ}
-        return Commands(folder, (own,) if own is not None else (), network=True, variables=variables)
+        private = (own,) if own is not None else ()
+        return Commands(folder, private, network=True, variables=self._variables)
 
     def _left(self) -> float:
         longest = load_host_settings().agents.command_timeout_s
@@ -206,41 +231,47 @@ def _row(wanted: Wanted, before: State, after: State, reasons: Mapping[Wanted, s
 def _stayed(wanted: Wanted, state: State) -> str:
     pinned = ", ".join(state.vulnerable)
     who = ", ".join(wanted.via) or "what asks for it"
-    return f"it stayed at {pinned}: {who} may not allow {wanted.target}"
+    fixes = ", ".join(dict.fromkeys(fix for fix in state.vulnerable.values() if fix)) or "another version"
+    return f"it stayed at {pinned}: {who} may not allow {fixes}"
 
 
-def _repin(checkout: Checkout, wanted: Wanted, target: str) -> str | None:
+def _repin(checkout: Checkout, wanted: Wanted, fixes: Mapping[str, str]) -> str | None:
     files = Confined(checkout.folder)
     try:
         text = files.read(wanted.lockfile).decode("utf-8")
     except UnicodeDecodeError:
         return "it is not UTF-8 text"
-    changed, problem = repinned(text, wanted.package, wanted.versions, target)
+    changed, problem = repinned(text, wanted.package, fixes)
     if problem is None:
         files.write(wanted.lockfile, changed.encode())
     return problem
 
 
-def _is_direct(checkout: Checkout, folder: str, package: str) -> bool:
-    """Whether the manifest beside an npm lockfile asks for the package itself."""
-    import json
+def asking(package: str, manifest: bytes | None, lockfile: bytes) -> list[str]:
+    """Where a `package.json` asks for the package: empty for the one beside the lockfile, else workspaces.
 
-    path = f"{folder}/package.json" if folder else "package.json"
-    data = checkout.read(checkout.snapshot(), path)
-    try:
-        manifest = json.loads(data or b"{}")
-    except (ValueError, RecursionError):
-        return False
+    Of these only npm's lockfile tells.
+    """
+    found = [""] if _asks(_json(manifest or b""), package) else []
+    packages = _json(lockfile).get("packages")
+    if isinstance(packages, dict):
+        own = [folder for folder in packages if folder and "node_modules" not in folder.split("/")]
+        found += [folder for folder in own if _asks(packages[folder], package)]
+    return found
+
+
+def _asks(manifest: Any, package: str) -> bool:
     sections = ("dependencies", "devDependencies", "optionalDependencies")
     found = [manifest.get(name) for name in sections] if isinstance(manifest, dict) else []
     return any(isinstance(section, dict) and package in section for section in found)
 
 
-def _failed(words: Sequence[str], ran: Ran) -> str:
-    said = ran.output.decode("utf-8", "replace").strip().splitlines()
-    telling = [line for line in said if "ERR" in line or "error" in line.lower()] or said
-    ended = "took too long" if ran.status is None else f"ended with status {ran.status}"
-    return f"`{' '.join(words[:3])} …` {ended}" + (f": {telling[0].strip()}" if telling else "")
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _output(

@@ -4,6 +4,7 @@ Owns what counts as such a pin: `name==version` alone on its line, with no hashe
 """
 
 import re
+from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
@@ -14,21 +15,21 @@ _PIN = re.compile(
 )
 
 
-def repinned(text: str, package: str, versions: tuple[str, ...], target: str) -> tuple[str, str | None]:
-    """The file with the package at `target`, or the same text and why that cannot be done.
+def repinned(text: str, package: str, fixes: Mapping[str, str]) -> tuple[str, str | None]:
+    """The file with pins of the package at a vulnerable version moved to its fix, which `fixes` names.
 
-    Only pins of one of `versions` are changed.
+    The same text where that cannot be done, and why.
     """
     wanted = canonicalize_name(package)
     found = [
         pin
         for pin in _PIN.finditer(text)
-        if canonicalize_name(pin["name"]) == wanted and pin["version"] in versions
+        if canonicalize_name(pin["name"]) == wanted and pin["version"] in fixes
     ]
     if not found:
         return text, "it is not pinned with == in this file"
     if any(pin["after"].rstrip().endswith("\\") or "--hash" in pin["after"] for pin in found):
         return text, "its pin has hashes, which the tool that made the file has to renew"
     for pin in reversed(found):
-        text = text[: pin.start("version")] + target + text[pin.end("version") :]
+        text = text[: pin.start("version")] + fixes[pin["version"]] + text[pin.end("version") :]
     return text, None

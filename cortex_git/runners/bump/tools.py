@@ -1,86 +1,104 @@
 """Which program upgrades a package in which lockfile, and with which words.
 
-Owns the table of package managers. None of them is told to run scripts of packages; `bundle` and the
-Python ones may run code of the repository all the same, which is why they run apart.
+Owns the table of package managers. Where they can be told to run no scripts of packages, they are. Most may
+run code of the repository all the same (a Gemfile, a `.pnpmfile.cjs`, Yarn's `yarnPath`): they run apart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cortex_git.runners.bump.asked import Wanted
 from cortex_git.scan.lockfiles import kind_of
 
 Words = list[str]
 
 
 @dataclass(frozen=True, slots=True)
+class Need:
+    """One package of one lockfile that is to be upgraded."""
+
+    package: str
+    fixes: Mapping[str, str]
+    """For each vulnerable version that has one, the version to reach. Never empty."""
+    target: str
+    """The highest of these."""
+    asking: Sequence[str]
+    """Folders below the lockfile's whose manifests ask for the package; the lockfile's own is empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """How one package manager changes its lockfile: the commands, each from its program on."""
 
-    commands: Callable[[Wanted, str, bool], list[Words]]
-    """Of what is wanted, the version to reach, and whether the repository itself asks for the package."""
+    commands: Callable[[Need], list[Words]]
     variables: Mapping[str, str]
 
 
-def tool_for(lockfile: str) -> Tool | None:
+def tool_for(lockfile: str, content: bytes) -> Tool | None:
     """What upgrades packages in this lockfile; None where only a person or a model can."""
-    return _TOOLS.get(kind_of(lockfile) or "")
+    kind = kind_of(lockfile) or ""
+    if kind == "yarn" and b"\n__metadata:" not in b"\n" + content:
+        return None  # Yarn 1: it has no command for this, and Yarn 2 and later would make the file their own
+    return _TOOLS.get(kind)
 
 
-def _npm(wanted: Wanted, target: str, direct: bool) -> list[Words]:
+def _npm(need: Need) -> list[Words]:
     quiet = ["--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-    if direct:
-        return [["npm", "install", *quiet, f"{wanted.package}@^{target}"]]
-    return [["npm", "update", *quiet, wanted.package]]
+    if not need.asking:
+        return [["npm", "update", *quiet, need.package]]
+    within = [[f"--workspace={folder}"] if folder else [] for folder in need.asking]
+    return [["npm", "install", *quiet, *where, f"{need.package}@^{need.target}"] for where in within]
 
 
-def _pnpm(wanted: Wanted, target: str, direct: bool) -> list[Words]:
+def _pnpm(need: Need) -> list[Words]:
     quiet = ["--lockfile-only", "--ignore-scripts"]
-    if direct:
-        return [["pnpm", "update", *quiet, f"{wanted.package}@^{target}"]]
-    return [["pnpm", "update", *quiet, "--depth", "Infinity", wanted.package]]
+    if need.asking:
+        return [["pnpm", "update", *quiet, f"{need.package}@^{need.target}"]]
+    return [["pnpm", "update", *quiet, "--depth", "Infinity", need.package]]
 
 
-def _yarn(wanted: Wanted, target: str, direct: bool) -> list[Words]:
-    if direct:
-        return [["yarn", "up", "--mode=update-lockfile", f"{wanted.package}@^{target}"]]
-    return [["yarn", "up", "--recursive", "--mode=update-lockfile", wanted.package]]
+def _yarn(need: Need) -> list[Words]:
+    if need.asking:
+        return [["yarn", "up", "--mode=update-lockfile", f"{need.package}@^{need.target}"]]
+    return [["yarn", "up", "--recursive", "--mode=update-lockfile", need.package]]
 
 
-def _cargo(wanted: Wanted, target: str, _direct: bool) -> list[Words]:
-    pinned = [f"{wanted.package}@{version}" for version in wanted.versions]
-    return [["cargo", "update", "--package", one, "--precise", target] for one in pinned]
+def _cargo(need: Need) -> list[Words]:
+    return [
+        ["cargo", "update", "--package", f"{need.package}@{version}", "--precise", fix]
+        for version, fix in need.fixes.items()
+    ]
 
 
-def _go(wanted: Wanted, target: str, _direct: bool) -> list[Words]:
-    if wanted.package in ("stdlib", "toolchain"):
-        return [["go", "get", f"go@{target}"]]
-    return [["go", "get", f"{wanted.package}@v{target}"], ["go", "mod", "tidy"]]
+def _go(need: Need) -> list[Words]:
+    if need.package in ("stdlib", "toolchain"):
+        return [["go", "get", f"go@{need.target}"]]
+    return [["go", "get", f"{need.package}@v{need.target}"], ["go", "mod", "tidy"]]
 
 
-def _uv(wanted: Wanted, target: str, _direct: bool) -> list[Words]:
-    return [["uv", "lock", "--upgrade-package", f"{wanted.package}>={target}"]]
+def _uv(need: Need) -> list[Words]:
+    return [["uv", "lock", "--upgrade-package", f"{need.package}>={need.target}"]]
 
 
-def _poetry(wanted: Wanted, _target: str, _direct: bool) -> list[Words]:
-    return [["poetry", "update", "--lock", "--no-interaction", wanted.package]]
+def _poetry(need: Need) -> list[Words]:
+    return [["poetry", "update", "--lock", "--no-interaction", need.package]]
 
 
-def _pdm(wanted: Wanted, _target: str, _direct: bool) -> list[Words]:
-    return [["pdm", "update", "--no-sync", "--non-interactive", wanted.package]]
+def _pdm(need: Need) -> list[Words]:
+    return [["pdm", "update", "--no-sync", "--non-interactive", need.package]]
 
 
-def _pipenv(wanted: Wanted, target: str, _direct: bool) -> list[Words]:
-    return [["pipenv", "upgrade", f"{wanted.package}>={target}"]]
+def _pipenv(need: Need) -> list[Words]:
+    # Without --lock-only a package that others bring in would be written into the Pipfile.
+    return [["pipenv", "upgrade", "--lock-only", f"{need.package}>={need.target}"]]
 
 
-def _bundle(wanted: Wanted, _target: str, _direct: bool) -> list[Words]:
-    return [["bundle", "lock", "--conservative", "--update", wanted.package]]
+def _bundle(need: Need) -> list[Words]:
+    return [["bundle", "lock", "--conservative", "--update", need.package]]
 
 
-def _composer(wanted: Wanted, _target: str, _direct: bool) -> list[Words]:
+def _composer(need: Need) -> list[Words]:
     quiet = ["--no-install", "--no-scripts", "--no-plugins", "--no-interaction", "--with-dependencies"]
-    return [["composer", "update", *quiet, wanted.package]]
+    return [["composer", "update", *quiet, need.package]]
 
 
 _TOOLS: dict[str, Tool] = {
@@ -96,8 +114,3 @@ _TOOLS: dict[str, Tool] = {
     "bundler": Tool(_bundle, {}),
     "composer": Tool(_composer, {}),
 }
-
-
-def shown(commands: Sequence[Words]) -> str:
-    """The commands as a person would write them."""
-    return " && ".join(" ".join(words) for words in commands)
