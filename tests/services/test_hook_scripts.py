@@ -81,9 +81,9 @@ def test_what_is_started_is_counted(work: Worked, tmp_path: Path, recorded: Call
     new = work.commit("package-lock.json")
     line = f"refs/heads/main {new} refs/heads/main {work.git('rev-parse', 'HEAD~1')}\n"
     calls, said = started(work, tmp_path, line)
-    assert [call[0] for call in calls] == ["diff-tree", "config"]
+    assert [call[0] for call in calls] == ["diff-tree", "diff-tree", "config"]
     assert "cat: not found" in said or "cat: command not found" in said
-    assert recorded() == [f"-P -m cortex_git hooks run pre-push origin {work.remote}"]
+    assert recorded() == [f"-P -m cortex_git hooks run pre-push -- origin {work.remote}"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_changed_lockfile_is_seen(work: Worked, recorded: Callable[[], list[st
     assert work.push().returncode == 0
     remote = str(work.remote)
     assert recorded() == [
-        f"-P -m cortex_git hooks run pre-push origin {remote}",
+        f"-P -m cortex_git hooks run pre-push -- origin {remote}",
         f"refs/heads/main {tip} refs/heads/main {old}",
     ]
 
@@ -153,11 +153,59 @@ def test_a_repository_of_sha256(tmp_path: Path, recorded: Callable[[], list[str]
     assert (work.push("origin", ":side").returncode, recorded()) == (0, [])
 
 
-def test_what_is_below_node_modules_is_not_a_lockfile(
-    work: Worked, recorded: Callable[[], list[str]]
+@pytest.mark.parametrize(
+    "path", ["a/node_modules/b/package-lock.json", "old-yarn.lock", "requirements/a/b.TXT"]
+)
+@pytest.mark.parametrize(
+    "refs", [("main",), ("main:new",), ("main", "main:main2")], ids=["one", "new", "more"]
+)
+def test_what_only_looks_like_a_lockfile(
+    work: Worked, recorded: Callable[[], list[str]], path: str, refs: tuple[str, ...]
 ) -> None:
-    work.commit("a/node_modules/b/package-lock.json", lock(lodash=VULNERABLE))
-    assert (work.push().returncode, recorded()) == (0, [])
+    work.git("push", "-q", "origin", "main:main2")
+    work.commit(path, lock(lodash=VULNERABLE))
+    assert (work.push("origin", *refs).returncode, recorded()) == (0, [])
+
+
+def test_the_index_is_not_read(work: Worked, recorded: Callable[[], list[str]]) -> None:
+    """With 50,000 files that takes longer than all else; one that is broken shows whether it is."""
+    work.commit("src/a.py")
+    line = (
+        f"refs/heads/main {work.git('rev-parse', 'HEAD')} refs/heads/main {work.git('rev-parse', 'HEAD~1')}\n"
+    )
+    (work.top / ".git" / "index").write_bytes(b"DIRC broken")
+    assert run([".git/hooks/pre-push", "origin", "url"], work.top, stdin=line).returncode == 0
+    assert recorded() == []
+
+
+@pytest.mark.parametrize("incomplete", ["allow", "BLOCK"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("echo 'No module named cortex_git' >&2; exit 1", id="moved-to-another-python"),
+        pytest.param("echo 'unknown option -P' >&2; exit 2", id="older-python"),
+        pytest.param("kill -9 $$", id="killed"),
+    ],
+)
+def test_a_program_that_cannot_start_stops_no_push(
+    work: Worked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, incomplete: str
+) -> None:
+    """What Python ends with then is what findings end with."""
+    monkeypatch.setattr(scripts.sys, "executable", str(script(tmp_path / "python", body)))
+    install(work.top, ("pre-push",))
+    work.git("config", "cortex-git.incomplete", incomplete)
+    work.commit("package-lock.json", lock(lodash=VULNERABLE))
+    done = work.push()
+    assert done.returncode == (incomplete == "BLOCK")
+    assert ("NOT looked at" in done.stderr) == (incomplete == "allow")
+    assert ("install it again" in done.stderr) == ("exit" in body)
+
+
+def test_a_last_line_without_its_end(work: Worked, recorded: Callable[[], list[str]]) -> None:
+    tip, old = work.commit("yarn.lock"), work.git("rev-parse", "HEAD~1")
+    line = f"refs/heads/main {tip} refs/heads/main {old}"
+    run([".git/hooks/pre-push", "origin", "url"], work.top, stdin=line)
+    assert recorded()[1:] == [line]
 
 
 def test_deletion_of_a_lockfile_and_merges_of_what_the_remote_has(

@@ -11,7 +11,13 @@ from typing import NamedTuple
 from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.manifests import manifest_without_lock
-from cortex_git.scan.lockfiles.naming import NOT_BELOW, as_expression, as_likely_pathspecs, as_pathspecs, matcher
+from cortex_git.scan.lockfiles.naming import (
+    NOT_BELOW,
+    as_expression,
+    as_likely_pathspecs,
+    as_pathspecs,
+    matcher,
+)
 from cortex_git.scan.lockfiles.source import MalformedError, Sibling, Source
 from cortex_git.scan.records import LockfileContent, NotScanned
 

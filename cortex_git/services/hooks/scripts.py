@@ -30,39 +30,80 @@ _HEAD = f"""#!/bin/sh
 _RUN = """
 run() {{
     python={python} main={main}
-    if [ -x "$python" ] && [ -r "$main" ]; then
-        "$python" -P -m cortex_git hooks run "$@" >&2  # what a push prints is read by programs
-    else
+    if [ ! -x "$python" ] || [ ! -r "$main" ]; then
         echo "cortex-git: it is no longer at $python: install it again, or delete $0" >&2
         return 127
     fi
+    status=0
+    "$python" -P -m cortex_git hooks run "$@" >&2 || status=$?  # what a push prints is read by programs
+    case $status in
+    # A Python that cannot start us ends with 1 or 2 as well.
+    1 | 2 | 3) "$python" -P -m cortex_git hooks run --help </dev/null >/dev/null 2>&1 || {{
+        echo "cortex-git: $python cannot start it: install it again, or delete $0" >&2
+        return 127
+    }} ;;
+    esac
+    return $status
 }}
 
 go_on() {{  # whether status $1 of our own part stops nothing: it could not be done
     case $1 in
     0) return 0 ;;
-    70 | 126 | 127) ;;
-    *) return 1 ;;
+    1 | 2 | 3 | 130 | 143) return 1 ;;  # findings, a wrong setting, what was not looked at; interrupted
     esac
-    [ "$(git config --get cortex-git.incomplete)" != block ] || return 1
+    case $(git config --get cortex-git.incomplete) in [Bb][Ll][Oo][Cc][Kk]) return 1 ;; esac
     echo "cortex-git: $2 was NOT looked at; it goes on, because cortex-git.incomplete is not set to block" >&2
 }}
 """
 
 _PUSH = """
-lockfiles() {  # a git command that compares, of lockfiles alone
-    # Who pushed with git --literal-pathspecs meant no pathspecs of ours.
-    unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
-    GIT_NO_REPLACE_OBJECTS=1
-    export GIT_NO_REPLACE_OBJECTS
-    exec git "$@" -- \\
-            __PATHSPECS__ 2>/dev/null
+compare() {  # git, of lockfiles alone: $names is `likely` (by how names end, which is quick) or `exact`
+    case $names in
+    likely) set -- "$@" -- \\
+            __LIKELY__ ;;
+    *) set -- "$@" -- \\
+            __EXACT__ ;;
+    esac
+    # Who pushed with git --literal-pathspecs meant no pathspecs of ours. The index is read for nothing.
+    GIT_LITERAL_PATHSPECS=0 GIT_GLOB_PATHSPECS=0 GIT_NOGLOB_PATHSPECS=0 GIT_ICASE_PATHSPECS=$icase \\
+        GIT_NO_REPLACE_OBJECTS=1 GIT_INDEX_FILE=/nonexistent/index $exec git "$@" 2>/dev/null
+}
+
+look() {  # whether the push changes what is named so; what git cannot say counts as changed
+    names=$1 icase=0 exec='' changed=''
+    [ "$names" = exact ] || icase=1
+    case $pairs in
+    '') ;;
+    *"$nl"?*)
+        # Every tip is said, and the changed lockfiles after it: of an object that is not here nothing is.
+        said=$(
+            exec=exec
+            compare diff-tree --stdin --always --root -r --name-only --diff-filter=d <<EOF
+${pairs%"$nl"}
+EOF
+        )
+        [ "$said$nl" = "$tips" ] || changed=1
+        ;;
+    *)
+        set -- $pairs
+        compare diff-tree --quiet -r --diff-filter=d "$2" "$1" || changed=1
+        ;;
+    esac
+    if [ -z "$changed" ] && [ -n "$fresh" ]; then
+        changed=$(
+            exec=exec
+            compare rev-list --stdin -n 1 --not --remotes="$remote" <<EOF
+${fresh%"$nl"}
+EOF
+        ) || changed=unknown
+    fi
+    [ -n "$changed" ]
 }
 
 nl='
 '
-lines='' line_part='' pairs='' pair_part='' tips='' tip_part='' fresh='' fresh_part='' count=0
-while IFS= read -r line; do
+lines='' line_part='' pairs='' pair_part='' tips='' tip_part='' fresh='' fresh_part='' count=0 remote=$1
+while IFS= read -r line || [ -n "$line" ]; do
     # local ref, local object, remote ref, remote object; the first may have spaces, so from the right
     line_part=$line_part$line$nl
     theirs=${line##* } rest=${line% *}
@@ -83,26 +124,10 @@ while IFS= read -r line; do
         ;;
     esac
 done
-lines=$lines$line_part pairs=$pairs$pair_part tips=$tips$tip_part fresh=$fresh$fresh_part changed=''
-if [ -n "$pairs" ]; then
-    # Every tip is said, and the changed lockfiles after it: of an object that is not here git says nothing.
-    said=$(
-        lockfiles diff-tree --stdin --always --root -r --name-only --diff-filter=d <<EOF
-${pairs%"$nl"}
-EOF
-    )
-    [ "$said$nl" = "$tips" ] || changed=1
-fi
-if [ -z "$changed" ] && [ -n "$fresh" ]; then
-    changed=$(
-        lockfiles rev-list --stdin -n 1 --not --remotes="$1" <<EOF
-${fresh%"$nl"}
-EOF
-    ) || changed=unknown
-fi
-if [ -n "$changed" ]; then
+lines=$lines$line_part pairs=$pairs$pair_part tips=$tips$tip_part fresh=$fresh$fresh_part
+if look likely && look exact; then
     status=0
-    run pre-push "$@" <<EOF || status=$?
+    run pre-push -- "$@" <<EOF || status=$?
 ${lines%"$nl"}
 EOF
     go_on "$status" 'what this push brings' || exit "$status"
@@ -138,6 +163,8 @@ def hook(name: str, before: str, call: str) -> str:
 
     `call` runs "$before" with the arguments of the function it stands in.
     """
+    from cortex_git.scan.lockfiles import likely_pathspecs, pathspecs
+
     python, main = (
         shlex.quote(str(path))
         for path in (sys.executable, Path(cortex_git.__file__).with_name("__main__.py"))
@@ -145,7 +172,8 @@ def hook(name: str, before: str, call: str) -> str:
     head = f"{_HEAD}\nbefore={before}\nbefore() {{\n    {call}\n}}\n" + _RUN.format(python=python, main=main)
     if name == COMMIT:
         return head + _COMMIT_BEFORE + _COMMIT
-    return head + _PUSH.replace("__PATHSPECS__", _pathspecs()) + _PUSH_ON
+    push = _PUSH.replace("__LIKELY__", _folded(likely_pathspecs())).replace("__EXACT__", _folded(pathspecs()))
+    return head + push + _PUSH_ON
 
 
 def passing_on(before: str) -> str:
@@ -199,16 +227,10 @@ def is_of_pre_commit(content: bytes) -> bool:
     return _PRE_COMMIT in content
 
 
-def _pathspecs() -> str:
-    from cortex_git.scan.lockfiles import pathspecs
-
-    return _folded([shlex.quote(one) for one in pathspecs()])
-
-
 def _folded(words: Sequence[str]) -> str:
-    """Words as they stand in a command of several lines."""
+    """Words as they stand, quoted, in a command of several lines."""
     lines, line = list[str](), ""
-    for word in words:
+    for word in map(shlex.quote, words):
         if line and len(line) + len(word) > 90:
             lines.append(line)
             line = ""

@@ -4,12 +4,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
 from gitworld import git
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_git.scan import lockfiles
-from cortex_git.scan.lockfiles import kind_of, path_expression, pathspecs
+from cortex_git.scan.lockfiles import kind_of, likely_pathspecs, path_expression, pathspecs
 
 NAMES = (
     *lockfiles._KIND_OF_NAME,
@@ -33,7 +34,8 @@ def variants() -> list[str]:
     return sorted({folder + name for folder in FOLDERS for name in names})
 
 
-def test_git_finds_exactly_what_a_scan_reads(tmp_path: Path) -> None:
+def test_git_finds_exactly_what_a_scan_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of it, with little else, by the short table."""
     paths = variants()
     git(tmp_path, "init", "-q")
     empty = git(tmp_path, "hash-object", "-w", "--stdin")
@@ -44,6 +46,11 @@ def test_git_finds_exactly_what_a_scan_reads(tmp_path: Path) -> None:
     read = [path for path in paths if kind_of(path)]
     assert sorted(filter(None, found)) == read
     assert len(paths) > 2 * len(read) > 400
+    monkeypatch.setenv("GIT_ICASE_PATHSPECS", "1")
+    likely = set(git(tmp_path, "ls-files", "-z", "--", *likely_pathspecs()).split("\0"))
+    assert set(read) <= likely
+    assert not likely & {"README.md", "package.json", "x.txt", "packages.json", "a/packagesXconfig"}
+    assert len(likely_pathspecs()) < 0.75 * len(pathspecs())
 
 
 @given(st.tuples(st.sampled_from(FOLDERS), st.sampled_from(NAMES), st.sampled_from(("", ".x", "\n", "é"))))
