@@ -67,8 +67,9 @@ class _Entry(NamedTuple):
 
 
 def _entries(report: ScanReport) -> Iterator[_Entry]:
-    """Findings, then those known from the baseline, suppressed ones, and those fixed since.
+    """Findings, then those known from the baseline, and suppressed ones.
 
+    Those fixed since are left out: viewers that know no `absent` would show them as open.
     `baselineState` and `suppressions` are on all results or on none (sections 3.27.23 and 3.27.24).
     """
     base = report.baseline
@@ -85,9 +86,6 @@ def _entries(report: ScanReport) -> Iterator[_Entry]:
         yield _Entry(
             rows.get(one.repo, 0), one.repo, one.finding, {"suppressions": [_suppression(one)]} | state
         )
-    for placed in base.fixed if base else ():
-        more = open_ones | _state(report, "absent")
-        yield _Entry(rows.get(placed.repo, 0), placed.repo, placed.finding, more)
 
 
 def _unsuppressed(report: ScanReport) -> _Json:
