@@ -134,6 +134,8 @@ class _Memory(threading.Thread):
     def __init__(self, pid: int, run: Run) -> None:
         super().__init__(daemon=True)
         self._top, self._run, self._over = psutil.Process(pid), run, threading.Event()
+        self._seen: set[int] = set()
+        """Processes of the look before: one that is only just forked shows the memory of who forked it."""
 
     def run(self) -> None:
         while not self._over.wait(LOOK_S):
@@ -142,7 +144,11 @@ class _Memory(threading.Thread):
                 all_of_them = [self._top, *self._top.children(recursive=True)]
             except psutil.Error:
                 return
+            now = {process.pid for process in all_of_them}
+            before, self._seen = self._seen, now
             for process in all_of_them:
+                if process.pid not in before:
+                    continue
                 place = Path("/proc") / str(process.pid)
                 try:
                     status = (place / "status").read_text()
