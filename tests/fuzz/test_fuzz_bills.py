@@ -1,13 +1,17 @@
 """Bills of materials that anybody who can push may have written."""
 
+import copy
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import billworld
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_git.scan.lockfiles import read_lockfile
-from fuzz.mutating import MORE, inputs
+from fuzz.mutating import JSON, MORE, inputs
 from fuzz.targets import targets_of
 
 TARGET = targets_of("lockfiles")["lockfile-bills"]
@@ -17,6 +21,32 @@ PARTS = st.sampled_from(
         *("%40", "%00", "%", "@", "/", "//", "?", "#", "=", "&", ":", "[", "\ud800", "..", " "),
     ]
 )
+
+DOCUMENTS = {"bom.json": billworld.CYCLONEDX, "a.spdx.json": billworld.SPDX, "b.spdx.json": billworld.SPDX_3}
+
+
+def places(value: object) -> Iterator[tuple[str | int, ...]]:
+    """The way to everything in a document."""
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[arg-type]
+    for key, below in inner:
+        yield (key,)
+        if isinstance(below, dict | list):
+            yield from ((key, *rest) for rest in places(below))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@MORE
+@given(data=st.data())
+def test_any_value_anywhere(name: str, data: st.DataObject) -> None:
+    """A list where a word was expected once cost a whole file."""
+    document: Any = copy.deepcopy(DOCUMENTS[name])
+    *way, last = data.draw(st.sampled_from(list(places(document))))
+    place = document
+    for key in way:
+        place = place[key]
+    place[last] = data.draw(JSON)
+    content = read_lockfile(name, json.dumps(document).encode(), lambda _: None)
+    assert not any(gap.reason.startswith("could not be read") for gap in content.not_scanned)
 
 
 @pytest.mark.parametrize("seed", TARGET.seeds, ids=range(len(TARGET.seeds)))

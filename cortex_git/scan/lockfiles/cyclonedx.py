@@ -68,7 +68,7 @@ def _add(
     components: Components, fields: Table, kind: object, line: int | None, origin: Origin = UNKNOWN
 ) -> None:
     purl, name, group = fields.get("purl"), fields.get("name"), fields.get("group")
-    if not purl and kind in _NO_PACKAGES:
+    if not purl and isinstance(kind, str) and kind in _NO_PACKAGES:
         return
     spellings: list[str] = []
     if isinstance(name, str):

@@ -34,7 +34,7 @@ class SpdxDocument:
 
     def relate(self, one: object, kind: object, other: object) -> None:
         """Note a relationship, by the words of version 2 (and `dependsOn` of version 3)."""
-        if not isinstance(one, str) or not isinstance(other, str):
+        if not isinstance(one, str) or not isinstance(kind, str) or not isinstance(other, str):
             return
         if kind == "DESCRIBES" and one == DOCUMENT:
             self.described.add(other)

@@ -26,7 +26,7 @@ class Need(NamedTuple):
     dev: bool | None
 
 
-def need_of(one: str, kind: object, other: str) -> Need | None:
+def need_of(one: str, kind: str, other: str) -> Need | None:
     """What a relationship says of needs, None where it speaks of something else."""
     if kind in _FORWARD:
         return Need(one, other, None)

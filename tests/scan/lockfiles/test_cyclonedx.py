@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from billworld import CYCLONEDX, CYCLONEDX_XML, component, cyclonedx
 
 from cortex_git.scan.lockfiles import is_inventory
 
-from .bills import CYCLONEDX, CYCLONEDX_XML, component, cyclonedx
 from .conftest import Read, gaps, pairs
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import billworld
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,6 @@ from cortex_git.scan.lockfiles import FORMATS, includes_of, kind_of, manifest_wi
 from cortex_git.scan.records import LockfileContent
 
 from . import (
-    bills,
     test_bun,
     test_bundler,
     test_cargo,
@@ -71,12 +71,12 @@ FIXTURES: dict[str, str] = {
     "pubspec.lock": test_pub.LOCK,
     "mix.lock": test_mix.LOCK.rstrip(),
     "renv.lock": test_renv.LOCK.rstrip(),
-    "bom.json": json.dumps(bills.CYCLONEDX, indent=2),
-    "bom.xml": bills.CYCLONEDX_XML.rstrip(),
-    "a.spdx.json": json.dumps(bills.SPDX, indent=2),
-    "sub/a.spdx.json": json.dumps(bills.SPDX_3),
-    "a.spdx": bills.SPDX_TAGS,
-    "a.spdx.yaml": bills.SPDX_YAML,
+    "bom.json": json.dumps(billworld.CYCLONEDX, indent=2),
+    "bom.xml": billworld.CYCLONEDX_XML.rstrip(),
+    "a.spdx.json": json.dumps(billworld.SPDX, indent=2),
+    "sub/a.spdx.json": json.dumps(billworld.SPDX_3),
+    "a.spdx": billworld.SPDX_TAGS,
+    "a.spdx.yaml": billworld.SPDX_YAML,
 }
 PATHS = sorted(FIXTURES)
 EMPTY_IS_LEGAL = {"requirements.txt"}

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from billworld import SPDX, SPDX_3, SPDX_TAGS, SPDX_YAML, package
 
-from .bills import SPDX, SPDX_3, SPDX_TAGS, SPDX_YAML, package
 from .conftest import Read, gaps, pairs
 
 EXPECTED = {("express", "4.17.1"), ("requests", "2.19.0")}

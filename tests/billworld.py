@@ -1,4 +1,4 @@
-"""Bills of materials as tools write them, for the tests of their readers."""
+"""Bills of materials as tools write them, for the tests of their readers and for fuzzing."""
 
 import json
 from typing import Any
