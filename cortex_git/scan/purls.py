@@ -75,7 +75,7 @@ def purl_of(ecosystem: str, name: str, version: str) -> str | None:
         return None
     try:
         return PackageURL(kind, namespace or None, last, version or None).to_string()
-    except ValueError:
+    except (ValueError, TypeError):  # the second for a name of nothing but what is normalised away
         return None
 
 

@@ -53,3 +53,8 @@ def test_any_name_is_told_apart_or_has_no_purl(ecosystem: str, name: str, versio
     assert purl_of(ecosystem, name, version) is None or ecosystem != ""
     purl_of("npm", name, version)
     purl_of("Maven", name, version)
+
+
+@pytest.mark.parametrize("name", ["a:/", ":/", "a: ", "", ":", "//"])
+def test_a_name_of_nothing_has_no_purl(name: str) -> None:
+    assert purl_of("Maven", name, "1") is None
