@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -165,6 +166,27 @@ def test_the_real_npm_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert votes(row)["lodash", "CVE-2020-8203"] == (("cortex-git",), ("npm-audit",))
 
 
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_npm_audit_looks_at_the_lockfile_it_is_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at one above it, where a `package.json` stands and beside the lockfile none does."""
+    advisory = {
+        "id": 1, "url": "https://github.com/advisories/GHSA-35jh-r3h4-6jhm", "title": "t", "severity": "high",
+        "vulnerable_versions": "<4.17.21", "cwe": [], "cvss": {"score": 7.2, "vectorString": ""},
+    }  # fmt: skip
+    root = {"name": "r", "version": "1.0.0", "lockfileVersion": 3, "packages": {"": {"name": "r"}}}
+    files = {
+        "package.json": '{"name": "r"}',
+        "package-lock.json": json.dumps(root),
+        "web/package-lock.json": json.dumps(LOCK),
+    }
+    with npm_registry({"lodash": {"4.17.15": {}, "4.17.21": {}}}, {"lodash": [advisory]}) as address:
+        monkeypatch.setenv("npm_config_registry", address)
+        row = scanned(tmp_path, files, Chosen("npm-audit"))
+    assert votes(row)["lodash", LODASH] == (("cortex-git", "npm-audit"), ())
+
+
 TRIVY = """
 root = sys.argv[-1]
 vulnerability = {"VulnerabilityID": "CVE-2021-23337", "VendorIDs": ["GHSA-35jh-r3h4-6jhm"],
@@ -214,17 +236,87 @@ def test_three_more_by_their_documented_forms(tmp_path: Path, programs: Callable
         ("print('{\"Results\": [7]}')", "something else than objects"),
         ("time.sleep(60)", "took longer than"),
         ("os.kill(os.getpid(), 9)", "status -9"),
+        ("while True: sys.stdout.write('x' * 65536)", "prints more than"),
+        ("while True: sys.stderr.write('x' * 65536)", "prints more than"),
+        ("print('no https://me:pass@h.invalid/x', file=sys.stderr)", "no https://h.invalid/x"),
     ],
-    ids=["nonsense", "list", "number", "hangs", "dies"],
+    ids=["nonsense", "list", "number", "hangs", "dies", "prints much", "complains much", "password"],
 )
 def test_one_that_does_not_answer_is_a_gap_and_costs_no_finding(
-    tmp_path: Path, programs: Callable[[str, str], Chosen], code: str, reason: str
+    tmp_path: Path,
+    programs: Callable[[str, str], Chosen],
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    reason: str,
 ) -> None:
+    monkeypatch.setattr("cortex_git.scan.others.running.MOST_OUTPUT", 1 << 20)
     row = scanned(tmp_path, FILES, programs("trivy", code), seconds=8.0)
     assert row.status == "incomplete"
     (gap,) = row.not_scanned
     assert (gap.what, reason in gap.reason) == ("trivy", True), gap
     assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+
+
+def test_time_that_one_scanner_used_up_costs_no_finding(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    others = [programs(name, "time.sleep(60)") for name in ("trivy", "grype")]
+    row = scanned(tmp_path, FILES, *others, seconds=6.0)
+    assert (row.status, row.error) == ("incomplete", None)
+    assert [gap.what for gap in row.not_scanned] == ["trivy", "grype"]
+    assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+
+
+def test_what_a_scanner_leaves_behind_ends_with_it(
+    tmp_path: Path, programs: Callable[[str, str], Chosen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    pid = tmp_path / "pid"
+    code = (
+        "import subprocess\n"
+        "loop = 'while :; do mkdir -p $0/x; date > $0/x/$RANDOM; done'\n"
+        "child = subprocess.Popen(['bash', '-c', loop, sys.argv[-1]], start_new_session=True)\n"
+        f"Path({str(pid)!r}).write_text(str(child.pid)); print('{{}}')"
+    )
+    row = scanned(tmp_path, FILES, programs("trivy", code))
+    assert row.status == "scanned"
+    with pytest.raises(ProcessLookupError):
+        for _ in range(100):
+            os.kill(int(pid.read_text()), 0)
+            time.sleep(0.05)
+    assert list((tmp_path / "tmp").glob("cortex-git-others-*")) == []
+
+
+def test_a_name_that_no_folder_takes_costs_no_finding(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    source = repository(tmp_path / "repo", FILES)
+    folder = tmp_path / "repo"
+    oid = git(folder, "rev-parse", "HEAD:requirements.txt")
+    git(folder, "update-index", "--add", "--cacheinfo", f"100644,{oid},{'n' * 300}/requirements.txt")
+    git(folder, *COMMIT, "long")
+    with open_starter(tmp_path / "cache") as database:
+        row = scan_repository(source, database=database, others=[programs("trivy", "print('{}')")])
+    assert row.error is None
+    assert [gap.reason for gap in row.not_scanned] == [
+        "cannot be laid out for other scanners: File name too long"
+    ]
+    assert ("lodash", LODASH) in votes(row)
+
+
+def test_lockfiles_that_ours_reads_are_there_for_others(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    """What was read once does not count against the limit when it is read for them."""
+    source = repository(tmp_path / "repo", FILES)
+    size = sum(len(text) for text in FILES.values())
+    with open_starter(tmp_path / "cache") as database:
+        row = scan_repository(
+            source, database=database, others=[programs("trivy", TRIVY)], limits=Limits(total_bytes=size)
+        )
+    assert row.not_scanned == ()
+    assert votes(row)["lodash", LODASH] == (("cortex-git", "trivy"), ())
 
 
 def test_nothing_to_look_at_is_no_gap(tmp_path: Path, programs: Callable[[str, str], Chosen]) -> None:
@@ -311,6 +403,7 @@ def test_by_vote_sets_aside_and_drops_nothing(others: int, kept: int) -> None:
         {"matches": [{"artifact": {"locations": [{}]}, "vulnerability": {}}]},
         {"Results": [{"Target": 1, "Vulnerabilities": [{"VulnerabilityID": [], "CVSS": {"a": 1}}]}]},
         {"Results": [{"Vulnerabilities": [{"CVSS": {"a": {"V3Score": "NaN"}}}]}]},
+        {"Results": [{"Vulnerabilities": [{"CVSS": {"a": {"V3Score": 10**400}}}]}]},
     ],
     ids=lambda value: json.dumps(value)[:30],
 )  # fmt: skip

@@ -74,7 +74,7 @@ SCANNERS: dict[str, OtherScanner] = {
         frozenset({"requirements"}),
         False,
         lambda name: [
-            *("--requirement", name, "--disable-pip", "--no-deps"),
+            *("--requirement", f"./{name}", "--disable-pip", "--no-deps"),
             *("--format", "json", "--progress-spinner", "off", "--aliases", "on", "--desc", "on"),
         ],
         reports.pip_audit,
@@ -83,7 +83,7 @@ SCANNERS: dict[str, OtherScanner] = {
         "npm",
         frozenset({"npm"}),
         False,
-        lambda _: ["audit", "--json", "--package-lock-only"],
+        lambda _: ["audit", "--json", "--package-lock-only", "--prefix=."],
         reports.npm_audit,
     ),
 }

@@ -157,7 +157,7 @@ def _ids(*names: str) -> tuple[str, ...]:
 def _score(value: Any) -> float | None:
     try:
         score = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return score if 0.0 <= score <= 10.0 else None
 

@@ -4,22 +4,27 @@ Owns what they get to see: the lockfiles and what those are read with, never the
 which could configure them. Must never let one that fails, hangs or prints nonsense cost more than a gap.
 """
 
+import copy
 import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
+import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cortex_git.gitio import redact
+from cortex_git.processes import end_marked, signal_session
 from cortex_git.scan.lockfiles import kind_of
 from cortex_git.scan.others.programs import Chosen
 from cortex_git.scan.others.seen import Answer, Seen, Unreadable
-from cortex_git.scan.reading import Snapshot
+from cortex_git.scan.reading import OutOfTime, Snapshot
 from cortex_git.scan.records import NotScanned
 
 MOST_OUTPUT = 64 * 1024 * 1024
@@ -27,6 +32,9 @@ MOST_OUTPUT = 64 * 1024 * 1024
 _BESIDE = {"npm": "package.json", "cargo": "Cargo.toml", "go": "go.sum", "poetry": "pyproject.toml"}
 """Without which a scanner does not read a lockfile, or tells less."""
 _MOST_SAID = 200
+_LOOK_S = 0.5
+"""How often the length of an answer is looked at."""
+_MARK = "CORTEX_OTHER_SCANNER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,15 @@ def ask(snapshot: Snapshot, lockfiles: Sequence[str], scanners: Sequence[Chosen]
     """Have every scanner look at the lockfiles of its kinds."""
     answers: list[Answer] = []
     gaps: list[NotScanned] = []
-    with tempfile.TemporaryDirectory(prefix="cortex-git-others-") as name:
+    own = copy.copy(snapshot)  # with limits and gaps of its own: most was read once already
+    own.limits = replace(snapshot.limits, total_bytes=3 * snapshot.limits.total_bytes)
+    own.not_scanned = []
+    with tempfile.TemporaryDirectory(prefix="cortex-git-others-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        there = _laid_out(snapshot, lockfiles, folder)
+        try:
+            there = _laid_out(own, lockfiles, folder)
+        except OutOfTime as problem:
+            return Asked((), (NotScanned("other scanners", f"the repository {problem}"),))
         for one in scanners:
             wanted = [path for path in there if kind_of(path) in one.scanner.kinds]
             if not wanted:
@@ -51,7 +65,7 @@ def ask(snapshot: Snapshot, lockfiles: Sequence[str], scanners: Sequence[Chosen]
             answer, missing = _asked(one, folder, wanted, snapshot)
             answers.append(answer)
             gaps += missing
-    return Asked(tuple(answers), tuple(gaps))
+    return Asked(tuple(answers), (*own.not_scanned, *gaps))
 
 
 def _laid_out(snapshot: Snapshot, lockfiles: Sequence[str], folder: Path) -> list[str]:
@@ -63,16 +77,18 @@ def _laid_out(snapshot: Snapshot, lockfiles: Sequence[str], folder: Path) -> lis
         name = f"{parent}/{beside}" if parent else beside
         if beside and snapshot.oid(str(name)):
             wanted[str(name)] = None
-    before = len(snapshot.not_scanned)
     there: list[str] = []
     for path, data in snapshot.read(wanted):
         if ".." in path.split("/") or path.startswith("/"):
             continue
         place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(data)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(data)
+        except OSError as problem:  # git knows names that are too long here, and files that are folders, too
+            snapshot.skip(path, f"cannot be laid out for other scanners: {problem.strerror}")
+            continue
         there.append(path)
-    del snapshot.not_scanned[before:]  # our own reading has said so already
     return [path for path in there if kind_of(path)]
 
 
@@ -83,14 +99,17 @@ def _asked(
     read: list[str] = []
     gaps: list[NotScanned] = []
     places = [""] if one.scanner.whole else list(lockfiles)
+    known = set(lockfiles)
     for place in places:
+        what = f"{place} by {one.name}" if place else one.name
         try:
             found = list(_run(one, folder, place, snapshot.deadline.left()))
+        except OutOfTime as problem:
+            gaps.append(NotScanned(what, f"the repository {problem}"))
+            break
         except Unreadable as problem:
-            what = f"{place} by {one.name}" if place else one.name
             gaps.append(NotScanned(what, str(problem)))
             continue
-        known = set(lockfiles)
         seen += [
             finding for finding in found if finding.lockfile in known and finding.ids and finding.package
         ]
@@ -113,7 +132,7 @@ def _run(one: Chosen, folder: Path, lockfile: str, timeout_s: float) -> Iterable
         return list(scanner.read(_json(out), lockfile or str(folder)))
     except (Unreadable, ValueError, RecursionError) as problem:
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        why = f": {lines[-1][:_MOST_SAID]}" if lines else ""
+        why = f": {redact(lines[-1])[:_MOST_SAID]}" if lines else ""
         reason = str(problem) if isinstance(problem, Unreadable) else "its answer is not JSON"
         raise Unreadable(f"{reason} (status {status}{why})") from None
 
@@ -123,22 +142,41 @@ def _json(data: bytes) -> Any:
 
 
 def _output(command: Sequence[str], cwd: Path, timeout_s: float) -> tuple[int, bytes, str]:
-    """Status, output and the end of what it complained about. Raises Unreadable where it takes too long."""
+    """Status, output and the end of what it complained about.
+
+    Raises Unreadable where it takes or prints too much, or cannot be started. Ends what it leaves behind.
+    """
+    mark = uuid.uuid4().hex
+    ends = time.monotonic() + max(1.0, timeout_s)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-        )
         try:
-            status = process.wait(timeout=max(1.0, timeout_s))
-        except subprocess.TimeoutExpired:
-            raise Unreadable(f"it took longer than {timeout_s:.0f} s") from None
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env={**os.environ, _MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise Unreadable(f"it cannot be started: {problem.strerror}") from None
+        try:
+            while process.poll() is None:
+                if max(os.fstat(file.fileno()).st_size for file in (out, err)) > MOST_OUTPUT:
+                    break
+                if time.monotonic() > ends:
+                    raise Unreadable(f"it took longer than {timeout_s:.0f} s")
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=_LOOK_S)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        size = out.seek(0, os.SEEK_END)
-        if size > MOST_OUTPUT:
-            raise Unreadable(f"its answer is longer than {MOST_OUTPUT >> 20} MiB")
+            signal_session(process.pid, signal.SIGKILL)
+            end_marked(_MARK, mark)
+            status = process.wait()
+        if max(os.fstat(file.fileno()).st_size for file in (out, err)) > MOST_OUTPUT:
+            raise Unreadable(f"it prints more than {MOST_OUTPUT >> 20} MiB")
         out.seek(0)
         err.seek(max(0, err.seek(0, os.SEEK_END) - 4096))
         return status, out.read(), err.read().decode("utf-8", "replace")
