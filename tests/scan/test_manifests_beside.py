@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from githttp import serve
 
 from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.lockfiles.beside import MAX_BELOW, Manifests
@@ -66,6 +67,23 @@ def test_a_manifest_that_is_too_large_or_a_link_is_no_gap(make_repository, datab
     git(repo, "fast-import", "--quiet", "--force", stdin=link)
     row = scan(repo, database)
     assert (row.status, len(row.findings), row.not_scanned) == ("scanned", 1, ())
+
+
+def test_manifests_of_a_remote_repository_come_in_the_same_requests(make_repository, database, git, tmp_path):
+    files = {"yarn.lock": YARN, "README": "x"}
+    manifests = {"package.json": ROOT, "packages/web/package.json": DEV_MEMBER}
+    for name, content in (("bare", files), ("full", files | manifests)):
+        path = make_repository(content, f"srv/{name}.git", bare=True)
+        git(path, "config", "uploadpack.allowFilter", "true")
+    with serve(tmp_path / "srv") as server:
+        asked = {}
+        for name, expected in (("bare", (None, None, ())), ("full", (True, True, ()))):
+            before = len(server.requests)
+            row = scan_repository(Source(name, f"{server.url}/{name}.git"), database=database)
+            assert (row.status, row.error) == ("scanned", None)
+            assert origin(row) == expected
+            asked[name] = len(server.requests) - before
+        assert asked["bare"] == asked["full"]
 
 
 def test_a_hostile_number_of_manifests_is_cut(make_repository, database):
