@@ -33,7 +33,7 @@ _ORIGIN = "Origin"
 """One more where any package's is known."""
 REPOSITORIES_NAMED = 5
 """Of each need, without `--all`."""
-_SHRINK_ORDER = ((1, 12), (2, 16), (4, 8), (3, 7), (1, 6), (5, 14), (2, 10), (5, 10), (6, 10))
+_SHRINK_ORDER = ((1, 12), (2, 16), (4, 8), (3, 7), (6, 10), (7, 10), (1, 6), (5, 14), (2, 10), (5, 10))
 """(column, least width) in the order in which a narrow terminal takes from them."""
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "unknown": "magenta"}
 _Cells = tuple[str, ...]
@@ -76,8 +76,10 @@ def column_widths(natural: list[int], width: int) -> list[int]:
     room = width - _GAP * (len(widths) - 1)
     for column, least in _SHRINK_ORDER:
         excess = sum(widths) - room
-        if excess <= 0 or column >= len(widths):
+        if excess <= 0:
             break
+        if column >= len(widths):
+            continue
         widths[column] = min(widths[column], max(least, widths[column] - excess))
     return widths
 

@@ -145,3 +145,18 @@ def test_nothing_hostile_gets_through_grouped(report: ScanReport) -> None:
     text = table(grouped, show_all=True)
     assert "\x1b" not in text and "::" not in text
     assert RENDERERS["html"](grouped).endswith("</html>\n")
+
+
+def test_a_narrow_terminal_keeps_the_id_whole_and_folds_the_origin(
+    make_finding: MakeFinding, make_report: MakeReport
+) -> None:
+    one = make_finding(direct=False, via=("a-long-name-of-a-package", "other"), dev=True)
+    row = RepositoryScan("https://h.test/team/a-long-name-of-a-repository", "scanned", findings=(one,))
+    console = Console(record=True, width=80, force_terminal=True, file=StringIO())
+    render_table(make_report(row), console)
+    lines = console.export_text().splitlines()
+    assert all(len(line) <= 80 for line in lines[:8])
+    assert any("CVE-2021-23337" in line for line in lines)
+    start = lines[0].index("Origin")
+    table = lines[: lines.index("")]
+    assert "".join(line[start:] for line in table) == "Originvia a-long-name-of-a-package +1, dev"
