@@ -1,5 +1,6 @@
 """Start here: the root command, and the one boundary that turns an error into a line and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -57,6 +58,7 @@ def main() -> None:
     prepare_streams()
     choose(LogFormat.TEXT)
     code: object = ExitCode.INTERRUPTED
+    told = False
     try:
         run = build(sys.argv[1:])
         listen()
@@ -66,8 +68,21 @@ def main() -> None:
         _say("interrupted", ExitCode.INTERRUPTED)
     except Exception as error:
         code = _end(error)
-    sys.stdout.flush()
+        told = isinstance(error, OSError)
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # what was printed is not whole: the disk behind it is full
+        code = _told_of_output(error, told=told)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _told_of_output(error: OSError, *, told: bool) -> int:
+    """Say once that standard output is not whole, and let nothing write the rest of it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if told:
+        return ExitCode.ENVIRONMENT
+    why = error.strerror or str(error)
+    return _say(f"error: standard output cannot be written: {why}: free some space", ExitCode.ENVIRONMENT)
 
 
 def _end(error: Exception) -> int:

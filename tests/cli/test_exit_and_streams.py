@@ -160,6 +160,15 @@ def test_closed_streams(titled: Path) -> None:
     assert shell("cortex nosuch 2>&-").returncode == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("options", ["", "--format json"])
+def test_a_full_disk_behind_standard_output_is_one_line(titled: Path, options: str) -> None:
+    done = shell(f"cortex task list {options} >/dev/full")
+    errors = [line for line in done.stderr.splitlines() if line]
+    assert (done.returncode, b"Traceback" in done.stderr, len(errors)) == (3, False, 1)
+    assert b"No space left on device" in errors[0]
+
+
 @pytest.mark.parametrize(
     "environment",
     [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],

@@ -176,6 +176,19 @@ def test_an_unreadable_folder_is_not_passed_over_in_silence(monkeypatch, tmp_pat
     ]
 
 
+def test_a_path_that_is_no_text_costs_only_itself(tmp_path):
+    try:
+        (tmp_path / "caf\udce9/.git").mkdir(parents=True)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    (tmp_path / "fine/.git").mkdir(parents=True)
+    found = find_checkouts(tmp_path)
+    assert [source.url for source in found.sources] == [str(tmp_path / "fine")]
+    assert [(gap.what, gap.reason) for gap in found.not_scanned] == [
+        (f"{tmp_path}/caf\\xe9", "its path is not valid UTF-8; rename the folder")
+    ]
+
+
 def test_a_root_that_is_no_folder(tmp_path):
     with pytest.raises(BadInput, match="is not a folder"):
         find_checkouts(tmp_path / "absent")

@@ -1,6 +1,7 @@
 """Reads go.mod: required modules with replacements applied, and the Go release as `stdlib`.
 
-Versions lose their leading `v`, as in the OSV records of the Go ecosystem.
+Before Go 1.17 a go.mod lists only what the module itself names: what that brings in is a gap then. Versions
+lose their leading `v`, as in the OSV records of the Go ecosystem.
 """
 
 import re
@@ -16,6 +17,8 @@ _DIRECTIVES = frozenset(
 _TOKEN = re.compile(r'"[^"]*"|`[^`]*`|[^\s"`]+')
 _VERSION = re.compile(r"v\d+\.\d+\.\d+[0-9A-Za-z.+-]*$")
 _EXACT_GO = re.compile(r"(?:go)?(\d+\.\d+\.\d+)$")
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?!\d)")
+_WHOLE_SINCE = (1, 17)
 _BLOCK_START = re.compile(r"([a-z]+)\s*\($")
 
 
@@ -36,6 +39,8 @@ def read(source: Source, out: Collector) -> None:
     for line in lines:
         if line.directive == "require":
             _add_required(line, replacements, out)
+    if any(line.directive == "require" for line in lines) and _lists_direct_only(lines):
+        out.skip_file("is from before Go 1.17, and does not list what its modules bring in")
     _add_standard_library(lines, out)
 
 
@@ -70,6 +75,13 @@ def _known(directive: str, number: int) -> str:
     if directive not in _DIRECTIVES:
         raise MalformedError(f"is not a go.mod file (line {number})")
     return directive
+
+
+def _lists_direct_only(lines: list[_Line]) -> bool:
+    """Whether the `go` line, which is 1.16 where there is none, is of before the pruned module graph."""
+    said = next((line.tokens[0] for line in lines if line.directive == "go" and line.tokens), "1.16")
+    release = _RELEASE.match(said)
+    return release is None or (int(release.group(1)), int(release.group(2))) < _WHOLE_SINCE
 
 
 def _tokens(line: str) -> list[str]:

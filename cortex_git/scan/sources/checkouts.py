@@ -30,7 +30,7 @@ def find_checkouts(root: Path) -> Checkouts:
     if not top.is_dir():
         raise BadInput(f"{root} is not a folder", "give a folder that has checkouts below it")
     not_scanned: list[NotScanned] = []
-    found = sorted(_walk(top, not_scanned))
+    found = sorted(path for path in _walk(top, not_scanned) if _is_text(path, not_scanned))
     return Checkouts([Source(path, path) for path in found], not_scanned)
 
 
@@ -48,6 +48,17 @@ def _walk(top: Path, not_scanned: list[NotScanned]) -> Iterator[str]:
             yield folder
             continue
         pending += [entry.path for entry in entries.values() if _is_folder(entry)]
+
+
+def _is_text(path: str, not_scanned: list[NotScanned]) -> bool:
+    """Whether a task can name it: one folder of another encoding must not end the whole scan."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        not_scanned.append(NotScanned(shown, "its path is not valid UTF-8; rename the folder"))
+        return False
+    return True
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -73,9 +73,33 @@ def test_what_cannot_be_read(read: Read, text: str, reason: str) -> None:
 
 
 def test_versions_that_are_not_exact(read: Read) -> None:
-    content = read("go.mod", "module m\nrequire (\n\ta latest\n\tb\n)\nreplace x\n")
+    content = read("go.mod", "module m\ngo 1.17\nrequire (\n\ta latest\n\tb\n)\nreplace x\n")
     assert gaps(content) == {
         "go.mod: a": "no exact version",
         "go.mod: b": "is not a requirement",
         "go.mod: x": "is not a replacement",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "whole"),
+    [
+        ("", False),
+        ("go 1.9", False),
+        ("go 1.16", False),
+        ("go 1.17", True),
+        ("go 1.21rc1", True),
+        ("go 1.22.3", True),
+        ("go 2.0", True),
+        ("go x", False),
+    ],
+)
+def test_before_go_1_17_what_modules_bring_in_is_a_gap(read: Read, line: str, whole: bool) -> None:
+    reason = "is from before Go 1.17, and does not list what its modules bring in"
+    content = read("go.mod", f"module m\n{line}\nrequire a v1.0.0\n")
+    assert gaps(content) == ({} if whole else {"go.mod": reason})
+    assert ("a", "1.0.0") in pairs(content)
+
+
+def test_a_module_that_requires_nothing_is_whole(read: Read) -> None:
+    assert gaps(read("go.mod", "module m\n")) == {}
