@@ -122,7 +122,7 @@ def seconds(make: Callable[[int], Graph], size: int) -> float:
 
 def test_time_is_linear_in_the_edges() -> None:
     for make in (chain_of, star_of):
-        assert seconds(make, 16_000) < 16 * seconds(make, 2_000), make
+        assert seconds(make, 16_000) < 32 * seconds(make, 2_000), make  # quadratic: 64
 
 
 def test_a_long_chain_needs_no_recursion() -> None:
