@@ -9,7 +9,8 @@ from datetime import datetime
 from cortex_git.models import Batch, Result
 from cortex_git.results.rows import row_of
 from cortex_git.results.scan_gaps import gaps_of
-from cortex_git.results.taken_over import place_of, taken_over
+from cortex_git.results.taken_over import keep_rows, place_of, taken_over
+from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.state import now
@@ -25,7 +26,9 @@ _NEWER = "this task needs a newer cortex-git"
 _UNREADABLE = "its result cannot be read here: it is damaged, or a newer cortex-git wrote it"
 
 
-def rows_of(coordination: Coordination, batch: Batch, results: Iterable[Result]) -> list[RepositoryScan]:
+def rows_of(
+    coordination: Coordination, batch: Batch, results: Iterable[Result], keep_in: ScanCache | None = None
+) -> list[RepositoryScan]:
     """One row for each result and each row taken over, in the order of the batch's repositories.
 
     A task that failed is a failed row. So is one whose document or result cannot be read here: what it found
@@ -34,6 +37,8 @@ def rows_of(coordination: Coordination, batch: Batch, results: Iterable[Result])
     tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
     repos = {task.task: task.repo or task.title for task in tasks}
     known = {result.task: row_of(result, repos[result.task]) for result in results if result.task in repos}
+    if keep_in is not None:
+        keep_rows(coordination.repository, batch.batch, known, keep_in)
     rows: list[tuple[int, str, RepositoryScan]] = []
     for name, repo in repos.items():
         if name in known:

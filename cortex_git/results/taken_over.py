@@ -6,12 +6,13 @@ one that cannot be read is a failed row.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from cortex_git.models import Batch, Task
 from cortex_git.results.rows import row_of
+from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.store import index, results, tasks
 from cortex_git.store.repository import Repository
@@ -81,9 +82,16 @@ def taken_over(repository: Repository, batch: Batch) -> list[tuple[int, Reposito
     return [(number, rows.get(task) or _failed(task, missing.get(task))) for number, task in references]
 
 
-def earlier_rows(repository: Repository, names: Sequence[str]) -> dict[str, RepositoryScan]:
-    """By task the rows of those of the tasks that have a readable result, marked with their batch."""
+def earlier_rows(
+    repository: Repository, names: Sequence[str], cache: ScanCache | None = None
+) -> dict[str, RepositoryScan]:
+    """By task the rows of those of the tasks that have a readable result, marked with their batch.
+
+    Those that the cache has need no git process and a third of the time.
+    """
     oids = index.result_oids(repository, names)
+    if cache is not None:
+        _read_before.update(cache.rows([oid for oid in oids.values() if oid not in _read_before]))
     unknown = [name for name, oid in oids.items() if oid not in _read_before]
     if len(_read_before) + len(unknown) > MOST:
         _read_before.clear()
@@ -96,6 +104,15 @@ def place_of(task: str) -> int:
     """Which of its batch's repositories a scan task is for, by the number that ends its id, else MOST."""
     found = _NUMBERED.fullmatch(task)
     return int(found["number"]) if found else MOST
+
+
+def keep_rows(
+    repository: Repository, batch: str, rows: Mapping[str, RepositoryScan], cache: ScanCache
+) -> None:
+    """Have the rows of these tasks of the batch at hand for batches that take them over."""
+    for task, oid in index.result_oids(repository, list(rows)).items():
+        cache.remember_row(oid, replace(rows[task], unchanged_since=batch))
+    cache.save()
 
 
 def _failed(name: str, task: Task | None) -> RepositoryScan:

@@ -17,7 +17,7 @@ from typing import Any
 from cortex_git.flocks import file_lock
 from cortex_git.scan import marks
 from cortex_git.scan.matching import MatchResult
-from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package
+from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package, RepositoryScan
 
 _MAX_BYTES = 512 * 1024 * 1024
 _BUSY_S = 0.5
@@ -25,6 +25,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS lockfile (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS matched (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS secrets (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _PACKAGE_FIELDS = attrgetter(*Package.__dataclass_fields__)
 """A package as a plain tuple; `astuple` copies deeply, which takes eight times as long."""
@@ -108,6 +109,22 @@ class ScanCache:
     def remember_secrets(self, key: str, found: Sequence[tuple[str, int]]) -> None:
         """Keep the kinds and lines of a file's secrets, never the secrets."""
         self._pending.append(("secrets", key, json.dumps([list(one) for one in found])))
+
+    def rows(self, keys: Sequence[str]) -> dict[str, RepositoryScan]:
+        """The rows kept under these keys, of those that are known."""
+        found: dict[str, RepositoryScan] = {}
+        for key in keys:
+            value = self._get("rows", f"{_FORM} {key}")
+            try:
+                if value is not None:
+                    found[key] = RepositoryScan.from_json(value)
+            except (KeyError, TypeError, AttributeError):
+                continue
+        return found
+
+    def remember_row(self, key: str, row: RepositoryScan) -> None:
+        """Keep a row under the object id of its result, which stands for its content."""
+        self._pending.append(("rows", f"{_FORM} {key}", json.dumps(row.to_json())))
 
     def save(self) -> None:
         """Write what is to be remembered, in one transaction; lost when others hold the file too long."""

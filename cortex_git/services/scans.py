@@ -15,6 +15,7 @@ from cortex_git.models import Batch, Task
 from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
+from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
@@ -178,6 +179,7 @@ def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
         sample=request.sample,
         credentials=request.credentials,
         gate=HostGate(cache_folder(), request.per_host),
+        cache=ScanCache(cache_folder()),
     )
 
 
@@ -219,7 +221,10 @@ def run_scan(
     if missing:
         coverage.append(NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}"))
     rows: list[RepositoryScan] = rows_of(
-        coordination, batch, coordination.each_result(Scope(batch=batch.batch, merges=False))
+        coordination,
+        batch,
+        coordination.each_result(Scope(batch=batch.batch, merges=False)),
+        keep_in=ScanCache(cache_folder()),
     )
     timing = _timing(ended, request, time.monotonic() - started)
     report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)

@@ -12,6 +12,7 @@ from datetime import datetime
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
 from cortex_git.results.taken_over import Reference, earlier_rows, references_of
+from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.reading.heads import heads_of
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import RepositoryScan
@@ -46,6 +47,7 @@ def unchanged(
     sample: bool = False,
     credentials: Credentials | None = None,
     gate: HostGate | None = None,
+    cache: ScanCache | None = None,
 ) -> list[Reference]:
     """The rows to take over, by their places in `sources` from 1. Looks at what was last pulled.
 
@@ -59,7 +61,8 @@ def unchanged(
         if candidates and (since.text == LAST or len(candidates) == len(sources)):
             break
     heads = heads_of([sources[number - 1] for number in candidates], credentials, gate=gate)
-    rows = earlier_rows(coordination.repository, [task for names in candidates.values() for task in names])
+    tasks_of_all = [task for names in candidates.values() for task in names]
+    rows = earlier_rows(coordination.repository, tasks_of_all, cache)
     found: list[Reference] = []
     for (number, names), head in zip(candidates.items(), heads, strict=True):
         same = [name for name in names if head and _is_the_same(rows.get(name), head, mark)]

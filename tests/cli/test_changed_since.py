@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import pytest
 from command_line import COMMIT, Command, Done
 from gitworld import git
 
+from cortex_git.config import cache_folder
 from cortex_git.models import Result
+from cortex_git.results import taken_over
 from cortex_git.results.rows import row_of
 from cortex_git.scan import marks
+from cortex_git.store import results
 from cortex_git.store.coordination import Coordination
 
 Checkout = Callable[..., Path]
@@ -274,3 +277,24 @@ def test_a_row_cannot_say_of_itself_that_it_is_unchanged() -> None:
         task="a-1", batch="a", status="completed", worker="w", host="h", nonce="n" * 8, output=output
     )
     assert row_of(result, "r").unchanged_since is None
+
+
+def test_rows_are_taken_from_the_cache_and_without_it_from_their_results(
+    scan: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = results.read_results
+
+    def read(repository: Any, names: Sequence[str]) -> Any:
+        asked.append(len(names))
+        return real(repository, names)
+
+    monkeypatch.setattr(results, "read_results", read)
+    monkeypatch.setattr(taken_over, "_read_before", {})
+    kept = scan("--changed-since", "last", "--batch", "second").json()
+    assert set(asked) == {0}
+    shutil.rmtree(cache_folder())
+    monkeypatch.setattr(taken_over, "_read_before", {})
+    read_again = scan("--changed-since", "last", "--batch", "third").json()
+    assert 3 in asked
+    assert (found(read_again), since(read_again)) == (found(kept), ALL)

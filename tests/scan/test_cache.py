@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.matching import MatchResult
-from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package
+from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package, RepositoryScan
 
 PACKAGE = Package("npm", "a", "1.0.0", "x/package-lock.json", 3)
 CONTENT = LockfileContent((PACKAGE,), (NotScanned("y", "is odd"),))
@@ -95,3 +95,17 @@ def test_many_processes_share_it(tmp_path):
     with multiprocessing.get_context("fork").Pool(12) as pool:
         found = pool.starmap(_use, [(tmp_path, worker) for worker in range(12)])
     assert found == [20] * 12
+
+
+def test_rows_come_back_whole_and_odd_ones_are_misses(tmp_path):
+    row = RepositoryScan(
+        "r", "scanned", "c" * 40, 3, duration_s=0.5, findings=(FINDING,), database="d", mark="m",
+        unchanged_since="b",
+    )  # fmt: skip
+    cache = ScanCache(tmp_path)
+    for key in ("one", "two"):
+        cache.remember_row(key, row)
+    cache.save()
+    with sqlite3.connect(tmp_path / "scan.sqlite") as raw:
+        raw.execute("UPDATE rows SET value = '[1]' WHERE key LIKE '%two'")
+    assert ScanCache(tmp_path).rows(["one", "two", "three"]) == {"one": row}
