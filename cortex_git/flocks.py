@@ -1,11 +1,12 @@
 """Locks on files, between processes and threads: the kernel frees one when its holder dies.
 
-Owns the two ways to take one. Imports nothing heavy.
+Owns the ways to take one. Imports nothing heavy.
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,18 @@ def file_lock(path: Path) -> Iterator[None]:
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold a folder exclusively, without a file in it; a file system that cannot lock one holds nothing."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def try_lock(handle: IO[str] | int) -> bool:

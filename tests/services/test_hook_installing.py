@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -230,6 +232,54 @@ def test_what_cannot_be_done_is_one_line(work: Worked, tmp_path: Path) -> None:
     git(work.top, "config", "--worktree", "core.hooksPath", ".h")
     with pytest.raises(BadInput, match="one work tree only"):
         install(work.top)
+
+
+def test_a_path_that_the_settings_cannot_say(tmp_path: Path) -> None:
+    """A line break in a condition would make the whole configuration, and so every git, fail."""
+    work = worked(tmp_path / "a\nb")
+    husky(work)
+    before = picture(work.top)
+    with pytest.raises(BadInput, match="line break"):
+        install(work.top)
+    assert picture(work.top) == before
+    git(work.top, "config", "--unset", "core.hooksPath")
+    assert set(states(install(work.top)).values()) == {"installed"}
+
+
+def test_a_path_that_is_no_utf_8(tmp_path: Path) -> None:
+    work = worked(tmp_path / os.fsdecode(b"a\xff \"b'$x"))
+    husky(work)
+    work.write(".husky/pre-push", "exit 3\n")
+    assert set(states(install(work.top)).values()) == {"installed"}
+    work.commit()
+    push = ["git", "-C", str(work.top), "push", "-q", "origin", "main"]
+    assert subprocess.run(push, capture_output=True, check=False, timeout=60).returncode == 1
+    uninstall(work.top)
+    assert "absent" in states(status(work.top)).values()
+
+
+@pytest.mark.parametrize("prepare", [plain_hooks, husky], ids=lambda prepare: prepare.__name__)
+def test_many_installations_at_once(work: Worked, prepare: Callable[[Worked], None]) -> None:
+    """One would keep another's new hook as the one from before, and lose that."""
+    prepare(work)
+    before = picture(work.top)
+    code = "import sys; from pathlib import Path; from cortex_git.services.hooks.installing import install\n"
+    code += "from cortex_git.services.hooks import in_place, aside; print(flush=True); sys.stdin.readline()\n"
+    code += "install(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(work.top)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for process in running:
+        process.stdout.readline()  # type: ignore[union-attr]
+    for process in running:
+        process.stdin.write(b"\n")  # type: ignore[union-attr]
+        process.stdin.flush()  # type: ignore[union-attr]
+    assert [process.communicate(timeout=60)[1] for process in running] == [b""] * 4
+    assert set(states(status(work.top)).values()) == {"installed"}
+    uninstall(work.top)
+    assert picture(work.top) == before
 
 
 def test_a_lock_on_the_settings_is_respected(work: Worked) -> None:

@@ -37,16 +37,16 @@ def add(place: Place, names: Sequence[str]) -> Iterator[Step]:
     """Write the folder first, and lead git to it last."""
     for name, text in _texts(place, names).items():
         file = place.folder / name
-        if read(file) != text.encode():
+        if read(file) != text:
             yield Step(f"write {file}", writing(file, text))
     lead, wanted = place.folder.parent / "config", setting(place)
-    if read(lead) != wanted.encode():
+    if read(lead) != wanted:
         yield Step(f"write {lead}", writing(lead, wanted, 0o644))
     config = read(place.config)
     if not (has_block(config, place) and (place.leads_to_us or not place.folder.is_dir())):
         new = with_block(config, place)
-        text = f"add lines to {place.config} that lead git from {place.led_from} to {place.folder}"
-        yield Step(text, lambda: replace_config(place.config, config, new))
+        said = f"add lines to {place.config} that lead git from {place.led_from} to {place.folder}"
+        yield Step(said, lambda: replace_config(place.config, config, new))
 
 
 def remove(place: Place) -> Iterator[Step]:
@@ -66,17 +66,17 @@ def state(place: Place, name: str) -> HookState:
     content = read(place.folder / name)
     before = _as_git_calls(place, name)
     found: State = "outdated"
-    if not place.leads_to_us or content == scripts.passing_on(scripts.quoted(before)).encode():
+    if not place.leads_to_us or content == scripts.passing_on(scripts.quoted(before)):
         found = "replaced" if scripts.is_ours(content) and not place.leads_to_us else "absent"
     elif not scripts.is_ours(content):
         found = "replaced"
-    elif content == _texts(place, HOOKS)[name].encode():
+    elif content == _texts(place, HOOKS)[name]:
         found = "installed"
     there = os.access(place.top / before, os.X_OK)
     return HookState(name, found, str(place.folder / name), before if there else None)
 
 
-def _texts(place: Place, names: Sequence[str]) -> dict[str, str]:
+def _texts(place: Place, names: Sequence[str]) -> dict[str, bytes]:
     """What belongs into our folder: our hooks, and one for each other that git may run."""
     texts = {}
     rare = [name for name in RARE_HOOKS if os.access(place.top / _as_git_calls(place, name), os.X_OK)]

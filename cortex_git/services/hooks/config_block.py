@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from cortex_git.errors import EnvironmentProblem
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.services.hooks.places import FOLDER, Place
 
 _BEGIN = "# hooks of cortex-git: begin (`cortex-git hooks uninstall` takes these lines away)\n"
@@ -22,29 +22,37 @@ _BLOCK = re.compile(
 )
 
 
-def _lines(place: Place) -> str:
-    """The lines but the first: the setting counts in the repository itself and in its linked work trees."""
+def _lines(place: Place) -> bytes:
+    """The lines but the first: the setting counts in the repository itself and in its linked work trees.
+
+    Raises BadInput for a path that git's configuration cannot say.
+    """
+    if "\n" in str(place.common):
+        raise BadInput(
+            f"git's configuration cannot lead to {str(place.common)!r}, which has a line break",
+            "rename that folder, or add the hooks to the folder of core.hooksPath by hand",
+        )
     where = _in_quotes(re.sub(r"([\\*?\[\]])", r"\\\1", str(place.common)))
     path = _in_quotes(str(place.common / FOLDER / "config"))
     sections = "".join(f'[includeIf "gitdir:{where}{ending}"]\n\tpath = "{path}"\n' for ending in ("", "/"))
-    return f"{sections}{_END}"
+    return os.fsencode(f"{sections}{_END}")
 
 
-def setting(place: Place) -> str:
+def setting(place: Place) -> bytes:
     """The file that is included."""
-    return f'[core]\n\thooksPath = "{_in_quotes(str(place.folder))}"\n'
+    return os.fsencode(f'[core]\n\thooksPath = "{_in_quotes(str(place.folder))}"\n')
 
 
 def has_block(content: bytes, place: Place) -> bool:
     """Whether our lines are there, for this place."""
-    return _lines(place).encode() in content
+    return _lines(place) in content
 
 
 def with_block(content: bytes, place: Place) -> bytes:
     """The configuration with our lines at its end, once."""
     rest = without_block(content)
     begin = f"\n{_BEGIN}{_JOINED}" if rest and not rest.endswith(b"\n") else _BEGIN
-    return rest + f"{begin}{_lines(place)}".encode()
+    return rest + begin.encode() + _lines(place)
 
 
 def without_block(content: bytes) -> bytes:

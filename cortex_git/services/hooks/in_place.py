@@ -37,7 +37,7 @@ def add(place: Place, names: Sequence[str]) -> Iterator[Step]:
             yield Step(f"link {link} to {kept.name}", linking(link, f"../{kept.name}"))
         text = _text(name, content)
         target = ours or file
-        if ours is None or read(ours) != text.encode():
+        if ours is None or read(ours) != text:
             yield Step(f"write {target}", writing(target, text))
 
 
@@ -65,11 +65,11 @@ def state(place: Place, name: str) -> HookState:
     there = os.path.lexists(kept)
     found: State = "replaced" if there else "absent"
     if ours is not None:
-        found = "installed" if read(ours) == _text(name, read(kept)).encode() else "outdated"
+        found = "installed" if read(ours) == _text(name, read(kept)) else "outdated"
     return HookState(name, found, str(ours or place.folder / name), str(kept) if there else None)
 
 
-def _text(name: str, kept: bytes) -> str:
+def _text(name: str, kept: bytes) -> bytes:
     """Our hook, in front of one with that content."""
     return scripts.hook(name, scripts.beside(name, kept), scripts.call_kept(kept))
 

@@ -4,11 +4,13 @@ Owns the order of changes: at no moment is a hook that was there before lost, or
 hooks. Must never write into a folder that is not the repository's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cortex_git.flocks import folder_lock
 from cortex_git.services.hooks import aside, in_place
 from cortex_git.services.hooks.places import Place, place_of
 from cortex_git.services.hooks.scripts import COMMIT, HOOKS, PUSH
@@ -36,29 +38,35 @@ def install(path: Path, names: Sequence[str] = HOOKS, *, dry_run: bool = False) 
 
     Raises BadInput or EnvironmentProblem where that cannot be done.
     """
-    place = place_of(path)
-    wanted = [name for name in names if not (place.bare and name == COMMIT)]
-    notes = (
-        ["a bare repository makes no commits: pre-commit was left out"] if len(wanted) < len(names) else []
-    )
-    if place.aside:
-        steps = [*in_place.remove(place), *aside.add(place, wanted)]
-    else:
-        steps = [*aside.remove(place), *in_place.add(place, wanted)]
-    return _done(path, place, steps, notes, dry_run)
+    with _alone(path) as place:
+        wanted = [name for name in names if not (place.bare and name == COMMIT)]
+        left_out = len(wanted) < len(names)
+        notes = ["a bare repository makes no commits: pre-commit was left out"] if left_out else []
+        if place.aside:
+            steps = [*in_place.remove(place), *aside.add(place, wanted)]
+        else:
+            steps = [*aside.remove(place), *in_place.add(place, wanted)]
+        return _done(path, place, steps, notes, dry_run)
 
 
 def uninstall(path: Path, *, dry_run: bool = False) -> HookReport:
     """Take our hooks away; those that were there before stand where they stood."""
-    place = place_of(path)
-    steps = [*aside.remove(place), *in_place.remove(place)]
-    return _done(path, place, steps, in_place.left_behind(place), dry_run)
+    with _alone(path) as place:
+        steps = [*aside.remove(place), *in_place.remove(place)]
+        return _done(path, place, steps, in_place.left_behind(place), dry_run)
 
 
 def status(path: Path) -> HookReport:
     """What of ours is there, and whether it would be written as it is."""
     place = place_of(path)
     return _report(place, (), in_place.left_behind(place), dry_run=False)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[Place]:
+    """The hooks of a repository, which no other installation changes meanwhile."""
+    with folder_lock(place_of(path).common):
+        yield place_of(path)
 
 
 def _done(path: Path, place: Place, steps: Sequence[Step], notes: Sequence[str], dry_run: bool) -> HookReport:

@@ -49,13 +49,14 @@ def place_of(path: Path) -> Place:
         raise BadInput(f"{path} is not a folder", "give a repository")
     git = Git(path, config=())
     try:
-        answers = git.text("rev-parse", "--is-bare-repository", "--git-common-dir", "--git-dir").splitlines()
+        said = git.run("rev-parse", "--is-bare-repository", "--git-common-dir", "--git-dir").stdout
     except GitFailed as error:
         raise EnvironmentProblem(f"{path}: {error.message}", "give a git repository") from None
+    answers = os.fsdecode(said).split("\n")
     common = Path(os.path.realpath(path / answers[1]))
     if not os.access(common, os.W_OK):
         raise EnvironmentProblem(f"{common} cannot be written", "ask its owner, or check its permissions")
-    top = git.run("rev-parse", "--show-toplevel", check=False).text.rstrip("\n")
+    top = os.fsdecode(git.run("rev-parse", "--show-toplevel", check=False).stdout).removesuffix("\n")
     values = _settings(git)
     ours = common / FOLDER / "hooks"
     led_from = next((value for value in reversed(values) if Path(value) != ours), None)
@@ -77,7 +78,7 @@ def place_of(path: Path) -> Place:
 def _settings(git: Git) -> list[str]:
     """The values of `core.hooksPath`; the last one counts. Raises BadInput where ours could not count."""
     command = ("config", "--null", "--show-scope", "--type=path", "--get-all", "core.hooksPath")
-    fields = git.run(*command, check=False).text.split("\0")
+    fields = os.fsdecode(git.run(*command, check=False).stdout).split("\0")
     values = []
     for scope, value in zip(fields[::2], fields[1::2], strict=False):
         if scope not in ("system", "global", "local"):

@@ -4,6 +4,7 @@ Owns their text. Must never start anything but one git for a push that changes n
 that was there before anything but what git gave.
 """
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -158,7 +159,7 @@ fi
 """
 
 
-def hook(name: str, before: str, call: str) -> str:
+def hook(name: str, before: str, call: str) -> bytes:
     """The text of one of our hooks. `before` is a shell word for the path of the hook that was there.
 
     `call` runs "$before" with the arguments of the function it stands in.
@@ -171,14 +172,14 @@ def hook(name: str, before: str, call: str) -> str:
     )
     head = f"{_HEAD}\nbefore={before}\nbefore() {{\n    {call}\n}}\n" + _RUN.format(python=python, main=main)
     if name == COMMIT:
-        return head + _COMMIT_BEFORE + _COMMIT
+        return os.fsencode(head + _COMMIT_BEFORE + _COMMIT)
     push = _PUSH.replace("__LIKELY__", _folded(likely_pathspecs())).replace("__EXACT__", _folded(pathspecs()))
-    return head + push + _PUSH_ON
+    return os.fsencode(head + push + _PUSH_ON)
 
 
-def passing_on(before: str) -> str:
+def passing_on(before: str) -> bytes:
     """A hook that only runs the one of the same name in the folder that git would have looked in."""
-    return f'{_HEAD}\nbefore={before}\n[ -x "$before" ] || exit 0\nexec "$before" "$@"\n'
+    return os.fsencode(f'{_HEAD}\nbefore={before}\n[ -x "$before" ] || exit 0\nexec "$before" "$@"\n')
 
 
 def call_kept(content: bytes) -> str:

@@ -47,12 +47,12 @@ def linking(file: Path, to: str) -> Callable[[], object]:
     return link
 
 
-def writing(file: Path, text: str, mode: int = 0o755) -> Callable[[], object]:
+def writing(file: Path, content: bytes, mode: int = 0o755) -> Callable[[], object]:
     def write() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}.{os.getpid()}")
         try:
-            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+            beside.write_bytes(content)
             beside.chmod(mode)
             beside.replace(file)
         finally:
