@@ -7,7 +7,7 @@ never return, log or raise with what it found: only its kind and where it stands
 import base64
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -39,6 +39,10 @@ _PRIVATE = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[rn]|\s)+[A-Za-z0-9+/=]{40}"
 )
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+class DetectorFailed(EnvironmentProblem):
+    """The detector is here, and could not look through one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def _detected(text: str) -> Iterator[tuple[str, int]]:
     try:
         found = detector().scan(text.encode("utf-8", "replace"), timeout=_LIMIT_S)
     except (RuntimeError, TimeoutError) as error:
-        raise EnvironmentProblem("the detector of secrets failed", type(error).__name__) from None
+        raise DetectorFailed("the detector of secrets failed", type(error).__name__) from None
     for one in found:
         if one.visible:
             yield re.split(r"[./]", one.rule_id, maxsplit=1)[-1].replace("-", " "), one.location["line"]
@@ -92,12 +96,10 @@ def _detected(text: str) -> Iterator[tuple[str, int]]:
 
 def _ours(text: str) -> Iterator[tuple[str, int]]:
     """What the detector passes over as long as it stands alone."""
-    for match in _URL.finditer(text):
-        if not _EXAMPLE.fullmatch(match[1]):
-            yield "password in a URL", _line(text, match.start())
-    for kind, expression in (("aws access key", _AWS), ("private key", _PRIVATE)):
-        for match in expression.finditer(text):
-            yield kind, _line(text, match.start())
+    urls = (match for match in _URL.finditer(text) if not _EXAMPLE.fullmatch(match[1]))
+    yield from (("password in a URL", line) for line in _lines(text, urls))
+    yield from (("aws access key", line) for line in _lines(text, _AWS.finditer(text)))
+    yield from (("private key", line) for line in _lines(text, _PRIVATE.finditer(text)))
 
 
 def _host_keys(text: str) -> Iterator[tuple[str, int]]:
@@ -140,6 +142,15 @@ def forms(key: str) -> Iterator[tuple[str, bool]]:
         whole = encoded[(0, 2, 3)[ahead] : len(encoded) - (1 if (ahead + len(data)) % 3 else 0)]
         yield whole, False
         yield whole.translate(str.maketrans("+/", "-_")), False
+
+
+def _lines(text: str, matches: Iterable[re.Match[str]]) -> Iterator[int]:
+    """The line of each match, counted once over the text however many there are."""
+    line, position = 1, 0
+    for match in matches:
+        line += text.count("\n", position, match.start())
+        position = match.start()
+        yield line
 
 
 def _line(text: str, position: int) -> int:

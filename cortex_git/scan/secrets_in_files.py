@@ -5,7 +5,8 @@ keep, return or print what was found itself.
 """
 
 import copy
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,8 @@ MOST_BYTES = MIB
 """Of one file: keys that people leave behind stand in short ones."""
 MOST_FOUND = 1000
 """Secrets of one repository that are named."""
+MOST_IN_FILE = 100
+"""Secrets of one file that are remembered; that there are more is said."""
 _HEAD = 8000
 """Bytes at a file's beginning in which a zero byte makes it no text, as git has it."""
 _ALL_BYTES = 1 << 40
@@ -40,58 +43,75 @@ def secrets_in(snapshot: Snapshot, cache: ScanCache) -> SecretsRead:
 
     Raises EnvironmentProblem where the detector cannot be used.
     """
-    found: list[SecretFound] = []
-    unknown: list[str] = []
+    from cortex_git.scan.secret_detector import DetectorFailed
+
+    paths: dict[str, list[str]] = defaultdict(list)
+    """By blob: one that many paths name is looked through once."""
     for path, entry in sorted(snapshot.entries.items()):
-        if entry.link or entry.mode == "160000" or kind_of(path):
-            continue
-        oid = snapshot.oid(path)
-        known = cache.secrets(_key(oid)) if oid else None
-        if known is None:
-            unknown.append(path)
-        else:
-            found += [SecretFound(path, line, kind) for kind, line in known]
+        if not (entry.link or entry.mode == "160000" or kind_of(path)):
+            paths[snapshot.oid(path) or path].append(path)
+    looked = {blob: kinds for blob in paths if (kinds := cache.secrets(_key(blob))) is not None}
+    blobs = {some[0]: blob for blob, some in paths.items() if blob not in looked}
     own = copy.copy(snapshot)  # with limits and gaps of its own
     own.limits = replace(snapshot.limits, lockfile_bytes=MOST_BYTES, total_bytes=_ALL_BYTES)
     own.not_scanned = []
-    gaps: list[NotScanned] = []
+    short: Counter[str] = Counter()
+    """Files that were not looked through, by the reason."""
     done = 0
     try:
-        for path, data in own.read(unknown):
-            kinds = _kinds(data)
-            found += [SecretFound(path, line, kind) for kind, line in kinds]
-            if oid := snapshot.oid(path):
-                cache.remember_secrets(_key(oid), kinds)
+        for path, data in own.read(blobs):
+            blob = blobs[path]
             done += 1
+            try:
+                looked[blob] = _kinds(data)
+            except DetectorFailed as problem:
+                short[str(problem)] += len(paths.pop(blob))
+                continue
+            if snapshot.oid(path):
+                cache.remember_secrets(_key(blob), looked[blob])
             if done % _SAVE_EVERY == 0:
                 cache.save()
             snapshot.deadline.left()
     except OutOfTime as problem:
-        gaps.append(NotScanned(f"secrets in {len(unknown) - done:,} files", f"the repository {problem}"))
-    gaps += _short(own.not_scanned)
-    found.sort(key=lambda one: (one.path, one.line, one.kind))
-    if len(found) > MOST_FOUND:
-        gaps.append(
-            NotScanned(f"{len(found) - MOST_FOUND:,} more secrets", f"the first {MOST_FOUND:,} are named")
-        )
-    return SecretsRead(tuple(found[:MOST_FOUND]), tuple(gaps))
+        told = {blobs.get(gap.what) for gap in own.not_scanned}
+        left = [some for blob, some in paths.items() if blob not in looked and blob not in told]
+        short[f"the repository {problem}"] += sum(map(len, left))
+    for gap in own.not_scanned:
+        large = "the limit is" in gap.reason
+        reason = f"they are larger than {MOST_BYTES // MIB} MiB" if large else gap.reason
+        short[reason] += len(paths.get(blobs.get(gap.what, ""), "1"))
+    crowded = sum(len(paths[blob]) for blob, kinds in looked.items() if len(kinds) > MOST_IN_FILE)
+    short[f"the first {MOST_IN_FILE} of each are named"] += crowded
+    found, more = _named(paths, looked)
+    gaps = [NotScanned(f"secrets in {count:,} files", reason) for reason, count in short.items() if count]
+    if more:
+        gaps.append(NotScanned(f"{more:,} more secrets", f"the first {MOST_FOUND:,} are named"))
+    return SecretsRead(tuple(found), tuple(gaps))
+
+
+def _named(
+    paths: Mapping[str, Sequence[str]], looked: Mapping[str, Sequence[tuple[str, int]]]
+) -> tuple[list[SecretFound], int]:
+    """The secrets in order of path and line, as many as are named, and how many there are beside."""
+    places = sorted((path, blob) for blob, kinds in looked.items() if kinds for path in paths[blob])
+    found: list[SecretFound] = []
+    more = 0
+    for path, blob in places:
+        some = looked[blob][:MOST_IN_FILE]
+        room = MOST_FOUND - len(found)
+        found += [SecretFound(path, line, kind) for kind, line in some[:room]]
+        more += len(some[room:])
+    return found, more
 
 
 def _kinds(data: bytes) -> list[tuple[str, int]]:
-    """Kind and line of each secret in a file; none of one that is no text."""
+    """Kind and line of each secret in a file, in order; none of one that is no text."""
     if b"\0" in data[:_HEAD]:
         return []
     from cortex_git.scan.secret_detector import findings
 
-    return [(one.kind, one.line) for one in findings(data.decode("utf-8", "replace"))]
-
-
-def _short(gaps: list[NotScanned]) -> Iterator[NotScanned]:
-    """One gap for all files that are too large, and the others as they are."""
-    large = [gap for gap in gaps if "the limit is" in gap.reason]
-    if large:
-        yield NotScanned(f"secrets in {len(large):,} files", f"they are larger than {MOST_BYTES // MIB} MiB")
-    yield from (NotScanned(f"secrets in {gap.what}", gap.reason) for gap in gaps if gap not in large)
+    found = findings(data.decode("utf-8", "replace"))
+    return [(one.kind, one.line) for one in found[: MOST_IN_FILE + 1]]
 
 
 def _key(oid: str) -> str:

@@ -10,6 +10,10 @@ import pytest
 from command_line import COMMIT, Command
 from gitworld import git
 
+from cortex_git.scan.advisories.database import open_starter
+from cortex_git.scan.scanner import scan_repository
+from cortex_git.scan.sources import Source
+
 TOKEN = "ghp_" + "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R"
 URL = "https://user:Zx9-kLm3Pq7wRt@db.example.invalid/x"
 FILES = {
@@ -107,6 +111,46 @@ def test_a_file_that_is_too_large_is_a_gap(cortex: Command, here: Path, leaky: P
     (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
     assert row["not_scanned"] == [{"what": "secrets in 1 files", "reason": "they are larger than 1 MiB"}]
     assert len(row["secrets"]) == 2
+
+
+def test_a_file_full_of_secrets_is_named_so_often_and_looked_through_once(
+    cortex: Command, here: Path, leaky: Path
+) -> None:
+    """One blob, under as many names as anybody likes."""
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    keys = [f"AKIA{digits[n // 32 % 32] * 8}{digits[n % 32] * 8}\n" for n in range(300)]
+    (leaky / "keys.txt").write_text("".join(keys))
+    oid = git(leaky, "hash-object", "-w", "keys.txt")
+    (leaky / "keys.txt").unlink()
+    for number in range(12):
+        git(leaky, "update-index", "--add", "--cacheinfo", f"100644,{oid},k{number:02d}.txt")
+    git(leaky, *COMMIT, "keys")
+    for _ in range(2):  # looked through, and remembered
+        (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
+        assert len(row["secrets"]) == 1000
+        assert row["not_scanned"] == [
+            {"what": "secrets in 12 files", "reason": "the first 100 of each are named"},
+            {"what": "202 more secrets", "reason": "the first 1,000 are named"},
+        ]
+
+
+def test_a_file_that_the_detector_cannot_look_through_is_a_gap(
+    leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def scan(self, text: bytes, timeout: float) -> list[Any]:
+            if TOKEN.encode() in text:
+                raise TimeoutError(TOKEN)
+            return []
+
+    monkeypatch.setattr("cortex_git.scan.secret_detector.detector", Failing)
+    with open_starter(tmp_path / "starter") as database:
+        row = scan_repository(Source(str(leaky), str(leaky)), database=database, secrets=True)
+    assert row.error is None
+    assert [one.path for one in row.secrets] == ["config.ini"]
+    (gap,) = row.not_scanned
+    assert (gap.what, TOKEN in gap.reason) == ("secrets in 1 files", False)
+    assert "the detector of secrets failed" in gap.reason
 
 
 def test_a_fingerprint_stays_when_lines_move(cortex: Command, here: Path, leaky: Path) -> None:
