@@ -206,7 +206,7 @@ def includes_of(kind: str, path: str, data: bytes) -> tuple[str, ...]:
     """The repository paths that reading this file will ask `sibling` for, so they can be prefetched.
 
     Included files may include others: call it again, with the same kind, on what was fetched. A path
-    named here may not exist. Never raises.
+    named here may not exist. Manifests are named by `Manifests`, from paths alone. Never raises.
     """
     if kind not in _KINDS_WITH_INCLUDES:
         return ()

@@ -63,7 +63,9 @@ class Collector:
             return self.skip(name, problem, path)
         ecosystem = ecosystem or self._ecosystem
         key = (ecosystem, name, version)
-        named = tuple(sorted(set(via))[:MAX_VIA]) if via else ()
+        named = tuple(via)
+        if len(named) > 1:
+            named = tuple(sorted(set(named))[:MAX_VIA])
         found = Package(ecosystem, name, version, path or self._path, line, direct, dev, named)
         known = self._packages.get(key)
         if known is not None:

@@ -121,6 +121,8 @@ class Graph:
     def _development(self) -> list[bool | None]:
         """For each node False if production leads to it, True if only development does, else None."""
         found: list[bool | None] = [None] * len(self._edges)
+        if all(dev is None for nodes in self._asked.values() for dev in nodes.values()):
+            return found
         seen = bytearray(len(self._edges))
         for level in (False, None, True):
             stack = [n for nodes in self._asked.values() for n, dev in nodes.items() if dev is level]
