@@ -231,7 +231,7 @@ def multi_repo_scan(
         announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json, more=plan)
         return
     coordination = open_or_embedded(repository)
-    judgements = with_batch(judgements, coordination, resume)
+    judgements = with_batch(judgements, coordination, resume, sample=sample)
     prepared = prepare_batch(coordination, request)
     refuse_own(judgements, prepared.batch)
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))

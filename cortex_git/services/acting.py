@@ -19,7 +19,7 @@ from cortex_git.scan.suppressing.applying import Judgement, suppress
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
-from cortex_git.services.scan_history import last_finished, scan_batch, scan_rows
+from cortex_git.services.scan_history import last_before, scan_batch, scan_rows
 from cortex_git.store.coordination import Coordination
 
 LAST = "last"
@@ -79,15 +79,18 @@ def is_file(baseline: str) -> bool:
     return baseline != LAST and ("/" in baseline or "." in baseline or Path(baseline).exists())
 
 
-def with_batch(said: Said, coordination: Coordination, running: str | None = None) -> Said:
+def with_batch(
+    said: Said, coordination: Coordination, running: str | None = None, *, sample: bool = False
+) -> Said:
     """The same with the baseline's batch read, where it is one; `last` is the newest one that is finished.
 
-    `running` is the batch that goes on, which is not the last one. Raises BadInput where there is none.
+    `running` is the batch that goes on: nothing newer is its last one, or all of it would be known.
+    Raises BadInput where there is none.
     """
     if said.baseline is None or is_file(said.baseline):
         return said
     if said.baseline == LAST:
-        found = last_finished(coordination, [running] if running else [])
+        found = last_before(coordination, running, sample=sample)
         if found is None:
             return replace(
                 said, notes=(*said.notes, "there is no finished scan batch yet: everything is new")

@@ -84,6 +84,24 @@ def last_finished(coordination: Coordination, other_than: Collection[str]) -> Ba
     return next(ended, None)
 
 
+def last_before(coordination: Coordination, running: str | None, *, sample: bool) -> Batch | None:
+    """The newest scan batch that is done and is older than `running`, where that is one that goes on.
+
+    Samples are compared with samples alone: no repository of theirs is anybody's.
+    """
+    known = scan_batches(coordination)
+    names = [one.batch for one in known]
+    older = known
+    if running in names:
+        place = names.index(running)
+        older, sample = known[:place], bool(known[place].options.get("sample"))
+    for batch in reversed(older):
+        alike = bool(batch.options.get("sample")) == sample
+        if alike and not coordination.open_count(Scope(batch=batch.batch, merges=False)):
+            return batch
+    return None
+
+
 def two_of(coordination: Coordination, earlier: str | None, later: str | None) -> tuple[str, str]:
     """The names of the two batches to compare: those given, else the last finished ones.
 

@@ -44,6 +44,16 @@ def test_the_last_batch_is_a_baseline(cortex: Command, shop: Path) -> None:
     assert "Baseline one: 2 known" in second.out
 
 
+def test_the_last_batch_is_no_sample_and_not_newer(cortex: Command, shop: Path) -> None:
+    scan(cortex, "shop", "--batch", "one")
+    cortex("multi-repo-scan", "--sample", "--batch", "shown")
+    assert "Baseline one: 2 known" in scan(cortex, "shop", "--baseline", "last", "--batch", "two").out
+    again = scan(cortex, "--resume", "one", "--baseline", "last", "--fail-on", "low")
+    assert again.code == 1
+    assert "everything is new" in again.err
+    assert "Baseline shown: 79 known" in cortex("multi-repo-scan", "--sample", "--baseline", "last").out
+
+
 def test_sarif_says_what_is_new(cortex: Command, shop: Path) -> None:
     scan(cortex, "shop", "--batch", "monday")
     (run,) = scan(cortex, "shop", "--baseline", "monday", "--format", "sarif").json()["runs"]
