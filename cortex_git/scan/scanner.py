@@ -116,7 +116,7 @@ def _read(
             reader.read(lockfiles[: limits.lockfiles])
         except OutOfTime as problem:
             snapshot.skip("the lockfiles not read by then", f"the repository {problem}")
-        gaps = [*_without_lockfiles(snapshot, lockfiles), *snapshot.not_scanned]
+        gaps = [*_without_lockfiles(snapshot, lockfiles), *snapshot.not_scanned, *snapshot.submodules]
         if len(lockfiles) > limits.lockfiles:
             over = len(lockfiles) - limits.lockfiles
             gaps.append(NotScanned(f"{over:,} more lockfiles", f"the limit is {limits.lockfiles:,}"))

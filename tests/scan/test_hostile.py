@@ -95,7 +95,7 @@ def test_no_setting_hook_filter_or_submodule_runs(make_repository, database, git
     assert (row.status, row.error) == ("incomplete", None)
     assert [finding.package for finding in row.findings] == ["jinja2"]
     found = reasons(row)
-    assert found.keys() == {"poetry.lock", "Cargo.lock"}
+    assert found.keys() == {"poetry.lock", "Cargo.lock", "sub"}
     assert found["poetry.lock"] == "its content is not in the repository (partial clone, or damaged)"
 
 

@@ -157,7 +157,20 @@ def test_symbolic_links_and_submodules(make_repository, database, git):
     git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},yarn.lock")
     git(repo, "commit", "-qm", "x")
     row = scan(repo, database)
-    assert reasons(row) == {"poetry.lock": "is a symbolic link, which is not followed"}
+    assert reasons(row) == {
+        "poetry.lock": "is a symbolic link, which is not followed",
+        "yarn.lock": "is a submodule, a repository of its own; scan that one, too",
+    }
+
+
+def test_of_very_many_submodules_the_rest_is_counted(make_repository, database, git):
+    repo = make_repository({"requirements.txt": CLEAN}, checkout=True)
+    for number in range(103):
+        git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib/{number:03}")
+    git(repo, "commit", "-qm", "x")
+    row = scan(repo, database)
+    assert (row.status, len(row.not_scanned)) == ("incomplete", 101)
+    assert row.not_scanned[-1].what == "3 more submodules"
 
 
 @pytest.mark.parametrize(

@@ -72,4 +72,5 @@ def open_repository(
             listing = list_files(git, commit.oid, limits, deadline)
             snapshot = RepositorySnapshot(commit.oid, listing.entries, limits, deadline, git, facts, fetch)
             snapshot.not_scanned += listing.not_scanned
+            snapshot.submodules = listing.submodules
             yield snapshot

@@ -7,7 +7,7 @@ cannot be read, or is a repository of its own, in silence.
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class FolderSnapshot:
     commit: str = ""
     entries: Mapping[str, Entry] = field(default_factory=dict)
     not_scanned: list[NotScanned] = field(default_factory=list)
+    submodules: Sequence[NotScanned] = ()
     _oids: dict[str, str | None] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _bytes_read: int = 0

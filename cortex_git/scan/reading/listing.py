@@ -14,6 +14,8 @@ from cortex_git.scan.records import NotScanned
 
 _CHUNK = 256 * 1024
 _SUBMODULE = b"160000"
+_SUBMODULES_NAMED = 100
+_OF_ITS_OWN = "is a submodule, a repository of its own; scan that one, too"
 
 
 class Entry(NamedTuple):
@@ -33,10 +35,12 @@ class Listing(NamedTuple):
 
     entries: dict[str, Entry]
     not_scanned: list[NotScanned]
+    submodules: list[NotScanned]
+    """Repositories inside this one, the first hundred by path; a scan does not look into them."""
 
 
 def list_files(git: GuardedGit, commit: str, limits: Limits, deadline: Deadline) -> Listing:
-    """Every file of the commit. Submodules are other repositories and are not listed.
+    """Every file of the commit. Submodules are other repositories, and are listed apart.
 
     Raises RepositoryUnreadable when a tree is missing or damaged.
     """
@@ -52,7 +56,7 @@ def list_files(git: GuardedGit, commit: str, limits: Limits, deadline: Deadline)
             if status:
                 reason = telling_line(complaints) if status > 0 else f"git ended by signal {-status}"
                 raise RepositoryUnreadable(f"its files cannot be listed ({reason})", "run git fsck in it")
-    return Listing(reader.entries, reader.not_scanned())
+    return Listing(reader.entries, reader.not_scanned(), reader.submodules())
 
 
 def _records(pipe: IO[bytes], longest: int) -> Iterator[bytes]:
@@ -75,6 +79,8 @@ class _Reader:
         self._limits = limits
         self._bytes = 0
         self._unusual = 0
+        self._submodules: list[str] = []
+        self._more_submodules = 0
         self._stopped = ""
 
     def take(self, record: bytes) -> bool:
@@ -91,9 +97,20 @@ class _Reader:
             self._unusual += 1
             return True
         mode, _, oid = head.split(b" ")
+        path = name.decode("utf-8", "backslashreplace")
         if mode != _SUBMODULE:
-            self.entries[name.decode("utf-8", "backslashreplace")] = Entry(mode.decode(), oid.decode())
+            self.entries[path] = Entry(mode.decode(), oid.decode())
+        elif len(self._submodules) < _SUBMODULES_NAMED:
+            self._submodules.append(path)
+        else:
+            self._more_submodules += 1
         return True
+
+    def submodules(self) -> list[NotScanned]:
+        found = [NotScanned(path, _OF_ITS_OWN) for path in self._submodules]
+        if self._more_submodules:
+            found.append(NotScanned(f"{self._more_submodules:,} more submodules", _OF_ITS_OWN))
+        return found
 
     def not_scanned(self) -> list[NotScanned]:
         found = []

@@ -28,6 +28,8 @@ class Snapshot(Protocol):
     limits: Limits
     deadline: Deadline
     not_scanned: list[NotScanned]
+    submodules: Sequence[NotScanned]
+    """Repositories inside this one, which only a scan of all of it has to tell."""
 
     @property
     def entries(self) -> Mapping[str, Entry]: ...
@@ -51,6 +53,7 @@ class RepositorySnapshot:
     """Gets blobs that are not here yet; None for a local repository."""
     not_scanned: list[NotScanned] = field(default_factory=list)
     """What a limit or the repository's state kept from being read, in the order met."""
+    submodules: Sequence[NotScanned] = ()
     _bytes_read: int = 0
 
     def oid(self, path: str) -> str | None:
