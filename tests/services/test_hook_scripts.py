@@ -335,9 +335,15 @@ def test_without_our_program_a_push_goes_on_and_says_so(
 def test_the_benchmark_measures(tmp_path: Path) -> None:
     """That it runs and what it tells; its figures are for a quiet machine."""
     program = Path(__file__).parents[2] / "benchmarks" / "push_hook.py"
-    done = run([sys.executable, str(program), "--rounds", "1", "--json", str(tmp_path / "f.json")], tmp_path)
+    done = run(
+        [sys.executable, str(program), "--rounds", "1", "--alone", "2", "--json", str(tmp_path / "f.json")],
+        tmp_path,
+    )
     assert done.stdout.splitlines()[0].startswith("| what (median) |"), done.stderr
     found = json.loads((tmp_path / "f.json").read_text())
     assert found["held"] == (done.returncode == 0)
     assert found["ratio"] == pytest.approx(found["added_ms"] / found["git_version_ms"], abs=0.02)
-    assert min(found["hook_alone_ms"], found["git_version_ms"]) > 0
+    assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
+    for prefix in ("", "processor_"):
+        one, other = found[f"{prefix}hook_alone_ms"], found[f"{prefix}git_version_alone_ms"]
+        assert found[f"{prefix}hook_alone_ratio"] == pytest.approx(one / other, rel=0.01)
