@@ -175,7 +175,7 @@ def multi_repo_scan(
     from cortex_git.services import open_or_embedded
     from cortex_git.services.acting import act, refuse_own, with_batch
     from cortex_git.services.scan_sources import SourceRequest
-    from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
+    from cortex_git.services.scans import ScanRequest, prepare_batch, refuse_contradictions, run_scan
     from cortex_git.workers.events import batch_started
 
     for file in output or []:
@@ -218,6 +218,7 @@ def multi_repo_scan(
         not_looked_into=found.gaps,
     )
     if dry_run:
+        refuse_contradictions(request)
         for source in sources:
             note(f"would scan {source.repo}" + (f" at {source.ref}" if source.ref else ""))
         for gap in found.gaps:

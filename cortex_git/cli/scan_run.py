@@ -32,9 +32,12 @@ def gather(request: SourceRequest, *, sample: bool) -> Gathered:
     if not sample:
         return gather_sources(request, note)
     from cortex_git.scan.sample import make_sample
+    from cortex_git.scan.sources.filters import Filters
 
     if request.repositories or request.repos_file or request.root or request.owners or request.bills:
         raise BadInput("--sample goes with no other repositories", "leave them out, or leave --sample out")
+    if request.ref or request.branches or request.tags or request.filters != Filters():
+        raise BadInput("--sample goes with no filters and no refs", "leave them out, or leave --sample out")
     return Gathered(make_sample(cache_folder() / "sample"))
 
 
@@ -126,7 +129,10 @@ def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *
     for text in report.notes:
         note(text)
     annotated = form == "github"
-    for path, chosen in forms_of(outputs, None if annotated else form):
+    forms = forms_of(outputs, None if annotated else form)
+    if form is not None and outputs and not annotated and form not in (chosen for _, chosen in forms):
+        note(f"--format {form} is in none of the files: of several, the ending says the form")
+    for path, chosen in forms:
         write_file(path, _text(report, chosen))
         note(f"report written to {path}")
     if outputs and not annotated:

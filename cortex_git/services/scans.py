@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput
-from cortex_git.models import Batch, Task
+from cortex_git.models import Batch, Task, valid_name
 from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
@@ -115,11 +115,8 @@ def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
     }
 
 
-def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
-    """The batch to run: the one to resume, or a new one with a task for each repository.
-
-    Raises BadInput where there is nothing to scan or nothing to resume.
-    """
+def refuse_contradictions(request: ScanRequest) -> None:
+    """Raises BadInput for what no batch could be made or resumed of, whatever the repository holds."""
     if request.batch == LAST:
         raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
     if request.resume is not None and request.batch is not None:
@@ -128,6 +125,19 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         raise BadInput("other scanners' findings change unseen", "leave --changed-since or --scanner out")
     if request.resume is not None and request.changed_since is not None:
         raise BadInput("a resumed batch has its rows already", "leave --changed-since out")
+    if request.batch is not None:
+        valid_name(request.batch, "batch")
+    if not request.sources and request.resume is None:
+        hint = "name some, or give --repos-file, --root, --github, --gitlab or --sample"
+        raise BadInput("no repositories to scan", hint)
+
+
+def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
+    """The batch to run: the one to resume, or a new one with a task for each repository.
+
+    Raises BadInput where there is nothing to scan or nothing to resume.
+    """
+    refuse_contradictions(request)
     if request.resume is not None:
         coordination.flush()
         coordination.pull()
@@ -140,9 +150,6 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
             raise BadInput("no scan batch is unfinished: --resume last has none", _BATCHES)
         if not request.sources:
             raise BadInput(f"no scan batch {request.resume!r} to resume", _BATCHES)
-    if not request.sources:
-        hint = "name some, or give --repos-file, --root, --github, --gitlab or --sample"
-        raise BadInput("no repositories to scan", hint)
     name = request.resume or request.batch or new_id("scan")
     kept = _kept(coordination, request)
     left = len(request.sources) - len(kept)
