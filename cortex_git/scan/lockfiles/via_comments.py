@@ -53,6 +53,8 @@ def _annotations(text: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     name, in_list = "", False
     for _, line in numbered_lines(text):
+        if line.lstrip().startswith("--hash") and "#" not in line:
+            continue
         started = _NAME.match(line)
         if started:
             name, in_list = python_name(started.group()), False
@@ -63,7 +65,7 @@ def _annotations(text: str) -> list[tuple[str, str]]:
             found += [(name, part.strip()) for part in (via.group(1) or "").split(",") if part.strip()]
         elif more:
             found.append((name, more.group(1).strip()))
-        elif not line.strip().startswith("--hash"):
+        else:
             in_list = False
     return found
 

@@ -12,7 +12,6 @@ METADATA = "__metadata"
 _FIELDS = frozenset({"name", "version", "resolution", "resolved", "linkType"})
 _BROUGHT_IN = frozenset({"dependencies:", "optionalDependencies:"})
 _PATTERNS = re.compile(r'"([^"]*)"|([^\s",][^",]*)')
-_DEPENDENCY = re.compile(r'"?([^"\s:]+)"?:? +"?([^"]*)"?$')
 
 
 @dataclass(slots=True)
@@ -63,6 +62,8 @@ def read_entries(text: str) -> list[Entry]:
 
 def _patterns(keys: str) -> list[str]:
     """The comma-separated patterns of a key line, unquoted."""
+    if "," not in keys:
+        return [keys.strip('" ')]
     found = (quoted or bare for quoted, bare in _PATTERNS.findall(keys))
     return [part for text in found for part in text.strip().split(", ")]
 
@@ -75,9 +76,9 @@ def _take_field(entry: Entry, line: str) -> None:
 
 
 def _take_dependency(entry: Entry, line: str) -> None:
-    found = _DEPENDENCY.match(line)
-    if found:
-        entry.dependencies[found.group(1)] = found.group(2)
+    name, _, wanted = line.partition(" ")
+    if name and wanted:
+        entry.dependencies[name.rstrip(":").strip('"')] = wanted.strip('"')
 
 
 def split(pattern: str) -> tuple[str, str]:
