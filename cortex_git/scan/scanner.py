@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
 from cortex_git.scan.cache import ScanCache, match_key
-from cortex_git.scan.lockfiles import kind_of, manifest_without_lock
+from cortex_git.scan.lockfiles import kind_of, manifest_without_lock, unread_lockfiles
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
 from cortex_git.scan.names import lookup_name
@@ -134,7 +134,7 @@ def _read(
 
 
 def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:
-    manifests = manifest_without_lock(snapshot.entries)
+    manifests = [*manifest_without_lock(snapshot.entries), *unread_lockfiles(snapshot.entries)]
     if lockfiles:
         return manifests
     nothing = "no lockfile found" if manifests else "no lockfile or manifest found"

@@ -163,6 +163,14 @@ def test_symbolic_links_and_submodules(make_repository, database, git):
     }
 
 
+def test_a_lockfile_that_no_reader_knows_is_not_passed_over(make_repository, database):
+    row = scan(make_repository({"requirements.txt": CLEAN, "deno.lock": "{}"}), database)
+    assert (row.status, reasons(row)) == (
+        "incomplete",
+        {"deno.lock": "is a lockfile of a kind that is not read"},
+    )
+
+
 def test_of_very_many_submodules_the_rest_is_counted(make_repository, database, git):
     repo = make_repository({"requirements.txt": CLEAN}, checkout=True)
     for number in range(103):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.manifests import manifest_without_lock
+from cortex_git.scan.lockfiles.manifests import manifest_without_lock, unread_lockfiles
 from cortex_git.scan.lockfiles.naming import (
     NOT_BELOW,
     as_expression,
@@ -31,6 +31,7 @@ __all__ = [
     "path_expression",
     "pathspecs",
     "read_lockfile",
+    "unread_lockfiles",
 ]
 
 Reader = Callable[[Source, Collector], None]

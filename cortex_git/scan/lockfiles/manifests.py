@@ -1,4 +1,5 @@
-"""Names the manifests that no lockfile covers, so that a repository without one is no all-clear.
+"""Names the manifests that no lockfile covers, and the lockfiles that no reader knows, so that neither is an
+all-clear.
 
 Works on paths alone. Must never name a manifest whose lockfile lies beside it or in a folder above.
 """
@@ -13,6 +14,7 @@ NO_LOCKFILE = "no lockfile beside it"
 _ECOSYSTEM_OF_MANIFEST = {
     "package.json": "npm",
     "pyproject.toml": "PyPI",
+    "setup.py": "PyPI",
     "Pipfile": "PyPI",
     "Cargo.toml": "crates.io",
     "Gemfile": "RubyGems",
@@ -20,6 +22,9 @@ _ECOSYSTEM_OF_MANIFEST = {
     "composer.json": "Packagist",
     "build.gradle": "Gradle",
     "build.gradle.kts": "Gradle",
+    "build.sbt": "sbt",
+    "project.clj": "Leiningen",
+    "deps.edn": "Clojure",
     "pubspec.yaml": "Pub",
     "mix.exs": "Hex",
     "conanfile.py": "ConanCenter",
@@ -35,6 +40,20 @@ _ECOSYSTEM_OF_SUFFIX = {
     ".vbproj": "NuGet",
     ".cabal": "Hackage",
 }
+UNREAD = "is a lockfile of a kind that is not read"
+_UNREAD_LOCKFILES = frozenset(
+    {
+        "Cartfile.resolved",
+        "Gopkg.lock",
+        "conda-lock.yml",
+        "deno.lock",
+        "glide.lock",
+        "maven_install.json",
+        "paket.lock",
+        "pixi.lock",
+        "rebar.lock",
+    }
+)
 _INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage"})
 """Folders with other people's packages, manifests included."""
 _XCODE = (".xcodeproj", ".xcworkspace")
@@ -91,6 +110,20 @@ def manifest_ecosystem(path: str) -> str | None:
     """The OSV ecosystem of the manifest at that path, None for what is no manifest of the repository."""
     found = _ecosystem(path)
     return "Maven" if found == "Gradle" else found
+
+
+def unread_lockfiles(paths: Collection[str]) -> list[NotScanned]:
+    """Lockfiles among a repository's paths that no reader here knows, installed copies left out. Sorted."""
+    found = sorted(path for path in paths if _is_unread(path))
+    named = [NotScanned(path, UNREAD) for path in found[:MAX_NAMED]]
+    if len(found) > MAX_NAMED:
+        named.append(NotScanned(f"{len(found) - MAX_NAMED:,} more lockfiles", UNREAD))
+    return named
+
+
+def _is_unread(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in _UNREAD_LOCKFILES and _INSTALLED.isdisjoint(folder.split("/"))
 
 
 def _ecosystem(path: str) -> str | None:

@@ -1,6 +1,6 @@
 """Manifests that no lockfile covers."""
 
-from cortex_git.scan.lockfiles import manifest_without_lock
+from cortex_git.scan.lockfiles import manifest_without_lock, unread_lockfiles
 
 
 def bare(*paths: str) -> list[str]:
@@ -86,3 +86,25 @@ def test_xcode_keeps_the_lockfile_inside_its_project() -> None:
 
 def test_a_bill_of_materials_is_no_lockfile() -> None:
     assert bare("package.json", "bom.json") == ["package.json"]
+
+
+def test_manifests_that_are_programs() -> None:
+    assert bare("setup.py", "lib/setup.py", "requirements.txt") == []
+    assert bare("setup.py", "docs/requirements.txt") == ["setup.py"]
+    assert bare("build.sbt", "deps.edn", "project.clj", "pom.xml") == ["build.sbt", "deps.edn", "project.clj"]
+
+
+def test_lockfiles_that_no_reader_knows_are_named() -> None:
+    paths = [
+        "web/deno.lock",
+        "rebar.lock",
+        "package-lock.json",
+        "vendor/x/Gopkg.lock",
+        "node_modules/a/deno.lock",
+    ]
+    assert [(gap.what, gap.reason) for gap in unread_lockfiles(paths)] == [
+        ("rebar.lock", "is a lockfile of a kind that is not read"),
+        ("web/deno.lock", "is a lockfile of a kind that is not read"),
+    ]
+    many = unread_lockfiles([f"{number}/deno.lock" for number in range(1_500)])
+    assert (len(many), many[-1].what) == (1_001, "500 more lockfiles")
