@@ -4,23 +4,21 @@ What was not scanned comes first. Names, versions, paths and messages are text t
 it escapes them.
 """
 
-import re
-from urllib.parse import quote
-
 from cortex_git.pages.charts import Stack, ranked
 from cortex_git.pages.drawing import MISSING
 from cortex_git.pages.frame import Axis, Series
-from cortex_git.pages.markup import Html, element, join, link
+from cortex_git.pages.markup import Html, element, join
 from cortex_git.pages.page import Page
 from cortex_git.pages.page import render as render_page
 from cortex_git.pages.parts import Notice, Section, Tile, notices, paragraph, tiles
 from cortex_git.pages.plots import Plot, figures
 from cortex_git.pages.tables import Cell, Column, Table, draw
 from cortex_git.pages.text import clip_start
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
-from cortex_git.scan.reports import html_aside
-from cortex_git.scan.reports.by_advisory import Need, by_advisory
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.reports import html_aside, html_needs
+from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
+from cortex_git.scan.reports.html_cells import linked, severity_cell
 from cortex_git.scan.reports.secrets import secrets_of
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, verdict
 
@@ -29,9 +27,7 @@ ROWS_SHOWN = 50_000
 NAMES_CHOSEN = 200
 """Repositories up to which a menu lets one be chosen; beyond it the text filter does."""
 BARS_SHOWN = 25
-REPOSITORIES_NAMED = 20
 _NAME_LIMIT = 200
-_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
 
 SERIES = tuple(
     Series(
@@ -153,7 +149,9 @@ def _secrets(report: ScanReport) -> Section | None:
 def _by_advisory(report: ScanReport) -> Section | None:
     if not report.grouped:
         return None
-    return Section("advisories", "By advisory", draw(_needs(report), "advisories-list"))
+    needs = by_advisory(report)
+    table = html_needs.table(needs[:ROWS_SHOWN], left_out=_left_out(len(needs)))
+    return Section("advisories", "By advisory", draw(table, "advisories-list"))
 
 
 def _severity(figure: Html | None, could_draw: bool) -> Section | None:
@@ -229,8 +227,8 @@ def _finding_row(
 ) -> tuple[str | float | Cell | None, ...]:
     where = finding.lockfile if finding.line is None else f"{finding.lockfile}:{finding.line}"
     return (
-        Cell(_linked(finding.id), finding.id, "id"),
-        _severity_cell(finding.severity),
+        Cell(linked(finding.id), finding.id, "id"),
+        severity_cell(finding.severity),
         finding.score,
         clip_start(row.repo, _NAME_LIMIT),
         finding.package,
@@ -242,41 +240,6 @@ def _finding_row(
         *(html_aside.exploited_cells(finding) if exploited else ()),
         origin(finding),
         finding.upgrade,
-    )
-
-
-def _needs(report: ScanReport) -> Table:
-    """What is needed over all repositories; the names of a few of them, for the findings list has all."""
-    needs = by_advisory(report)
-    columns = (
-        Column("Vulnerability"),
-        Column("Severity", choose=True),
-        Column("Repositories", number=True),
-        Column("Need", name=True),
-        Column("Which", long=True),
-        Column("Ecosystem", choose=True),
-        Column("Summary", long=True),
-    )
-    return Table(
-        "What is needed, by advisory",
-        columns,
-        [_need_row(need) for need in needs[:ROWS_SHOWN]],
-        left_out=_left_out(len(needs)),
-        empty="Nothing.",
-    )
-
-
-def _need_row(need: Need) -> tuple[str | float | Cell | None, ...]:
-    named = [clip_start(repo, _NAME_LIMIT) for repo in need.repositories[:REPOSITORIES_NAMED]]
-    more = len(need.repositories) - len(named)
-    return (
-        Cell(_linked(need.id), need.id, "id"),
-        _severity_cell(need.severity),
-        len(need.repositories),
-        need.sentence,
-        ", ".join(named) + (f" and {more:,} more" if more else ""),
-        need.ecosystem,
-        need.summary,
     )
 
 
@@ -306,17 +269,6 @@ def _repositories(report: ScanReport) -> Table:
     ]
     left_out = _left_out(len(report.repositories))
     return Table("Every repository of the batch", columns, rows, left_out=left_out, empty="None.")
-
-
-def _severity_cell(severity: Severity) -> Cell:
-    shown = element("span", severity, class_=f"severity {severity}")
-    return Cell(shown, SEVERITIES.index(severity))
-
-
-def _linked(vulnerability: str) -> str:
-    if not _PLAIN_ID.fullmatch(vulnerability):
-        return vulnerability
-    return link(f"https://osv.dev/vulnerability/{quote(vulnerability, safe='')}", vulnerability)
 
 
 def _left_out(count: int) -> str:
