@@ -16,7 +16,7 @@ from cortex_git.store import newer, tombstones
 from cortex_git.store.index import Scope
 from cortex_git.store.repository import Repository
 
-_AT_ONCE = 1000
+_AT_ONCE = 100
 """Documents read in one git call."""
 MOST_TOKENS = 10**12
 """More is no count of tokens, and would not add up in SQLite."""

@@ -11,7 +11,7 @@ from cortex_git.store import layout, newer, tombstones
 from cortex_git.store.index import Scope, chunks
 from cortex_git.store.repository import Repository
 
-_AT_ONCE = 500
+_AT_ONCE = 100
 """Results that one git call reads."""
 
 
