@@ -40,6 +40,8 @@ STARTER_GAP = NotScanned(
 )
 _WITH_OTHERS_S = 600.0
 """One repository's time where other scanners look at it, too: some download a database first."""
+STALE_DAYS = 7
+"""An import that is older than this is noted."""
 _BATCHES = "see `cortex-git scans list`"
 LAST = "last"
 """`--resume last`: the newest scan batch that is not finished."""
@@ -84,6 +86,16 @@ class Database:
     line: str
     starter: bool
     identity: str = ""
+    age_days: int = 0
+    """Since the import."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of its age: an update that fails each night must not go unseen."""
+        if self.starter or self.age_days <= STALE_DAYS:
+            return ()
+        aged = f"the advisories were imported {self.age_days} days ago: newer ones are not known"
+        return (f"{aged}; run `cortex-git advisories update`",)
 
 
 def choose_database(sample: bool) -> Database:
@@ -93,7 +105,13 @@ def choose_database(sample: bool) -> Database:
     found = None if sample else open_default(data_folder())
     if found is not None:
         with found:
-            return Database(str(found.path), found.description(), starter=False, identity=found.identity)
+            return Database(
+                str(found.path),
+                found.description(),
+                starter=False,
+                identity=found.identity,
+                age_days=found.age_days,
+            )
     with open_starter(cache_folder()) as starter:
         return Database("starter", starter.description(), starter=True, identity=starter.identity)
 
@@ -234,7 +252,9 @@ def run_scan(
         keep_in=ScanCache(cache_folder()),
     )
     timing = _timing(ended, request, time.monotonic() - started)
-    report = ScanReport(batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample)
+    report = ScanReport(
+        batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample, notes=database.notes
+    )
     return report, ended
 
 

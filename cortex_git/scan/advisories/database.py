@@ -104,6 +104,11 @@ class AdvisoryDatabase:
         """The ecosystems with at least one advisory."""
         return frozenset(self.content)
 
+    @property
+    def age_days(self) -> int:
+        """Whole days since the import; negative where the clock says that it is still to come."""
+        return (datetime.now(UTC) - self.built_at).days
+
     def description(self) -> str:
         """One line: which database, how old, how many records, which ecosystems, what was unreadable."""
         total = sum(count for count, _ in self.content.values())
@@ -113,7 +118,7 @@ class AdvisoryDatabase:
         records = f"{total:,} records for {covers}, newest from {newest or 'an unknown day'}"
         if self.name == "starter":
             return f"starter set: {records}; it covers only well-known advisories"
-        days = (datetime.now(UTC) - self.built_at).days
+        days = self.age_days
         age = "today" if days < 1 else f"{days} day{'s' if days > 1 else ''} ago"
         bad = f"; {int(self.unreadable):,} records could not be read" if self.unreadable else ""
         return f"{self.name} imported {self.built_at:%Y-%m-%d} ({age}): {records}{bad}"
