@@ -298,3 +298,18 @@ def test_rows_are_taken_from_the_cache_and_without_it_from_their_results(
     read_again = scan("--changed-since", "last", "--batch", "third").json()
     assert 3 in asked
     assert (found(read_again), since(read_again)) == (found(kept), ALL)
+
+
+def test_rows_of_an_archived_batch_are_found_as_well(
+    scan: Callable[..., Done], cortex: Command, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = scan("--changed-since", "last", "--batch", "second").json()
+    assert cortex("gc", "--archive", "first").code == 0
+    shutil.rmtree(cache_folder())
+    monkeypatch.setattr(taken_over, "_read_before", {})
+    again = cortex("multi-repo-scan", "--resume", "second", "--format", "json", "--allow-incomplete").json()
+    assert (found(again), since(again)) == (found(second), ALL)
+    commit(made["r1"])
+    third = scan("--changed-since", "second", "--batch", "third").json()
+    assert since(third) == {"r1": None, "r2": "first", "r3": "first"}
+    assert cortex("gc", "--archive", "second").code == 0
