@@ -1,7 +1,8 @@
 """GitHub workflow commands, which GitHub shows as annotations of the run, and the summary lines.
 
 GitHub shows at most 10 annotations of each kind for a step, so no more are written: the rest is said in
-the last of them. What was not scanned comes first, so that it is never what is cut off.
+the last of them. What was not scanned and what is known to be exploited come first, so that they are never
+what is cut off.
 """
 
 from collections import defaultdict
@@ -49,8 +50,8 @@ def _annotations(report: ScanReport) -> Iterator[str]:
         place = _file(report, row, one.path)
         text = f"{one.kind} in {row.repo}, {one.path}"
         by_kind["error"].append(_command("error", "Secret", text, place, one.line if place else None))
-    for row, finding in findings_by_severity(report):
-        kind = _KINDS[finding.severity]
+    for row, finding in sorted(findings_by_severity(report), key=lambda pair: pair[1].kev is None):
+        kind = _KINDS[finding.severity] if finding.kev is None else "error"
         by_kind[kind].append(_annotation(kind, report, row, finding))
     for kind in ("error", "warning", "notice"):
         found = by_kind[kind]
