@@ -22,6 +22,12 @@ from cortex_git.store.tasks import listed
 
 SUMMARIES = {"summary.json": "json", "summary.md": "markdown", "results.sarif": "sarif"}
 """The files that a batch's last task publishes, with the format of each."""
+MOST_FINDINGS = 10_000
+"""Of a batch whose findings are published in all of these: 7 MiB of JSON, which stay in the history for ever.
+
+Beyond, each takes some 12 KB of memory on its way to the remote: only `LARGE` are published.
+"""
+LARGE = ("summary.md",)
 _NEWER = "this task needs a newer cortex-git"
 _UNREADABLE = "its result cannot be read here: it is damaged, or a newer cortex-git wrote it"
 
@@ -61,9 +67,10 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
     rows = rows_of(coordination, batch, _without_outputs(each, results))
     sample = bool(batch.options.get("sample"))
     report = ScanReport(batch.batch, tuple(rows), _timing(results), database, gaps_of(batch), sample)
+    names = SUMMARIES if report.cves_found <= MOST_FINDINGS else LARGE
     files = {
-        layout.summary_path(batch.batch, name): RENDERERS[form](report).encode("utf-8", "replace")
-        for name, form in SUMMARIES.items()
+        layout.summary_path(batch.batch, name): RENDERERS[SUMMARIES[name]](report).encode("utf-8", "replace")
+        for name in names
     }
     output = {
         "repositories": len(rows),
@@ -71,6 +78,7 @@ def merge_scan(coordination: Coordination, claim: Claim, database: str) -> tuple
         "cves_found": report.cves_found,
         "severity": dict(report.severity),
         "sources": sorted(result.task for result in results),
+        "left_out": [name for name in SUMMARIES if name not in names],
     }
     result = claim.ended("completed").model_copy(update={"started_at": started, "output": output})
     return result, files

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from gitworld import git, new_coordination, result_for
 
+from cortex_git.results import scan_summary
 from cortex_git.results.rows import row_of
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.scan.records import RepositoryScan
@@ -86,6 +87,18 @@ def test_a_row_that_somebody_pushed_by_hand_costs_itself_only(
     row = row_of(result, "shown")
     assert (row.repo, row.status) == ("shown", "failed")
     assert "cannot be read" in (row.error or "")
+
+
+@pytest.mark.parametrize(("most", "left_out"), [(0, []), (-1, ["summary.json", "results.sarif"])])
+def test_of_very_many_findings_the_last_task_publishes_less_and_says_so(
+    scanned: Coordination, monkeypatch: pytest.MonkeyPatch, most: int, left_out: list[str]
+) -> None:
+    monkeypatch.setattr(scan_summary, "MOST_FINDINGS", most)
+    claim = scanned.claim(Scope(batch="weekly"), 1, lambda _: "w")[0]
+    result, files = merge_scan(scanned, claim, "database line")
+    assert result.output["left_out"] == left_out
+    published = {path.rpartition("/")[2] for path in files}
+    assert published == {"summary.json", "summary.md", "results.sarif"} - {*left_out}
 
 
 def test_the_last_task_publishes_the_summary(scanned: Coordination, bare: Path) -> None:
