@@ -5,6 +5,7 @@ are the data itself, never escaped for people; the text is ASCII, so that no ter
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from cortex_git.scan.fingerprints import fingerprint
@@ -24,12 +25,18 @@ def render(report: ScanReport) -> str:
 
     `json.dumps(indent=...)` falls back to the slow encoder (1.0 s instead of 0.4 s for 50,000 findings).
     """
-    head, rows = _head(report), report.repositories
-    lines = [f"  {_dumps(key)}: {_dumps(value)}," for key, value in head.items()]
-    repositories = ",\n".join(_repository_text(row) for row in rows)
+    return "".join(break_log_commands(part, hash_code="\\u0023") for part in _parts(report))
+
+
+def _parts(report: ScanReport) -> Iterator[str]:
+    """The text in whole lines: of a large report every copy of all of it is felt."""
+    head = [f"  {_dumps(key)}: {_dumps(value)}," for key, value in _head(report).items()]
+    yield "{\n" + "\n".join(head) + '\n  "repositories": [\n'
+    last = len(report.repositories) - 1
+    for number, row in enumerate(report.repositories):
+        yield _repository_text(row) + (",\n" if number < last else "")
     tail = [f"  {_dumps(key)}: {_dumps(value)}" for key, value in _tail(report).items()]
-    text = "{\n" + "\n".join(lines) + '\n  "repositories": [\n' + repositories + "\n  ],\n"
-    return break_log_commands(text + ",\n".join(tail) + "\n}\n", hash_code="\\u0023")
+    yield "\n  ],\n" + ",\n".join(tail) + "\n}\n"
 
 
 def _head(report: ScanReport) -> dict[str, Any]:
