@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cortex_git.config import cache_folder, data_folder
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import Batch, Task, valid_name
 from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
@@ -134,7 +134,10 @@ def options_for(database: Database, request: ScanRequest) -> dict[str, Any]:
 
 
 def refuse_contradictions(request: ScanRequest) -> None:
-    """Raises BadInput for what no batch could be made or resumed of, whatever the repository holds."""
+    """Raises BadInput for what no batch could be made or resumed of, whatever the repository holds.
+
+    EnvironmentProblem where there would be something to scan, had it been possible to look.
+    """
     if request.batch == LAST:
         raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
     if request.resume is not None and request.batch is not None:
@@ -146,6 +149,9 @@ def refuse_contradictions(request: ScanRequest) -> None:
     if request.batch is not None:
         valid_name(request.batch, "batch")
     if not request.sources and request.resume is None:
+        if request.not_looked_into:
+            first = request.not_looked_into[0]
+            raise EnvironmentProblem(f"there is nothing to scan: {first.what}: {first.reason}")
         hint = "name some, or give --repos-file, --root, --github, --gitlab or --sample"
         raise BadInput("no repositories to scan", hint)
 

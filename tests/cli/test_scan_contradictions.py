@@ -48,3 +48,12 @@ def test_a_form_that_no_file_gets_is_told(cortex: Command, shop: Path) -> None:
     assert told in cortex(*scan, "two.csv", "--format", "sarif").err
     for name, form in (("two.sarif", "sarif"), ("two", "sarif"), ("two.csv", "github")):
         assert "is in none of the files" not in cortex(*scan, name, "--format", form).err, name
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["real", "dry"])
+def test_where_nothing_could_be_looked_into_the_reason_is_told(
+    cortex: Command, here: Path, dry: list[str]
+) -> None:
+    (here / "plain").mkdir()
+    told = cortex("multi-repo-scan", "plain", "--branches", "main", *dry).error(3)
+    assert "plain is not a git repository" in told

@@ -89,7 +89,12 @@ def _opening(report: ScanReport) -> Html:
         found.append(Notice("note", SAMPLE_NOTE))
     if report.secrets_found:
         found.append(
-            Notice("critical", f"{report.secrets_found:,} secrets in files", "", "See Secrets below.")
+            Notice(
+                "critical",
+                f"{report.secrets_found:,} secret{'s'[: report.secrets_found > 1]} in files",
+                "",
+                "See Secrets below.",
+            )
         )
     aside = report.suppressed or (report.baseline is not None and report.baseline.known)
     if report.repositories and not (missing or report.cves_found or report.secrets_found or aside):
