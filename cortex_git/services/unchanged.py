@@ -23,8 +23,10 @@ from cortex_git.store.index import Scope
 
 LAST = "last"
 """The newest scan batch that has any of the repositories."""
-_KNOWN_CONTEXT = frozenset({"url", "ref"})
-"""What the task of a plain scan says. One that says more asked others, whose answers are not ours to keep."""
+_KNOWN_CONTEXT = frozenset({"url", "ref", "secrets"})
+"""What the task of a plain scan says; of secrets the row's mark tells.
+
+One that says more asked others, whose answers are not ours to keep."""
 
 _Key = tuple[str, str, str | None]
 

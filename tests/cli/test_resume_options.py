@@ -9,6 +9,10 @@ import pytest
 from command_line import COMMIT, Command
 from gitworld import git
 
+from cortex_git.scan.sources import Source
+from cortex_git.services import open_coordination
+from cortex_git.services.scans import ScanRequest, prepare_batch
+
 Checkout = Callable[..., Path]
 
 
@@ -76,6 +80,20 @@ def test_a_batch_keeps_what_it_was_begun_with(cortex: Command, here: Path, check
     first = cortex("multi-repo-scan", leaky, "--secrets", "--batch", "weekly", "--format", "json").json()
     again = cortex("multi-repo-scan", leaky, "--secrets", "--resume", "weekly", "--format", "json")
     assert (first["secrets_found"], json.loads(again.out)["secrets_found"]) == (1, 1)
+
+
+def test_workers_of_another_command_look_for_secrets_too(
+    cortex: Command, coordinated: Path, checkout: Checkout
+) -> None:
+    leaky = checkout("leaky")
+    (leaky / "run.sh").write_text("TOKEN=ghp_" + "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R\n")
+    git(leaky, "add", ".")
+    git(leaky, *COMMIT, "a token")
+    coordination = open_coordination(coordinated)
+    prepare_batch(coordination, ScanRequest([Source("leaky", str(leaky))], batch="weekly", secrets=True))
+    assert cortex("spawn-workers", "--batch", "weekly", "--count", "1").code == 0
+    report = cortex("multi-repo-scan", "--resume", "weekly", "--format", "json").json()
+    assert report["secrets_found"] == 1
 
 
 def test_without_a_batch_to_go_on_with_the_list_of_them_is_named(
