@@ -16,6 +16,7 @@ from cortex_git.cli.output import (
 )
 from cortex_git.errors import BadInput
 from cortex_git.results.fix_summary import STATUSES, FixRow
+from cortex_git.runners.bump.change_request import new_ones
 
 if TYPE_CHECKING:
     from cortex_git.services.fixing import Affected, Campaign
@@ -124,7 +125,7 @@ def _said(status: str) -> str:
 
 
 def _upgrades(row: FixRow) -> str:
-    parts = [f"{one['package']} {', '.join(one['to']) or 'gone'}" for one in row.upgrades]
+    parts = [f"{u['package']} {', '.join(new_ones(u['from'], u['to'])) or 'gone'}" for u in row.upgrades]
     return "; ".join(dict.fromkeys(parts))
 
 

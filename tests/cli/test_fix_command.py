@@ -198,6 +198,19 @@ def test_one_repository_that_cannot_be_fixed_costs_no_other(
     assert (again.code, again.json()["rows"]) == (1, document["rows"])
 
 
+def test_a_test_that_is_a_program_of_the_repository(cortex: Command, here: Path, tmp_path: Path) -> None:
+    """And not one of that name where the command was given."""
+    files = {**pinned("jinja2==2.10"), "ci/check": "#!/bin/sh\ngrep 2.10.1 requirements.txt\n"}
+    bare = remote(tmp_path, "pip", files)
+    work = tmp_path / "work-pip"
+    (work / "ci" / "check").chmod(0o755)
+    git(work, *COMMIT, "mode", "-a")
+    git(work, "push", "-q", str(bare), "main")
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    (row,) = fix(cortex, "-a", "CVE-2019-10906", "--test", "./ci/check").json()["rows"]
+    assert (row["status"], "`./ci/check` ended with status 0" in row["body"]) == ("fixed", True)
+
+
 def test_a_branch_whose_tests_fail_is_there_and_says_so(cortex: Command, here: Path, tmp_path: Path) -> None:
     bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0

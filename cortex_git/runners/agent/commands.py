@@ -99,14 +99,14 @@ class Commands:
     ) -> Ran:
         """Run a program that `words_of` let through, in the folder `below` ours.
 
-        `variables` are added to its environment. Raises Refused where it is not installed, and where that
-        folder is reached by a symbolic link.
+        One with a path is found there. `variables` are added to its environment. Raises Refused where it
+        is not installed, and where that folder is reached by a symbolic link.
         """
         folder = self._folder / below
-        if folder.resolve() != folder or not folder.is_dir():
+        if folder.resolve() != folder or not folder.is_relative_to(self._folder) or not folder.is_dir():
             raise Refused(f"{below} is no folder of the repository")
         path = _search_path(self._folder)
-        program = shutil.which(words[0], path=path)
+        program = shutil.which(folder / words[0] if "/" in words[0] else words[0], path=path)
         if program is None:
             raise Refused(f"{words[0]} is not installed here")
         mark = uuid.uuid4().hex

@@ -42,13 +42,18 @@ def subject(done: Sequence[Upgrade]) -> str:
     ids = list(dict.fromkeys(name for one in done for name in one.advisories))
     packages = list(dict.fromkeys(one.package for one in done))
     if len(packages) == 1:
-        versions = dict.fromkeys(version for one in done for version in one.after)
+        versions = dict.fromkeys(v for one in done for v in new_ones(one.before, one.after))
         what = f"Upgrade {packages[0]} to {', '.join(versions)}" if versions else f"Drop {packages[0]}"
     else:
         what = f"Upgrade {len(packages)} vulnerable packages"
     named = f" ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})"
     text = visible(what + named)
     return text if len(text) <= _MOST_SUBJECT else text[: _MOST_SUBJECT - 1] + "…"
+
+
+def new_ones(before: Sequence[str], after: Sequence[str]) -> Sequence[str]:
+    """What an upgrade brought: the versions that were not pinned before, else those that stayed."""
+    return [version for version in after if version not in before] or after
 
 
 def message(title: str, done: Sequence[Upgrade], task: str) -> str:

@@ -185,4 +185,6 @@ def test_a_change_request_shows_names_as_code() -> None:
     assert "\x1b" not in text
     assert "a\\|b.lock" in text
     assert "\x1b" not in subject([nasty])
+    two = Upgrade("l", "npm", "p", ("4.1", "3.1"), ("4.2", "3.1"), ("CVE-1",))
+    assert subject([two]) == "Upgrade p to 4.2 (CVE-1)"
     assert len(subject([Upgrade("l", "npm", "n" * 200, ("1",), ("2",), ("CVE-1",))])) <= 100
