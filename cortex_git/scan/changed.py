@@ -89,9 +89,8 @@ class ChangedLockfiles:
     ) -> Brought:
         tip = stack.enter_context(_snapshot_of(self._folder, staged, self._limits))
         bases = self._bases(stack, [head] if head else [])
-        lockfiles = [path for path in dict.fromkeys(paths) if path in staged and kind_of(path)]
-        changed = [path for path in lockfiles if _changed(tip, bases, path)]
-        whole = self._compared(tip, [], [path for path in lockfiles if path not in changed])
+        changed = [path for path in paths if _changed(tip, bases, path)]
+        whole = self._compared(tip, [], [path for path in paths if path not in changed])
         new = self._compared(tip, bases, changed)
         return Brought(
             (*new.lockfiles, *whole.lockfiles),

@@ -338,12 +338,14 @@ def test_only_one_of_the_hooks(work: Worked) -> None:
     [
         ("#!/bin/sh -e", "false; exit 0"),
         ("#!/usr/bin/env bash", 'a=(x "$@"); [ "${a[1]}" = origin ] && [ "${0##*/}" = pre-push ] && exit 9'),
+        ("#!/bin/bash", 'if [ "${BASH_SOURCE[0]}" = "$0" ]; then exit 9; fi'),
+        ("#!/bin/bash", "return 0 2>/dev/null; exit 9"),
         (
             "#!/usr/bin/env python3",
             "import sys; sys.exit(9 if sys.argv[0].endswith('/pre-push') and sys.argv[1] == 'origin' else 0)",
         ),
     ],
-    ids=["sh-with-a-flag", "bash", "python"],
+    ids=["sh-with-a-flag", "bash", "asks-whether-it-is-sourced", "asks-in-another-way", "python"],
 )
 def test_hooks_of_any_language_are_run(work: Worked, shebang: str, body: str) -> None:
     script(work.hooks / "pre-push", body, shebang)

@@ -1,5 +1,6 @@
 """What a push brings: new findings against what the remote has, and what was not looked at."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,21 @@ def test_lines_of_git() -> None:
         f"refs/heads/main {one} refs/heads/main {two}\n"
         f"HEAD@{{1 day ago}} {two} refs/heads/x {NOTHING}\n"
         f"(delete) {NOTHING} refs/heads/gone {one}\n"
+        f"refs/heads/a\u2028\x85b {one} refs/heads/a\u2028\x85b {two}\n"
         "nonsense\n refs/heads/main --upload-pack=x refs/heads/main y\n"
     )
-    assert parse_updates(text) == [Update("refs/heads/main", one, two), Update("refs/heads/x", two, None)]
+    assert parse_updates(text) == [
+        Update("refs/heads/main", one, two),
+        Update("refs/heads/x", two, None),
+        Update("refs/heads/a\u2028\x85b", one, two),
+        Update("nonsense", "", None),
+        Update(" refs/heads/main --upload-pack=x refs/heads/main y", "", None),
+    ]
+
+
+def test_lines_that_are_not_understood_are_said(work: Worked) -> None:
+    verdict = check_push(Repository(work.top, {}), HookSettings(), "origin", parse_updates("nonsense\n"))
+    assert gaps(verdict) == ["nonsense"]
 
 
 def test_only_what_the_push_brings_is_new(work: Worked) -> None:
@@ -205,6 +218,16 @@ def test_staged_files_against_head_and_unchanged_ones_in_full(work: Worked) -> N
     assert found(look(LOCK)) == set()
     below = Repository(work.top / "a", {})
     assert found(check_files(below, HookSettings(), [LOCK])) == {("a/" + LOCK, "lodash")}
+
+
+def test_lockfiles_that_were_named_and_cannot_be_looked_at(work: Worked) -> None:
+    """Passed over in silence they would count as fine."""
+    name = os.fsdecode(b"caf\xe9/") + LOCK
+    work.write(name, lock(lodash=VULNERABLE))
+    work.git("add", ".")
+    verdict = check_files(Repository(work.top, {}), HookSettings(), [name, "gone/" + LOCK, "/x/go.mod", "no"])
+    assert found(verdict) == {("caf\\xe9/" + LOCK, "lodash")}
+    assert sorted(gaps(verdict)) == ["/x/go.mod", "gone/" + LOCK]
 
 
 def test_staged_before_the_first_commit(tmp_path: Path) -> None:

@@ -112,7 +112,10 @@ def _secrets(git: Git, what: Sequence[str]) -> tuple[list[Caught], list[NotScann
         if len(diff) <= MOST_BYTES and process.wait():
             raise GitFailed("what the commit adds cannot be shown", "run git fsck")
     gaps = [
-        NotScanned(name.decode("utf-8", "backslashreplace"), "it is binary, or over 8 MiB")
+        NotScanned(
+            name.decode("utf-8", "backslashreplace"),
+            "binary by what it holds or by its attributes, or over 8 MiB",
+        )
         for name in _BINARY.findall(diff)
     ]
     if len(diff) > MOST_BYTES:

@@ -105,11 +105,13 @@ class Verdict:
 
 
 def parse_updates(text: str) -> list[Update]:
-    """The lines that git gives a pre-push hook; deletions are left out. A line of another form is too."""
+    """The lines that git gives a pre-push hook; deletions are left out. One of another form has no object."""
     updates = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # and at nothing else: a name may have what else ends a line in Unicode
         fields = line.rsplit(" ", 3)
-        if len(fields) == 4 and _OBJECT.fullmatch(fields[1]) and fields[1].strip("0"):
+        if len(fields) < 4 or not _OBJECT.fullmatch(fields[1]):
+            updates += [Update(line, "", None)] if line.strip() else []
+        elif fields[1].strip("0"):
             old = fields[3] if _OBJECT.fullmatch(fields[3]) and fields[3].strip("0") else None
             updates.append(Update(fields[2], fields[1], old))
     return updates
@@ -139,13 +141,17 @@ def check_push(
 
 def check_files(repository: Repository, settings: HookSettings, paths: Sequence[str]) -> Verdict:
     """What staged lockfiles bring against HEAD; one that is as it is there counts in full."""
+    from cortex_git.scan.lockfiles import kind_of
+
     staged = repository.staged_entries()
     head = _commit(repository.git, "HEAD")
+    lockfiles = [path for path in dict.fromkeys(repository.from_top(paths)) if kind_of(path)]
+    gaps = [NotScanned(path, "it is not staged as a file") for path in lockfiles if path not in staged]
 
     def look(changed: "ChangedLockfiles") -> "Iterable[tuple[str, Brought]]":
-        return [("", changed.of_files(staged, repository.from_top(paths), head))]
+        return [("", changed.of_files(staged, [path for path in lockfiles if path in staged], head))]
 
-    return _verdict(repository, settings, (), look, [])
+    return _verdict(repository, settings, (), look, gaps)
 
 
 def _verdict(

@@ -58,12 +58,13 @@ class Repository:
         return Path(top) if top else self.folder
 
     def from_top(self, paths: Sequence[str]) -> list[str]:
-        """Paths as the repository has them."""
+        """Paths as the repository has them; those outside of it as they are."""
         found = []
         for path in paths:
             absolute = Path(os.path.normpath(self.here / path))
-            if absolute.is_relative_to(self.top):
-                found.append(absolute.relative_to(self.top).as_posix())
+            inside = absolute.is_relative_to(self.top)
+            name = absolute.relative_to(self.top).as_posix() if inside else path
+            found.append(os.fsencode(name).decode("utf-8", "backslashreplace"))
         return found
 
     def staged_entries(self) -> "dict[str, Entry]":
