@@ -145,6 +145,10 @@ class Checkout:
         """The tree of the files as they are now, for `read` and `restore`."""
         return staging.staged(self._work)
 
+    def changed(self, old: str, new: str) -> set[str]:
+        """The paths that differ between two snapshots."""
+        return {one.path for one in staging.changed(self._work, old, new)}
+
     def read(self, tree: str, path: str) -> bytes | None:
         """A file of a snapshot, never through a symbolic link; None where there is none, or a huge one."""
         return staging.content(self._work, tree, path)

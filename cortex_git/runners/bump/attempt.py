@@ -89,8 +89,9 @@ class Attempt:
     ) -> dict[Wanted, str]:
         """Upgrade one package after another; why one could not be. One that did not help is taken back."""
         reasons: dict[Wanted, str] = {}
-        good = checkout.snapshot()
-        for wanted, state in before.items():
+        good, states = checkout.snapshot(), dict(before)
+        for wanted in before:
+            state = states[wanted]
             if state.is_fixed:
                 continue
             if monotonic() >= self._ends:
@@ -98,13 +99,14 @@ class Attempt:
                 continue
             problem = self._upgrade(checkout, programs, wanted, state, good)
             tree = checkout.snapshot()
-            now = judge.states(lambda path, tree=tree: checkout.read(tree, path))  # type: ignore[misc]
+            changed = checkout.changed(good, tree)
+            now = states | judge.states(lambda path, tree=tree: checkout.read(tree, path), changed)  # type: ignore[misc]
             if problem is None and not now[wanted].is_fixed:
                 problem = now[wanted].problem or _stayed(wanted, now[wanted])
-            if any(one != wanted and was.is_fixed and not now[one].is_fixed for one, was in before.items()):
+            if any(one != wanted and was.is_fixed and not now[one].is_fixed for one, was in states.items()):
                 problem = "its upgrade makes another package vulnerable"
             elif problem is None or now[wanted].improves(state):
-                good = tree
+                good, states = tree, now
             if problem is not None:
                 reasons[wanted] = problem
                 checkout.restore(good)

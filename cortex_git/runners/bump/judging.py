@@ -4,7 +4,7 @@ Owns the answer to "is it fixed": by the same readers and the same matching as a
 lockfile that cannot be read for a clean one, nor advisories that do not know a vulnerability for its end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,11 @@ class Judge:
     database: "AdvisoryDatabase"
     limits: Limits = field(default_factory=Limits)
 
-    def states(self, read: Read) -> dict[Wanted, State]:
-        """Of each package asked about, what is pinned now."""
-        contents: dict[str, LockfileContent | str] = {}
-        for wanted in self.asked.wanted:
-            if wanted.lockfile not in contents:
-                contents[wanted.lockfile] = self._content(wanted.lockfile, read)
-        return {wanted: self._state(wanted, contents) for wanted in self.asked.wanted}
+    def states(self, read: Read, only: Container[str] | None = None) -> dict[Wanted, State]:
+        """Of each package asked about, what is pinned now; with `only`, of those in these lockfiles."""
+        chosen = [wanted for wanted in self.asked.wanted if only is None or wanted.lockfile in only]
+        contents = {path: self._content(path, read) for path in dict.fromkeys(w.lockfile for w in chosen)}
+        return {wanted: self._state(wanted, contents) for wanted in chosen}
 
     def _content(self, lockfile: str, read: Read) -> LockfileContent | str:
         data = read(lockfile)

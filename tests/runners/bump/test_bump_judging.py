@@ -49,3 +49,20 @@ def test_advisories_that_do_not_know_it_call_nothing_fixed(
     """The scan may have gone by another host's, or by another scanner."""
     for text in ("jinja2==2.10\n", "jinja2==2.10.1\n"):
         assert "advisories here do not know CVE-" in str(state(database, text, **changes).problem)
+
+
+def test_only_what_changed_is_read_again(database: AdvisoryDatabase) -> None:
+    """A repository may have hundreds of lockfiles, and each upgrade is judged."""
+    finding = {
+        "id": "CVE-2019-10906", "ecosystem": "PyPI", "package": "jinja2", "version": "2.10",
+        "lockfile": "a/requirements.txt", "other_lockfiles": ["b/requirements.txt", "c/requirements.txt"],
+    }  # fmt: skip
+    judge = Judge(asked_of({"context": {"findings": [finding]}}), database)
+    asked: list[str] = []
+
+    def read(path: str) -> bytes:
+        asked.append(path)
+        return b"jinja2==2.10.1\n"
+
+    found = judge.states(read, {"b/requirements.txt", "package.json"})
+    assert (asked, [one.lockfile for one in found]) == (["b/requirements.txt"], ["b/requirements.txt"])
