@@ -282,6 +282,14 @@ def test_many_installations_at_once(work: Worked, prepare: Callable[[Worked], No
     assert picture(work.top) == before
 
 
+def test_a_folder_in_the_place_of_a_hook(work: Worked) -> None:
+    """It could be moved away, and not back over our file."""
+    (work.hooks / "pre-push").mkdir()
+    with pytest.raises(BadInput, match="is a folder"):
+        install(work.top)
+    assert not (work.hooks / "pre-commit").exists()
+
+
 def test_a_lock_on_the_settings_is_respected(work: Worked) -> None:
     husky(work)
     lock = work.top / ".git" / "config.lock"

@@ -201,6 +201,18 @@ def test_a_program_that_cannot_start_stops_no_push(
     assert ("install it again" in done.stderr) == ("exit" in body)
 
 
+def test_a_remote_whose_name_looks_like_an_option(work: Worked) -> None:
+    """Our program is real here: it has to take the name as one."""
+    work.git("remote", "add", "--", "-x", str(work.remote))
+    install(work.top, ("pre-push",))
+    work.commit("package-lock.json", lock(lodash=FIXED))
+    done = work.push("--", "-x", "main")
+    assert (done.returncode, "1 changed lockfile" in done.stderr or "not scanned: adv" in done.stderr) == (
+        0,
+        True,
+    ), done
+
+
 def test_a_last_line_without_its_end(work: Worked, recorded: Callable[[], list[str]]) -> None:
     tip, old = work.commit("yarn.lock"), work.git("rev-parse", "HEAD~1")
     line = f"refs/heads/main {tip} refs/heads/main {old}"

@@ -5,6 +5,7 @@ touched, so it may be tracked, made anew by its tool, or shared by all repositor
 """
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 
@@ -66,7 +67,7 @@ def state(place: Place, name: str) -> HookState:
     content = read(place.folder / name)
     before = _as_git_calls(place, name)
     found: State = "outdated"
-    if not place.leads_to_us or content == scripts.passing_on(scripts.quoted(before)):
+    if not place.leads_to_us or content == scripts.passing_on(shlex.quote(before)):
         found = "replaced" if scripts.is_ours(content) and not place.leads_to_us else "absent"
     elif not scripts.is_ours(content):
         found = "replaced"
@@ -81,7 +82,7 @@ def _texts(place: Place, names: Sequence[str]) -> dict[str, bytes]:
     texts = {}
     rare = [name for name in RARE_HOOKS if os.access(place.top / _as_git_calls(place, name), os.X_OK)]
     for name in (*CLIENT_HOOKS, *rare):
-        before = scripts.quoted(_as_git_calls(place, name))
+        before = shlex.quote(_as_git_calls(place, name))
         own = name in names
         texts[name] = scripts.hook(name, before, '"$before" "$@"') if own else scripts.passing_on(before)
     return texts

@@ -24,6 +24,8 @@ def add(place: Place, names: Sequence[str]) -> Iterator[Step]:
     for name in names:
         file, kept = place.folder / name, place.folder / f"{name}{KEPT}"
         ours = _ours(place.folder, name)
+        if file.is_dir():
+            raise BadInput(f"{file} is a folder, and no hook", "move it away, then install again")
         if ours is None and os.path.lexists(file):
             if os.path.lexists(kept):
                 raise BadInput(

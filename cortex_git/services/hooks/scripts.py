@@ -219,10 +219,6 @@ def _shell_of(content: bytes) -> str:
     return " ".join(shlex.quote(word) for word in words) if is_shell else ""
 
 
-def quoted(path: str) -> str:
-    return shlex.quote(path)
-
-
 def is_ours(content: bytes) -> bool:
     return MARK.encode() in content[:300]
 
