@@ -5,7 +5,7 @@ document: it comes with the context's options, from host-local settings.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -43,9 +43,22 @@ def run(task: Mapping[str, Any], context: RunContext) -> RunOutcome:
         row = scan_row(payload)
     except BadInput as error:
         return RunOutcome("failed", error=str(error))
+    _tell_of_silent(row, asked.get("scanners"), payload.get("scanners"))
     if row["status"] == "failed":
         return RunOutcome("failed", row, error=row["error"])
     return RunOutcome("completed", row)
+
+
+def _tell_of_silent(row: dict[str, Any], wanted: object, had: Sequence[Mapping[str, Any]] | None) -> None:
+    """A gap for each other scanner that the batch asks for and that this host's command did not bring."""
+    brought = {one.get("name") for one in had or ()}
+    names = [name for name in wanted if isinstance(name, str)] if isinstance(wanted, list) else []
+    missing = sorted({name[:100] for name in names if name not in brought})[:20]
+    row["not_scanned"] += [
+        {"what": name, "reason": "was not asked by the host that scanned"} for name in missing
+    ]
+    if missing and row["status"] == "scanned":
+        row["status"] = "incomplete"
 
 
 def scan_row(payload: Mapping[str, Any]) -> dict[str, Any]:

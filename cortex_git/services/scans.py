@@ -187,7 +187,7 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
     width = len(str(len(request.sources)))
     there = {reference.number for reference in kept}
     tasks = [
-        _task(batch, f"{batch.batch}-{number:0{width}d}", source, secrets=request.secrets)
+        _task(batch, f"{batch.batch}-{number:0{width}d}", source, request)
         for number, source in enumerate(request.sources, 1)
         if number not in there
     ]
@@ -214,9 +214,9 @@ def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
     )
 
 
-def _task(batch: Batch, name: str, source: Source, *, secrets: bool) -> Task:
-    """The task says that secrets are looked for: a pool or another host's workers may run it."""
-    context: dict[str, Any] = {**source.context, **({resuming.SECRETS: True} if secrets else {})}
+def _task(batch: Batch, name: str, source: Source, request: ScanRequest) -> Task:
+    """The task says what it is looked at for: a pool or another host's workers may run it."""
+    context: dict[str, Any] = {**source.context, **resuming.begun_with(request.scanners, request.secrets)}
     title = f"Scan {source.repo}"[:500]
     return Task(
         task=name, batch=batch.batch, title=title, repo=source.repo, context=context, created_at=now()

@@ -9,6 +9,7 @@ import pytest
 from command_line import COMMIT, Command
 from gitworld import git
 
+from cortex_git.scan.others.programs import Chosen
 from cortex_git.scan.sources import Source
 from cortex_git.services import open_coordination
 from cortex_git.services.scans import ScanRequest, prepare_batch
@@ -94,6 +95,20 @@ def test_workers_of_another_command_look_for_secrets_too(
     assert cortex("spawn-workers", "--batch", "weekly", "--count", "1").code == 0
     report = cortex("multi-repo-scan", "--resume", "weekly", "--format", "json").json()
     assert report["secrets_found"] == 1
+
+
+def test_a_scanner_that_another_command_did_not_ask_is_told(
+    cortex: Command, coordinated: Path, checkout: Checkout
+) -> None:
+    asked = [Chosen("pip-audit"), Chosen("trivy")]
+    request = ScanRequest([Source("one", str(checkout("one")))], batch="weekly", scanners=asked)
+    prepare_batch(open_coordination(coordinated), request)
+    assert cortex("spawn-workers", "--batch", "weekly", "--count", "1").code == 0
+    (row,) = cortex("multi-repo-scan", "--resume", "weekly", "--format", "json").json()["repositories"]
+    assert (row["status"], [gap["what"] for gap in row["not_scanned"]]) == (
+        "incomplete",
+        ["pip-audit", "trivy"],
+    )
 
 
 def test_without_a_batch_to_go_on_with_the_list_of_them_is_named(
