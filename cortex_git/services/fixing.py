@@ -12,8 +12,8 @@ from typing import Any
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
 from cortex_git.results.fix_summary import FixRow, fix_rows
-from cortex_git.results.scan_summary import rows_of
-from cortex_git.scan.records import Finding, RepositoryScan
+from cortex_git.results.taken_over import earlier_rows, place_of, references_of
+from cortex_git.scan.records import Finding
 from cortex_git.scan.sources import Source, checked_ref, parse_source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
 from cortex_git.services.scans import Database, ScanRequest, choose_database, options_for
@@ -21,7 +21,7 @@ from cortex_git.state import now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.tasks import listed, new_batch, new_id
+from cortex_git.store.tasks import listed, named, new_batch, new_id
 from cortex_git.workers.attempts import Watcher
 
 KIND = "fix"
@@ -84,36 +84,42 @@ def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> Fou
     """The repositories of a scan that have any of the advisories, in the order of the scan."""
     wanted = {name.casefold() for name in campaign.advisories}
     ref = checked_ref(campaign.ref) if campaign.ref is not None else None
-    results = coordination.results(Scope(batch=scan.batch, merges=False))
-    rows = rows_of(coordination, scan, results)
-    earlier = {row.unchanged_since for row in rows if row.unchanged_since}
-    sources = _sources(coordination, [*sorted(earlier), scan.batch])
-    matched = [row for row in rows if _is_matched(row, campaign.match)]
+    tasks = _tasks_of(coordination, scan)
+    matched = [task for task in tasks if _is_matched(task.repo or "", campaign.match)]
+    rows = earlier_rows(coordination.repository, [task.task for task in matched])
     found: list[Affected] = []
-    for row in matched:
-        findings = [one for one in row.findings if wanted & {n.casefold() for n in (one.id, *one.aliases)}]
+    for task in matched:
+        row = rows.get(task.task)
+        some = row.findings if row is not None else ()
+        findings = [one for one in some if wanted & {n.casefold() for n in (one.id, *one.aliases)}]
         for first in range(0, len(findings), _MOST_FINDINGS):
-            source = sources.get(row.repo) or parse_source(row.repo)
-            some = tuple(findings[first : first + _MOST_FINDINGS])
-            found.append(Affected(Source(source.repo, source.url, ref or source.ref), some))
-    unsure = coordination.open_count(Scope(batch=scan.batch, merges=False))
-    return Found(tuple(found), unsure + sum(row.status != "scanned" for row in matched))
+            source = _source(task)
+            part = tuple(findings[first : first + _MOST_FINDINGS])
+            found.append(Affected(Source(source.repo, source.url, ref or source.ref), part))
+    whole = sum(row.status == "scanned" for row in rows.values())
+    return Found(tuple(found), len(matched) - whole)
 
 
-def _is_matched(row: RepositoryScan, globs: Sequence[str]) -> bool:
-    last = row.repo.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    return not globs or any(fnmatchcase(name, glob) for glob in globs for name in (row.repo, last))
+def _is_matched(repo: str, globs: Sequence[str]) -> bool:
+    last = repo.rstrip("/").rpartition("/")[2].removesuffix(".git")
+    return not globs or any(fnmatchcase(name, glob) for glob in globs for name in (repo, last))
 
 
-def _sources(coordination: Coordination, batches: Sequence[str]) -> dict[str, Source]:
-    """Where each repository of these scans was read from; a row that was taken over is an earlier one's."""
-    found: dict[str, Source] = {}
-    for name in batches:
-        for task in listed(coordination.repository, Scope(batch=name, merges=False)):
-            url, ref = task.context.get("url"), task.context.get("ref")
-            if task.repo and isinstance(url, str):
-                found[task.repo] = Source(task.repo, url, ref if isinstance(ref, str) else None)
-    return found
+def _tasks_of(coordination: Coordination, scan: Batch) -> list[Task]:
+    """The scan task of each of its repositories, in order; one that was taken over is an earlier scan's."""
+    own = listed(coordination.repository, Scope(batch=scan.batch, merges=False))
+    taken = {reference.task: reference.number for reference in references_of(scan)}
+    places = [(place_of(task.task), task) for task in own]
+    places += [(taken[name], task) for name, task in named(coordination.repository, list(taken)).items()]
+    return [task for _, task in sorted(places, key=lambda place: (place[0], place[1].task))]
+
+
+def _source(task: Task) -> Source:
+    """Where a scan task read its repository: what its result says of that is not asked."""
+    url, ref = task.context.get("url"), task.context.get("ref")
+    if task.repo and isinstance(url, str):
+        return Source(task.repo, url, ref if isinstance(ref, str) else None)
+    return parse_source(task.repo or "")
 
 
 def campaign_batch(coordination: Coordination, campaign: Campaign, found: Sequence[Affected]) -> Batch:
@@ -134,8 +140,8 @@ def campaign_batch(coordination: Coordination, campaign: Campaign, found: Sequen
 
 def advisories_of(batch: Batch) -> list[str]:
     """What a campaign is about, as far as its document can be believed."""
-    named = batch.options.get("advisories")
-    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+    told = batch.options.get("advisories")
+    return [one for one in told if isinstance(one, str)] if isinstance(told, list) else []
 
 
 def is_for_agents(batch: Batch) -> bool:
@@ -155,9 +161,9 @@ def resumed(coordination: Coordination, name: str) -> Batch:
 
 def _task(batch: Batch, name: str, one: Affected, campaign: Campaign) -> Task:
     packages = list(dict.fromkeys(finding.package for finding in one.findings))
-    named = ", ".join(packages[:3]) + (", …" if len(packages) > 3 else "")
+    which = ", ".join(packages[:3]) + (", …" if len(packages) > 3 else "")
     ids = list(dict.fromkeys(finding.id for finding in one.findings))
-    title = f"Upgrade {named} for {', '.join(ids[:3])}"[:300]
+    title = f"Upgrade {which} for {', '.join(ids[:3])}"[:300]
     keys = (*_TOLD, *_TOLD_TOO)
     findings = [{key: value for key, value in asdict(f).items() if key in keys} for f in one.findings]
     return Task(

@@ -242,6 +242,23 @@ def test_a_row_that_was_taken_over_is_fixed_where_it_was_read(
     assert row["status"] == "fixed"
 
 
+def test_each_ref_that_was_scanned_is_fixed(cortex: Command, here: Path, tmp_path: Path) -> None:
+    bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
+    work = tmp_path / "work-pip"
+    git(work, "checkout", "-q", "-b", "old")
+    (work / "of-old").write_text("x")
+    git(work, "add", ".")
+    git(work, *COMMIT, "old")
+    git(work, "push", "-q", str(bare), "old")
+    for since in ((), ("--changed-since", "last")):
+        scan = cortex("multi-repo-scan", "--allow-incomplete", f"{bare}@main", f"{bare}@old", *since)
+        assert scan.code == 0
+        rows = fix(cortex, "-a", "CVE-2019-10906").json()["rows"]
+        assert [row["status"] for row in rows] == ["fixed", "fixed"]
+        files = [git(bare, "ls-tree", "--name-only", row["branch"]).split() for row in rows]
+        assert files == [["requirements.txt"], ["of-old", "requirements.txt"]]
+
+
 def test_a_dry_run_changes_nothing(cortex: Command, coordinated: Path, tmp_path: Path) -> None:
     bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
