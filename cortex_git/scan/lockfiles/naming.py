@@ -42,8 +42,8 @@ def as_pathspecs(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ..
 def as_likely_pathspecs(names: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """A short table for `GIT_ICASE_PATHSPECS=1 git`, of every lockfile and of a few other files.
 
-    By how a path ends, which git compares many times as fast as `**/`: in a folder of 20,000 files the
-    exact table takes it 0.15 s of processor time, this one a tenth of that.
+    By how a path ends, which git compares three times as fast as `**/`: in a folder of 20,000 files the
+    exact table takes it 0.15 s of processor time, this one 0.05 s; each entry is compared with each line.
     """
     ends = [f"*{pattern.lower().lstrip('*')}" for pattern in (*names, *patterns)]
     ends = [re.sub(r"^[^*]*\*[^*]*(?=\.lock\w*$)", "*", end) for end in ends]
