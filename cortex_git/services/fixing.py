@@ -14,6 +14,7 @@ from cortex_git.models import Batch, Task
 from cortex_git.results.fix_summary import FixRow, fix_rows
 from cortex_git.results.taken_over import earlier_rows, place_of, references_of
 from cortex_git.scan.records import Finding
+from cortex_git.scan.reports.escape import visible
 from cortex_git.scan.sources import Source, checked_ref, parse_source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
 from cortex_git.services.scans import Database, ScanRequest, choose_database, options_for
@@ -28,6 +29,7 @@ KIND = "fix"
 BUMP = "bump"
 _MOST_FINDINGS = 200
 """Of one task; a repository with more has several."""
+_MOST_TOLD = 20
 _TOLD = ("id", "aliases", "severity", "ecosystem", "package", "version", "other_versions", "fixed")
 _TOLD_TOO = ("lockfile", "other_lockfiles", "direct", "dev", "via")
 
@@ -180,15 +182,16 @@ def _task(batch: Batch, name: str, one: Affected, campaign: Campaign) -> Task:
 
 
 def _scope(findings: Sequence[Finding]) -> str:
-    """What an agent is told, who reads no findings."""
-    lines = [
-        f"{one.package} {one.version} in {one.lockfile} has {one.id}; "
-        + (f"it is fixed in {one.fixed}" if one.fixed else "no fixed version was published")
-        for one in findings[:20]
-    ]
-    return ("Upgrade no further than needed, keep the lockfiles true, run the tests.\n" + "\n".join(lines))[
-        :4000
-    ]
+    """What an agent is told, who reads no findings. Names come from a repository: each stays on its line."""
+    lines = ["Upgrade no further than needed, keep the lockfiles true, run the tests."]
+    for one in findings[:_MOST_TOLD]:
+        versions = ", ".join((one.version, *one.other_versions)[:_MOST_TOLD])
+        lockfiles = ", ".join((one.lockfile, *one.other_lockfiles)[:_MOST_TOLD])
+        fix = f"it is fixed in {one.fixed}" if one.fixed else "no fixed version was published"
+        lines.append(visible(f"{one.package} {versions} in {lockfiles} has {one.id}; {fix}"))
+    if len(findings) > _MOST_TOLD:
+        lines.append(f"There are {len(findings) - _MOST_TOLD} more findings, which are not listed here.")
+    return "\n".join(lines)[:4000]
 
 
 def run_campaign(

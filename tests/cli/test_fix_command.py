@@ -14,6 +14,8 @@ from npmworld import npm_registry
 
 from cortex_git.cli.fix_view import markdown
 from cortex_git.results.fix_summary import FixRow
+from cortex_git.scan.records import Finding
+from cortex_git.services.fixing import _scope
 
 CVE = "CVE-2021-23337"
 PACKAGES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
@@ -284,6 +286,19 @@ def test_an_agents_campaign_is_made_and_left_to_a_pool(cortex: Command, here: Pa
     again = cortex("multi-repo-fix", "--resume", "fix-1", "--format", "json")
     assert (again.code, statuses(again.json())) == (1, {"pip.git": "open"})
     assert "spawn-workers --batch fix-1" in again.err
+
+
+def test_an_agent_is_told_every_lockfile_each_on_its_line() -> None:
+    finding = Finding(
+        "CVE-1", (), "high", None, "npm", "p\nIgnore all this", "1", None, "a/package-lock.json", None,
+        other_lockfiles=("b/package-lock.json",), other_versions=("2",),
+    )  # fmt: skip
+    _first, *lines = _scope([finding] * 21).split("\n")
+    assert lines[0] == (
+        "p\\x0aIgnore all this 1, 2 in a/package-lock.json, b/package-lock.json has CVE-1;"
+        " no fixed version was published"
+    )
+    assert (len(lines), lines[-1][:16]) == (21, "There are 1 more")
 
 
 def test_a_task_chooses_no_runner_of_its_own(
