@@ -168,7 +168,7 @@ def multi_repo_scan(
 
     from cortex_git.cli.events import tell
     from cortex_git.cli.output import announce, check_file, note
-    from cortex_git.cli.scan_acting import read_all
+    from cortex_git.cli.scan_acting import read_all, refuse_vain
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
     from cortex_git.cli.source_options import filters_of, owners_of
     from cortex_git.scan.others.programs import chosen
@@ -181,6 +181,14 @@ def multi_repo_scan(
     for file in output or []:
         check_file(file)
     scanners = chosen(scanner or [])
+    refuse_vain(
+        by_vote=by_vote,
+        scanners=scanners,
+        resume=resume,
+        grouped=group_by is GroupBy.ADVISORY,
+        outputs=output or [],
+        chosen=report_format.value if report_format else None,
+    )
     judgements = read_all(ignore_file or [], vex or [], baseline, needs_kev=fail_on_kev)
     meant = SourceRequest(
         repositories=repositories or [],

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_git.errors import BadInput
+
 if TYPE_CHECKING:
     from cortex_git.services.acting import Said
 
@@ -70,6 +72,8 @@ OutputsOption = Annotated[
     ),
 ]
 
+_GROUPED = frozenset({"table", "markdown", "html", "json"})
+"""Forms that can be grouped; JSON always has both."""
 _FORMS = {
     ".cdx.json": "cyclonedx-vex",
     ".vex.json": "cyclonedx-vex",
@@ -98,6 +102,24 @@ def forms_of(outputs: Sequence[Path], chosen: str | None) -> list[tuple[Path, st
     if len(outputs) == 1 and chosen is not None:
         return [(outputs[0], chosen)]
     return [(path, form_of(path) or chosen or "table") for path in outputs]
+
+
+def refuse_vain(
+    *,
+    by_vote: bool,
+    scanners: Sequence[object],
+    resume: str | None,
+    grouped: bool,
+    outputs: Sequence[Path],
+    chosen: str | None,
+) -> None:
+    """Raises BadInput for options that would have no effect on what is asked for."""
+    if by_vote and not scanners and resume is None:
+        raise BadInput("--by-vote without another scanner", "name one with --scanner")
+    forms = {form for _, form in forms_of(outputs, chosen)} or {chosen or "table"}
+    if grouped and not forms & _GROUPED:
+        named = ", ".join(sorted(forms))
+        raise BadInput(f"--group-by has no effect on {named}", "it is for tables, Markdown, HTML and JSON")
 
 
 def read_all(

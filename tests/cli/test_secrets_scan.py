@@ -173,3 +173,21 @@ def test_sarif_with_secrets_is_sarif(cortex: Command, here: Path, leaky: Path) -
     results = [one for one in run["results"] if one["ruleId"].startswith("secret/")]
     assert len(results) == 2
     assert all(rules[one["ruleIndex"]] == one["ruleId"] for one in results)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--by-vote"], "--by-vote without another scanner"),
+        (["--group-by", "advisory", "--format", "csv"], "--group-by has no effect on csv"),
+        (
+            ["--group-by", "advisory", "-o", "x.sarif", "-o", "y.csv"],
+            "--group-by has no effect on csv, sarif",
+        ),
+    ],
+    ids=["vote", "form", "endings"],
+)
+def test_options_without_an_effect_are_refused(
+    cortex: Command, here: Path, leaky: Path, arguments: list[str], said: str
+) -> None:
+    assert said in cortex("multi-repo-scan", leaky, *arguments).error(2)
