@@ -134,6 +134,26 @@ def test_a_workspace_asks_for_the_package(cortex: Command, here: Path, tmp_path:
     assert manifest["dependencies"] == {"lodash": "^4.17.21"}
 
 
+@needs_npm
+def test_npm_runs_no_program_that_the_repository_brings(
+    cortex: Command, here: Path, tmp_path: Path, registry: str
+) -> None:
+    """Neither scripts, nor what its `.npmrc` calls git."""
+    mark, program = tmp_path / "mark", tmp_path / "git"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nexit 1\n")
+    program.chmod(0o755)
+    wanted = {"lodash": "4.17.15", "g": "git+http://127.0.0.1:1/x.git"}
+    files = npm_files(wanted, {"node_modules/lodash": ("4.17.15", {})})
+    manifest = json.loads(files["package.json"])
+    manifest["scripts"] = dict.fromkeys(("preinstall", "install", "prepare"), f"touch {mark}")
+    files["package.json"] = json.dumps(manifest)
+    files[".npmrc"] = f"ignore-scripts=false\ngit={program}\nfetch-retries=0\n"
+    bare = remote(tmp_path, "hostile", files)
+    assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
+    (row,) = fix(cortex, "-a", CVE, "--pass-env", "npm_config_registry").json()["rows"]
+    assert (row["status"], mark.exists()) == ("unfixed", False)
+
+
 def test_each_line_of_versions_gets_its_own_fix(cortex: Command, here: Path, tmp_path: Path) -> None:
     """One finding holds both; the fix of one would take the other back."""
     files = {"a/requirements.txt": "django==2.2.0\n", "b/requirements.txt": "django==3.2.0\n"}

@@ -102,7 +102,8 @@ def _composer(need: Need) -> list[Words]:
 
 
 _TOOLS: dict[str, Tool] = {
-    "npm": Tool(_npm, {"npm_config_update_notifier": "false"}),
+    # Whatever program an .npmrc of the repository calls git would be run.
+    "npm": Tool(_npm, {"npm_config_update_notifier": "false", "npm_config_git": "git"}),
     "pnpm": Tool(_pnpm, {}),
     "yarn": Tool(_yarn, {"YARN_ENABLE_SCRIPTS": "false"}),
     "cargo": Tool(_cargo, {}),
