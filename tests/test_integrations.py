@@ -293,7 +293,7 @@ def test_pre_commit_runs_them(tmp_path: Path, vulnerable: Worked, monkeypatch: p
         {
             **hook,
             "language": "system",
-            "entry": hook["entry"].replace("cortex-git", f"{sys.executable} -m cortex_git"),
+            "entry": hook["entry"].replace("cortex-git", f"{shlex.quote(sys.executable)} -m cortex_git"),
         }
         for hook in yaml.safe_load(pre_commit_hooks.text())
     ]

@@ -13,9 +13,10 @@ from cortex_git.config import cache_folder
 from cortex_git.errors import BadInput, ExitCode
 from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
-from cortex_git.scan.records import SEVERITIES, ScanReport
+from cortex_git.scan.records import SEVERITIES
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.services.scan_sources import Gathered, SourceRequest, gather_sources
 
 if TYPE_CHECKING:

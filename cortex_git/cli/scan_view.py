@@ -13,13 +13,14 @@ from rich.style import Style
 from rich.text import Text
 
 from cortex_git.cli.scan_progress import ScanProgress, tail
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.reports.aside import SHOWN, exploitation, suppressed_lines
 from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import findings_by_severity, origin
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.scan.reports.secrets import secret_lines
 from cortex_git.scan.reports.summary import GAPS_SHOWN, context_lines, not_scanned_lines, seven_lines, verdict
+from cortex_git.scan.scan_report import ScanReport
 
 __all__ = ["FINDINGS_SHOWN", "ScanProgress", "column_widths", "render_table"]
 

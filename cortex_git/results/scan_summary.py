@@ -11,8 +11,9 @@ from cortex_git.results.rows import row_of
 from cortex_git.results.scan_gaps import gaps_of
 from cortex_git.results.taken_over import keep_rows, place_of, taken_over
 from cortex_git.scan.cache import ScanCache
-from cortex_git.scan.records import BatchTiming, RepositoryScan, ScanReport
+from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.state import now
 from cortex_git.store import index, layout, newer
 from cortex_git.store.claims import Claim

@@ -54,10 +54,12 @@ def _tell_of_silent(row: dict[str, Any], wanted: object, had: Sequence[Mapping[s
     brought = {one.get("name") for one in had or ()}
     names = [name for name in wanted if isinstance(name, str)] if isinstance(wanted, list) else []
     missing = sorted({name[:100] for name in names if name not in brought})[:20]
+    if not missing:
+        return
     row["not_scanned"] += [
         {"what": name, "reason": "was not asked by the host that scanned"} for name in missing
     ]
-    if missing and row["status"] == "scanned":
+    if row["status"] == "scanned":
         row["status"] = "incomplete"
 
 

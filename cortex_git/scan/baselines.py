@@ -12,7 +12,8 @@ from typing import Any
 from cortex_git.errors import BadInput
 from cortex_git.scan.comparing import Earlier, settle
 from cortex_git.scan.documents import read_json
-from cortex_git.scan.records import RepositoryScan, ScanReport
+from cortex_git.scan.records import RepositoryScan
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Baseline, Placed
 from cortex_git.scan.stored_rows import BadRow, stored_row
 

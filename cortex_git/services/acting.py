@@ -14,7 +14,8 @@ from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.exploitation.rating import rate
 from cortex_git.scan.others.outvoted import without_outvoted
-from cortex_git.scan.records import NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import NotScanned, RepositoryScan
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import Judgement, suppress
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.statements import Statement

@@ -18,7 +18,8 @@ from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.reading.host_gate import HostGate
-from cortex_git.scan.records import BatchTiming, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import NotScanned, RepositoryScan
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, HostToken, Source
 from cortex_git.services import resuming

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cortex_git.cli.scan_view import FINDINGS_SHOWN, ScanProgress, column_widths, render_table
-from cortex_git.scan.records import BatchTiming, Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 from cortex_git.scan.reports.summary import seven_lines
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 
 GHSA = "GHSA-35jh-r3h4-6jhm"
 PACKAGE = "org.apache.logging.log4j:log4j-core"

@@ -9,8 +9,9 @@ from browserworld import Browser
 from reportworld import busy, hostile
 
 from cortex_git.analysis.report_page import page
-from cortex_git.scan.records import BatchTiming, Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 from cortex_git.scan.reports.html import render
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)>" onload="x \x1b\u202e\x00'
 PAGES = ["report", "hostile", "scan"]

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from cortex_git.errors import BadInput
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.comparing import compare
-from cortex_git.scan.records import BatchTiming, Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.set_aside import Suppressed
 
 OLD = Finding("CVE-1", (), "high", 7.0, "npm", "lodash", "1", "2", "package-lock.json", 3)

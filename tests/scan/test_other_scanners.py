@@ -24,7 +24,8 @@ from cortex_git.scan.others.programs import Chosen, chosen
 from cortex_git.scan.others.seen import Answer, Seen, Unreadable
 from cortex_git.scan.others.voting import voted
 from cortex_git.scan.reading import Limits
-from cortex_git.scan.records import BatchTiming, Finding, Package, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, Package, RepositoryScan
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Source
 
@@ -104,8 +105,10 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, 
     monkeypatch.setenv("PATH", str(folder), prepend=":")
 
     def put(name: str, code: str) -> Chosen:
-        path = folder / name
-        path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\nfrom pathlib import Path\n{code}\n")
+        path, script = folder / name, folder / f"{name}.py"
+        script.write_text(f"import json, os, sys, time\nfrom pathlib import Path\n{code}\n")
+        # Not the program's own first line: this Python may lie in a folder with a space.
+        path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
         path.chmod(0o755)
         return Chosen(name)
 

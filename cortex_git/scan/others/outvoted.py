@@ -5,7 +5,8 @@ Nothing is dropped: a finding that is outvoted is counted and listed as suppress
 
 from dataclasses import replace
 
-from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.records import Finding
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed
 
 BY_VOTE = "--by-vote"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cortex_git.scan.records import ScanReport
+    from cortex_git.scan.scan_report import ScanReport
 
 
 def _json(report: "ScanReport") -> str:

@@ -5,8 +5,9 @@ something was set aside.
 """
 
 from cortex_git.pages.text import counted
-from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.records import Finding
 from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed
 
 SHOWN = 20

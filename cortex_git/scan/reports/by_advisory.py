@@ -7,7 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from cortex_git.pages.text import counted
-from cortex_git.scan.records import SEVERITIES, Finding, ScanReport, Severity
+from cortex_git.scan.records import SEVERITIES, Finding, Severity
+from cortex_git.scan.scan_report import ScanReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ false all-clear.
 from collections import Counter
 from dataclasses import dataclass
 
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
+from cortex_git.scan.scan_report import ScanReport
 
 UNNAMED_ERROR = "failed without a message"
 UNNAMED_GAP = "incomplete, without a reason recorded"

@@ -8,9 +8,10 @@ import io
 from collections.abc import Iterator
 
 from cortex_git.scan.fingerprints import fingerprint
-from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.records import Finding
 from cortex_git.scan.reports.contents import findings_by_severity, gaps
 from cortex_git.scan.reports.escape import clip, csv_cell
+from cortex_git.scan.scan_report import ScanReport
 
 COLUMNS = (
     "kind", "repository", "severity", "score", "epss", "kev", "id", "aliases", "ecosystem", "package",

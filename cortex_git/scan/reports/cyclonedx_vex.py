@@ -13,9 +13,10 @@ from uuid import UUID
 
 from cortex_git import __version__
 from cortex_git.scan.purls import purl_of
-from cortex_git.scan.records import Finding, ScanReport, Severity
+from cortex_git.scan.records import Finding, Severity
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed, SuppressionStatus
 
 _LIMIT = 1000

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from cortex_git.pages.text import visible
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport, Severity
+from cortex_git.scan.records import Finding, RepositoryScan, Severity
 from cortex_git.scan.reports.aside import exploitation, suppressed_lines
 from cortex_git.scan.reports.contents import findings_by_severity, gaps
 from cortex_git.scan.reports.escape import clip, workflow_data, workflow_property
 from cortex_git.scan.reports.secrets import secret_lines, secrets_of
 from cortex_git.scan.reports.summary import context_lines, not_scanned_lines, seven_lines, verdict
+from cortex_git.scan.scan_report import ScanReport
 
 SHOWN = 10
 """Annotations of each kind that GitHub shows for a step."""

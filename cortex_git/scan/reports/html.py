@@ -14,13 +14,14 @@ from cortex_git.pages.parts import Notice, Section, Tile, notices, paragraph, ti
 from cortex_git.pages.plots import Plot, figures
 from cortex_git.pages.tables import Cell, Column, Table, draw
 from cortex_git.pages.text import clip_start
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
 from cortex_git.scan.reports import html_aside, html_needs
 from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.html_cells import linked, severity_cell
 from cortex_git.scan.reports.secrets import secrets_of
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, repositories_read, verdict
+from cortex_git.scan.scan_report import ScanReport
 
 ROWS_SHOWN = 50_000
 """Of each table: the page has 30 MB then. It says what it leaves out."""

@@ -4,8 +4,9 @@ from cortex_git.pages.markup import Html, join
 from cortex_git.pages.parts import Section, paragraph
 from cortex_git.pages.tables import Cell, Column, Content, Table, draw
 from cortex_git.pages.text import clip_start
-from cortex_git.scan.records import SEVERITIES, Finding, ScanReport
+from cortex_git.scan.records import SEVERITIES, Finding
 from cortex_git.scan.reports.aside import dates_line, until
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Placed
 
 _NAME_LIMIT = 200

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from cortex_git.scan.fingerprints import fingerprint
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport, SecretFound
+from cortex_git.scan.records import Finding, RepositoryScan, SecretFound
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands
 from cortex_git.scan.reports.secrets import fingerprints
 from cortex_git.scan.reports.summary import repositories_read
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Baseline, Suppressed
 
 SCHEMA = 1

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
 from cortex_git.scan.reports.aside import dates_line, exploitation, until
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
@@ -20,6 +20,7 @@ from cortex_git.scan.reports.summary import (
     unchanged_line,
     verdict,
 )
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed
 
 _CELL_LIMIT = 300

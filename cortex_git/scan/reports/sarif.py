@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 from cortex_git import __version__
 from cortex_git.scan.fingerprints import KEY, fingerprint
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, ScanReport, Severity
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, Severity
 from cortex_git.scan.reports.aside import until
 from cortex_git.scan.reports.contents import Gap, gaps, origin
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
 from cortex_git.scan.reports.secrets import fingerprints, secrets_of
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

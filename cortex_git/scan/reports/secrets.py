@@ -8,8 +8,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from cortex_git.scan.records import RepositoryScan, ScanReport, SecretFound
+from cortex_git.scan.records import RepositoryScan, SecretFound
 from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.scan_report import ScanReport
 
 SHOWN = 20
 _TEXT_LIMIT = 300

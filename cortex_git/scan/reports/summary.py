@@ -4,11 +4,11 @@ Scripts read the seven lines, so their form is fixed. Everything here is escaped
 must never say that all is well when something was not scanned.
 """
 
-from cortex_git.scan.records import ScanReport
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps, unchanged
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.scan.reports.secrets import secret_lines
+from cortex_git.scan.scan_report import ScanReport
 
 GAPS_SHOWN = 20
 _BATCHES_SHOWN = 5

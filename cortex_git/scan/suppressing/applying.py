@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import date
 from typing import cast, get_args
 
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Suppressed, SuppressionStatus
 from cortex_git.scan.suppressing.statements import Statement
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cortex_git.errors import CortexError, ExitCode
 from cortex_git.gitio import Git, GitFailed, redact
-from cortex_git.scan.records import BatchTiming, Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.services.hooks.repository import Repository
 from cortex_git.services.hooks.settings import HookSettings
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from report_examples import TIMING
 
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
+from cortex_git.scan.scan_report import ScanReport
 
 
 @pytest.fixture

@@ -3,14 +3,8 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from cortex_git.scan.records import (
-    SEVERITIES,
-    BatchTiming,
-    Finding,
-    NotScanned,
-    RepositoryScan,
-    ScanReport,
-)
+from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, RepositoryScan
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.set_aside import Baseline, Placed, Suppressed
 
 TIMING = BatchTiming(12.34, 0.0211, 0.1432, 0.871, 20, "parallel")

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from cortex_git.cli.scan_view import render_table
 from cortex_git.pages import plots
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import origin
+from cortex_git.scan.scan_report import ScanReport
 
 MakeFinding = Callable[..., Finding]
 MakeReport = Callable[..., ScanReport]

@@ -3,8 +3,9 @@ from collections.abc import Callable
 from hypothesis import given
 from report_examples import FEW, hostile_reports
 
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps
+from cortex_git.scan.scan_report import ScanReport
 
 
 def test_gaps_come_widest_first(full_report: ScanReport) -> None:

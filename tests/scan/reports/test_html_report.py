@@ -8,8 +8,9 @@ from pageworld import Parsed, parse
 from report_examples import FEW, hostile_reports
 
 from cortex_git.pages import plots
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 from cortex_git.scan.reports import html
+from cortex_git.scan.scan_report import ScanReport
 
 
 @pytest.fixture(scope="module", autouse=True)

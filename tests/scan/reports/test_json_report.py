@@ -6,8 +6,9 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 from report_examples import FEW, hostile_reports
 
-from cortex_git.scan.records import RepositoryScan, ScanReport
+from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.scan_report import ScanReport
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/schemas/multi-repo-scan-1.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)

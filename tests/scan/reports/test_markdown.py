@@ -5,9 +5,10 @@ from hypothesis import given
 from markdown_it import MarkdownIt
 from report_examples import FEW, hostile_reports
 
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.reports.summary import seven_lines
+from cortex_git.scan.scan_report import ScanReport
 
 MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
 

@@ -1,8 +1,8 @@
 import subprocess
 import sys
 
-from cortex_git.scan.records import ScanReport
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.scan_report import ScanReport
 
 
 def test_every_format_ends_with_one_newline(full_report: ScanReport) -> None:

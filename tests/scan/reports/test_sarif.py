@@ -9,8 +9,9 @@ from hypothesis import given
 from jsonschema import Draft4Validator
 from report_examples import FEW, hostile_reports
 
-from cortex_git.scan.records import Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.scan_report import ScanReport
 
 SCHEMA = Path(__file__).parents[3] / "../shared/schemas/sarif-schema-2.1.0.json"
 

@@ -19,9 +19,10 @@ from report_examples import FEW, NASTY, hostile_reports
 
 from cortex_git.scan.fingerprints import fingerprint
 from cortex_git.scan.purls import purl_of
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport, SecretFound
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, SecretFound
 from cortex_git.scan.reports import RENDERERS, github, summary
 from cortex_git.scan.reports.csv_report import COLUMNS
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import Baseline, Placed, Suppressed
 
 SARIF = Path(__file__).parents[3] / "../shared/schemas/sarif-schema-2.1.0.json"

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from report_examples import FEW, hostile_reports
 
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 from cortex_git.scan.reports.summary import SAMPLE_NOTE, not_scanned_lines, render, seven_lines, verdict
+from cortex_git.scan.scan_report import ScanReport
 
 
 def test_the_seven_lines_have_the_documented_form(

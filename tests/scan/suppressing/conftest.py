@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from cortex_git.scan.records import BatchTiming, Finding, RepositoryScan, ScanReport
+from cortex_git.scan.records import Finding, RepositoryScan
+from cortex_git.scan.scan_report import BatchTiming, ScanReport
 
 LODASH = Finding(
     "CVE-2021-23337", ("GHSA-35jh-r3h4-6jhm",), "high", 7.2, "npm", "lodash", "4.17.20", "4.17.21",

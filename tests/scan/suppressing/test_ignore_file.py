@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.records import Finding
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import suppress
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.records import Finding, ScanReport
+from cortex_git.scan.records import Finding
+from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import suppress
 from cortex_git.scan.suppressing.vex import read_vex
 
