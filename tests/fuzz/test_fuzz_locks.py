@@ -66,7 +66,7 @@ def test_any_term_is_read_or_refused(text: str) -> None:
 @MORE
 @given(text=st.lists(MARKS, max_size=24).map("".join), inside=st.text(alphabet="ab/*,]} ", max_size=9))
 def test_comments_and_commas_never_change_a_string(text: str, inside: str) -> None:
-    assert load_jsonc(f'{{"k": ["{inside}", ], /* {text.replace("*/", "")} */ }}') == {"k": [inside]}
+    assert load_jsonc(f'{{"k": ["{inside}", ], /* {text.replace("*", "")} */ }}') == {"k": [inside]}
     try:
         load_jsonc(text)
     except MalformedError as problem:

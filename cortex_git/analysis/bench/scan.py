@@ -154,11 +154,11 @@ def _xargs(place: Path, repositories: Sequence[str], workers: int) -> tuple[tupl
 def _findings(reports: Path, repositories: int) -> frozenset[Finding]:
     documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(reports.glob("*.json"))]
     rows = [row for document in documents for row in document["repositories"]]
-    failed = [row for row in rows if row["status"] == "failed"]
+    failed = [row for row in rows if row["status"] != "scanned"]
     if failed or len(rows) != repositories:
         raise EnvironmentProblem(
             f"{len(rows) - len(failed)} of {repositories} repositories were scanned",
-            str(failed[0]["error"]) if failed else "please report this",
+            str(failed[0]["error"] or failed[0]["not_scanned"]) if failed else "please report this",
         )
     return frozenset(
         (row["repo"], finding["id"], finding["package"], finding["version"])

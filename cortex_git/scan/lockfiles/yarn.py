@@ -21,6 +21,8 @@ def read(source: Source, out: Collector) -> None:
     berry = any(entry.key == METADATA for entry in entries)
     if not entries and "# yarn lockfile v1" not in text:
         raise MalformedError("has no entries and no yarn header")
+    if berry and len(entries) == 1:
+        raise MalformedError("has no entries")  # not even the project itself, which Yarn lists
     origin = (origins_in_berry if berry else origins_in_classic)(entries, source)
     for entry in entries:
         if entry.key == METADATA:
