@@ -25,6 +25,8 @@ from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
 
 CHECKOUT = Path(__file__).parents[1]
+BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+"""A search path that begins with the programs installed beside this Python."""
 
 
 def git(folder: Path, *arguments: str, check: bool = True) -> str:

@@ -5,7 +5,6 @@ install from the network is a stand-in: its environment leads to this checkout.
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from gitworld import BESIDE
 from hookworld import VULNERABLE, Worked, lock, run, worked
 
 CHECKOUT = Path(__file__).parents[1]
@@ -26,7 +26,6 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 import command_reference  # noqa: E402
 import pre_commit_hooks  # noqa: E402
 
-BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 LOCK = "package-lock.json"
 RECORD = {
     "id": "TEST-1",

@@ -1,25 +1,16 @@
 """`multi-repo-fix`: upgrade a vulnerable dependency in every repository that has it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import DryRunOption, LogFormatOption, RepositoryOption
+from cortex_git.cli.options import DocumentFormat, DryRunOption, LogFormatOption, RepositoryOption
 
 if TYPE_CHECKING:
     from cortex_git.models import Batch
     from cortex_git.services.fixing import Campaign
     from cortex_git.store.coordination import Coordination
-
-
-class FixFormat(StrEnum):
-    """How a campaign is reported."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def register(app: typer.Typer) -> None:
@@ -64,8 +55,8 @@ def multi_repo_fix(
         str | None, typer.Option("--resume", metavar="BATCH", help="Go on with a campaign, and report on it.")
     ] = None,
     report_format: Annotated[
-        FixFormat, typer.Option("--format", help="Form of the report.")
-    ] = FixFormat.TABLE,
+        DocumentFormat, typer.Option("--format", help="Form of the report.")
+    ] = DocumentFormat.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report here.")
     ] = None,

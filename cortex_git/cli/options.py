@@ -16,6 +16,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class DocumentFormat(StrEnum):
+    """The same, of what can be put into a page of Markdown, too."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 def check_amounts(*amounts: float | None) -> None:
     """Raise BadInput for one that is no number: `nan` is within every option's least and most."""
     if any(amount != amount for amount in amounts):
@@ -46,6 +54,7 @@ RepositoryOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="What to print on stdout.")]
+DocumentFormatOption = Annotated[DocumentFormat, typer.Option("--format", help="What to print on stdout.")]
 LogFormatOption = Annotated[
     LogFormat | None,
     typer.Option(

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_git.cli.options import DryRunOption, Format, FormatOption, LimitOption, RepositoryOption
+from cortex_git.cli.options import (
+    DocumentFormat,
+    DocumentFormatOption,
+    DryRunOption,
+    Format,
+    FormatOption,
+    LimitOption,
+    RepositoryOption,
+)
 
 if TYPE_CHECKING:
     from cortex_git.services.merging import Merge, Merged
@@ -24,14 +32,6 @@ class Strategy(StrEnum):
     VOTE = "vote"
     WEIGHTED = "weighted"
     RESOLVE = "resolve"
-
-
-class MergeFormat(StrEnum):
-    """How an aggregate is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def register(root: typer.Typer) -> None:
@@ -128,9 +128,7 @@ def merge(
         bool, typer.Option("--partial", help="Merge what is there, though tasks have no result yet.")
     ] = False,
     repository: RepositoryOption = None,
-    output: Annotated[
-        MergeFormat, typer.Option("--format", help="What to print on stdout.")
-    ] = MergeFormat.TABLE,
+    output: DocumentFormatOption = DocumentFormat.TABLE,
     dry_run: DryRunOption = False,
 ) -> None:
     """Make one result of many, and publish it as a task's of its own; the same results make the same task."""
@@ -158,15 +156,15 @@ def merge(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _show_merge(planned: "Merge", merged: "Merged | None", output: MergeFormat) -> None:
+def _show_merge(planned: "Merge", merged: "Merged | None", output: DocumentFormat) -> None:
     from cortex_git.cli.output import print_json, print_line, write_document
     from cortex_git.results.aggregation.strategies import to_markdown, to_output
 
     aggregate, task = planned.aggregate, planned.task
-    if output is MergeFormat.MARKDOWN:
+    if output is DocumentFormat.MARKDOWN:
         write_document(to_markdown(aggregate))
         return
-    if output is MergeFormat.JSON:
+    if output is DocumentFormat.JSON:
         print_json(
             {
                 "task": task.task, "batch": task.batch, "strategy": task.strategy,

@@ -1,25 +1,15 @@
 """Commands about past scan batches: `scans list`, `scans diff` and `scans trend`."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from cortex_git.cli.options import RepositoryOption
+from cortex_git.cli.options import DocumentFormat, DocumentFormatOption, RepositoryOption
 from cortex_git.cli.scan_acting import IgnoreFileOption, VexOption
 
 app = typer.Typer(help="Past scan batches: what changed from one to another.", no_args_is_help=True)
 
 
-class HistoryFormat(StrEnum):
-    """How a history is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-HistoryFormatOption = Annotated[HistoryFormat, typer.Option("--format", help="What to print on stdout.")]
 NewestOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Only the N newest batches.")]
 
 
@@ -29,7 +19,7 @@ def list_scans(
     ignore_file: IgnoreFileOption = None,
     vex: VexOption = None,
     repository: RepositoryOption = None,
-    output: HistoryFormatOption = HistoryFormat.TABLE,
+    output: DocumentFormatOption = DocumentFormat.TABLE,
 ) -> None:
     """List the scan batches with their findings by severity, oldest first."""
     from cortex_git.cli.scans_view import judging, note_archived, show_list
@@ -60,7 +50,7 @@ def diff(
     ignore_file: IgnoreFileOption = None,
     vex: VexOption = None,
     repository: RepositoryOption = None,
-    output: HistoryFormatOption = HistoryFormat.TABLE,
+    output: DocumentFormatOption = DocumentFormat.TABLE,
 ) -> None:
     """Show what is new, fixed and still there from one scan batch to another, by repository."""
     from cortex_git.cli.scans_view import judging, show_difference
@@ -80,7 +70,7 @@ def trend(
     ignore_file: IgnoreFileOption = None,
     vex: VexOption = None,
     repository: RepositoryOption = None,
-    output: HistoryFormatOption = HistoryFormat.TABLE,
+    output: DocumentFormatOption = DocumentFormat.TABLE,
 ) -> None:
     """Show new, fixed and open findings by severity over the scan batches, oldest first."""
     from cortex_git.cli.scans_view import judging, note_archived, show_trend

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from cortex_git.scan.advisories.osv import from_record
 Files = Mapping[str, str | bytes]
 MakeRepository = Callable[..., Path]
 RunGit = Callable[..., str]
+MakeDatabase = Callable[..., AdvisoryDatabase]
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +92,22 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdvisoryDatab
         builder.finish()
     with AdvisoryDatabase.open(path) as opened:
         yield opened
+
+
+@pytest.fixture
+def make_database(tmp_path: Path) -> Iterator[MakeDatabase]:
+    """Make databases of OSV records; they are closed at the end of the test."""
+    opened: list[AdvisoryDatabase] = []
+
+    def make(*records: dict[str, Any]) -> AdvisoryDatabase:
+        path = tmp_path / f"{len(opened)}.sqlite"
+        with DatabaseBuilder(path, "osv") as builder:
+            for record in records:
+                builder.add(from_record(record), None, Tally())
+            builder.finish()
+        opened.append(AdvisoryDatabase.open(path))
+        return opened[-1]
+
+    yield make
+    for database in opened:
+        database.close()

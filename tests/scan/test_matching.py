@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,7 @@ import pytest
 from reference_matcher import ReferenceMatcher, normalise
 
 from cortex_git.scan import matching
-from cortex_git.scan.advisories.build import DatabaseBuilder, Tally
 from cortex_git.scan.advisories.database import AdvisoryDatabase
-from cortex_git.scan.advisories.osv import from_record
 from cortex_git.scan.advisories.update import update
 from cortex_git.scan.matching import match
 from cortex_git.scan.records import Package
@@ -43,24 +41,6 @@ def pinned(
     name: str, version: str, lockfile: str = "a.lock", ecosystem: str = "PyPI", line: int = 1
 ) -> Package:
     return Package(ecosystem, name, version, lockfile, line)
-
-
-@pytest.fixture
-def make_database(tmp_path: Path) -> Iterator[MakeDatabase]:
-    opened: list[AdvisoryDatabase] = []
-
-    def make(*records: dict[str, Any]) -> AdvisoryDatabase:
-        path = tmp_path / f"{len(opened)}.sqlite"
-        with DatabaseBuilder(path, "osv") as builder:
-            for record in records:
-                builder.add(from_record(record), None, Tally())
-            builder.finish()
-        opened.append(AdvisoryDatabase.open(path))
-        return opened[-1]
-
-    yield make
-    for database in opened:
-        database.close()
 
 
 def test_a_finding_says_all_that_the_report_needs(make_database: MakeDatabase) -> None:

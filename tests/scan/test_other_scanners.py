@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitworld import git
+from gitworld import BESIDE, git
 from npmworld import npm_registry
 
 from cortex_git.errors import BadInput, EnvironmentProblem
@@ -29,7 +29,6 @@ from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Source
 
-BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 COMMIT = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "commit", "-q", "-m")
 LODASH = "CVE-2021-23337"
 LOCK = {

@@ -1,14 +1,11 @@
 """The smallest fixed version over several ranges, records and pre-releases; where a finding comes from."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cortex_git.scan.advisories.build import DatabaseBuilder, Tally
 from cortex_git.scan.advisories.database import AdvisoryDatabase
-from cortex_git.scan.advisories.osv import from_record
 from cortex_git.scan.matching import match
 from cortex_git.scan.records import Finding, Package
 
@@ -23,24 +20,6 @@ def record(id_: str, *events: tuple[str, str], ecosystem: str = "npm", aliases: 
     ]
     affected = {"package": {"ecosystem": ecosystem, "name": "p"}, "ranges": ranges}
     return {"id": id_, "modified": "2024-01-01T00:00:00Z", "aliases": list(aliases), "affected": [affected]}
-
-
-@pytest.fixture
-def make_database(tmp_path: Path) -> Iterator[MakeDatabase]:
-    opened: list[AdvisoryDatabase] = []
-
-    def make(*records: dict[str, Any]) -> AdvisoryDatabase:
-        path = tmp_path / f"{len(opened)}.sqlite"
-        with DatabaseBuilder(path, "osv") as builder:
-            for one in records:
-                builder.add(from_record(one), None, Tally())
-            builder.finish()
-        opened.append(AdvisoryDatabase.open(path))
-        return opened[-1]
-
-    yield make
-    for database in opened:
-        database.close()
 
 
 def fixed(database: AdvisoryDatabase, version: str, ecosystem: str = "npm") -> str | None:

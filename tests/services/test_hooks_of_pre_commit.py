@@ -1,17 +1,15 @@
 """Beside the pre-commit framework itself: installed before, after and around ours, in every order."""
 
-import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from gitworld import BESIDE
 from hookworld import Worked, picture, run, worked
 
 from cortex_git.services.hooks.installing import install, status, uninstall
 
-BESIDE = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 pytestmark = pytest.mark.skipif(
     shutil.which("pre-commit", path=BESIDE) is None, reason="the pre-commit framework is not installed"
 )

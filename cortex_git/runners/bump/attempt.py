@@ -72,9 +72,7 @@ class Attempt:
         if all(state.is_fixed for state in before.values()):
             return RunOutcome("completed", _output("clean"))
         programs = self._programs(checkout.folder)
-        reasons = self._upgraded(checkout, judge, programs, before)
-        end = checkout.snapshot()
-        after = judge.states(lambda path: checkout.read(end, path))
+        end, after, reasons = self._upgraded(checkout, judge, programs, start, before)
         rows = [_row(wanted, before[wanted], after[wanted], reasons) for wanted in judge.asked.wanted]
         done = [replace(row, reason="") for row in rows if row.before != row.after]
         left = [row for row in rows if row.reason]
@@ -85,11 +83,19 @@ class Attempt:
         return self._published(checkout, done, left, self._tested(programs))
 
     def _upgraded(
-        self, checkout: Checkout, judge: Judge, programs: Commands, before: Mapping[Wanted, State]
-    ) -> dict[Wanted, str]:
-        """Upgrade one package after another; why one could not be. One that did not help is taken back."""
+        self,
+        checkout: Checkout,
+        judge: Judge,
+        programs: Commands,
+        start: str,
+        before: Mapping[Wanted, State],
+    ) -> tuple[str, dict[Wanted, State], dict[Wanted, str]]:
+        """Upgrade one package after another: the tree then, what it pins, and why one could not be.
+
+        What did not help is taken back.
+        """
         reasons: dict[Wanted, str] = {}
-        good, states = checkout.snapshot(), dict(before)
+        good, states = start, dict(before)
         for wanted in before:
             state = states[wanted]
             if state.is_fixed:
@@ -110,7 +116,7 @@ class Attempt:
             if problem is not None:
                 reasons[wanted] = problem
                 checkout.restore(good)
-        return reasons
+        return good, states, reasons
 
     def _upgrade(
         self, checkout: Checkout, programs: Commands, wanted: Wanted, state: State, tree: str

@@ -6,9 +6,9 @@ those: a value of another type than it should have is left out, or the whole ans
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
 from cortex_git.scan.others.seen import Seen, Unreadable
+from cortex_git.scan.purls import package_of
 from cortex_git.scan.records import SEVERITIES, Severity
 
 MOST_SEEN = 20_000
@@ -186,14 +186,6 @@ def _relative(path: str, root: str) -> str:
 
 
 def _purl_name(purl: str) -> str:
-    """The package's name in its ecosystem's own spelling, of a package URL; empty where it is none."""
-    kind, separator, rest = purl.removeprefix("pkg:").partition("/")
-    if not purl.startswith("pkg:") or not separator:
-        return ""
-    path = rest.partition("?")[0].partition("#")[0]
-    at = path.rfind("@")
-    name = unquote(path[:at] if at > 0 else path)
-    if kind != "maven":
-        return name
-    group, _, artifact = name.rpartition("/")
-    return f"{group}:{artifact}" if group else artifact
+    """The package's name as advisories know it, of a package URL; empty where it is none."""
+    named = package_of(purl)
+    return named.name if named else ""

@@ -72,11 +72,9 @@ def _laid_out(snapshot: Snapshot, lockfiles: Sequence[str], folder: Path) -> lis
     """Write the lockfiles, and what stands beside them, into the folder; the lockfiles that are there."""
     wanted = dict.fromkeys(lockfiles)
     for path in lockfiles:
-        parent, _, _ = path.rpartition("/")
         beside = _BESIDE.get(kind_of(path) or "")
-        name = f"{parent}/{beside}" if parent else beside
-        if beside and snapshot.oid(str(name)):
-            wanted[str(name)] = None
+        if beside and snapshot.oid(name := path[: path.rfind("/") + 1] + beside):
+            wanted[name] = None
     there: list[str] = []
     for path, data in snapshot.read(wanted):
         if ".." in path.split("/") or path.startswith("/"):

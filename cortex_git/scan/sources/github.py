@@ -3,12 +3,13 @@
 Owns which addresses of the API are asked. Source: GitHub's REST API, "Repositories" and "Users".
 """
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from cortex_git.scan.sources.api import ForgeApi, ListingFailed
 from cortex_git.scan.sources.candidates import Listing, Owner
-from cortex_git.scan.sources.pages import PER_PAGE, Row, read_pages
+from cortex_git.scan.sources.pages import PER_PAGE, Row, read_pages, rows_of
 
 _QUERY = f"per_page={PER_PAGE}&sort=created&direction=asc"
 """Oldest first: what is made meanwhile comes at the end and moves nothing."""
@@ -53,12 +54,6 @@ def _text(value: object) -> str:
     return value
 
 
-def _rows(answer: Any) -> list[Row]:
-    if not isinstance(answer, list):
-        raise ValueError("not a list")
-    return [_row(entry) if isinstance(entry, dict) else {} for entry in answer]
-
-
 def _row(entry: dict[str, Any]) -> Row:
     return {
         "id": entry.get("id"),
@@ -72,3 +67,6 @@ def _row(entry: dict[str, Any]) -> Row:
         "pushed": entry.get("pushed_at"),
         "private": entry.get("private"),
     }
+
+
+_rows = partial(rows_of, _row)

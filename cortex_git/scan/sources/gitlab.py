@@ -3,12 +3,13 @@
 Owns which addresses of the API are asked. Source: GitLab's REST API, "Groups", "Users" and "Projects".
 """
 
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from cortex_git.scan.sources.api import ForgeApi, ListingFailed, NotThere
 from cortex_git.scan.sources.candidates import Listing, Owner
-from cortex_git.scan.sources.pages import PER_PAGE, Row, read_pages
+from cortex_git.scan.sources.pages import PER_PAGE, Row, read_pages, rows_of
 
 _QUERY = f"per_page={PER_PAGE}&order_by=id&sort=asc"
 _KEYSET = "&pagination=keyset"
@@ -60,12 +61,6 @@ def _numbers(answer: Any) -> list[int]:
     return [_number(user) for user in answer[:10]]
 
 
-def _rows(answer: Any) -> list[Row]:
-    if not isinstance(answer, list):
-        raise ValueError("not a list")
-    return [_row(entry) if isinstance(entry, dict) else {} for entry in answer]
-
-
 def _row(entry: dict[str, Any]) -> Row:
     return {
         "id": entry.get("id"),
@@ -78,3 +73,6 @@ def _row(entry: dict[str, Any]) -> Row:
         "pushed": entry.get("last_activity_at"),
         "private": entry["visibility"] != "public" if "visibility" in entry else None,
     }
+
+
+_rows = partial(rows_of, _row)

@@ -30,6 +30,13 @@ Row = dict[str, Any]
 `private`."""
 
 
+def rows_of(row: Callable[[dict[str, Any]], Row], answer: Any) -> list[Row]:
+    """What is kept of each entry of a page; empty for one that is no object. Raises ValueError."""
+    if not isinstance(answer, list):
+        raise ValueError("not a list")
+    return [row(entry) if isinstance(entry, dict) else {} for entry in answer]
+
+
 def read_pages(
     api: ForgeApi, owner: Owner, path: str, rows: Callable[[Any], list[Row]], first: Known | None = None
 ) -> Listing:
