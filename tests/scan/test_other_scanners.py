@@ -420,14 +420,16 @@ def test_answers_of_any_form_are_read_or_refused(
 
 
 @pytest.mark.parametrize(
-    ("purl", "name"),
+    ("purl", "beside", "known"),
     [
-        ("pkg:npm/%40babel/core@7.0.0", "@babel/core"),
-        ("pkg:maven/org.a/b@1?type=jar", "org.a:b"),
-        ("pkg:golang/github.com/a/b@v1.0.0", "github.com/a/b"),
-        ("pkg:pypi/jinja2@2.10", "jinja2"),
-        ("not a purl", ""),
+        ("pkg:npm/%40babel/core@7.0.0", ("core", "7.0.0"), ("@babel/core", "7.0.0")),
+        ("pkg:npm/jsonstream@1.3.5", ("JSONStream", "1.3.5"), ("JSONStream", "1.3.5")),
+        ("pkg:maven/org.a/b@1?type=jar", ("b", "1"), ("org.a:b", "1")),
+        ("pkg:golang/github.com/a/b@v1.0.0#v2", ("b", "v1.0.0"), ("github.com/a/b/v2", "1.0.0")),
+        ("pkg:gem/nokogiri@1.15.4-java", ("nokogiri", "1.15.4-java"), ("nokogiri", "1.15.4")),
+        ("pkg:pypi/jinja2", ("Jinja2", ""), ("Jinja2", None)),
+        ("not a purl", ("a", "1"), ("a", "1")),
     ],
 )
-def test_names_by_package_url(purl: str, name: str) -> None:
-    assert reports._purl_name(purl) == name
+def test_names_by_package_url(purl: str, beside: tuple[str, str], known: tuple[str, str | None]) -> None:
+    assert reports._named(purl, *beside) == known

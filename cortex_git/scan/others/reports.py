@@ -49,10 +49,10 @@ def trivy(report: Any, root: str) -> Iterator[Seen]:
     for result in _list(_dict(report), "Results"):
         path = _relative(_text(result, "Target"), root)
         for found in _list(result, "Vulnerabilities"):
+            purl = _text(_dict(found.get("PkgIdentifier")), "PURL")
             yield Seen(
                 path,
-                _text(found, "PkgName"),
-                _text(found, "InstalledVersion") or None,
+                *_named(purl, _text(found, "PkgName"), _text(found, "InstalledVersion")),
                 _ids(_text(found, "VulnerabilityID"), *_texts(found, "VendorIDs")),
                 _word(found.get("Severity")),
                 _best_score(found.get("CVSS"), "V3Score"),
@@ -68,11 +68,11 @@ def grype(report: Any, root: str) -> Iterator[Seen]:
         others = [_text(one, "id") for one in _list(found, "relatedVulnerabilities")]
         fixes = _texts(_dict(problem.get("fix")), "versions")
         scores = [_score(_dict(one.get("metrics")).get("baseScore")) for one in _list(problem, "cvss")]
+        named = _named(_text(artifact, "purl"), _text(artifact, "name"), _text(artifact, "version"))
         for place in _list(artifact, "locations"):
             yield Seen(
                 _relative(_text(place, "path"), root),
-                _purl_name(_text(artifact, "purl")) or _text(artifact, "name"),
-                _text(artifact, "version") or None,
+                *named,
                 _ids(_text(problem, "id"), *others),
                 _word(problem.get("severity")),
                 max((score for score in scores if score is not None), default=None),
@@ -185,7 +185,11 @@ def _relative(path: str, root: str) -> str:
     return path.removeprefix(root).lstrip("/").removeprefix("./")
 
 
-def _purl_name(purl: str) -> str:
-    """The package's name as advisories know it, of a package URL; empty where it is none."""
+def _named(purl: str, name: str, version: str) -> tuple[str, str | None]:
+    """Name and version as advisories know them: of the package URL, else as they stand beside it."""
     named = package_of(purl)
-    return named.name if named else ""
+    if named is None:
+        return name, version or None
+    # Some tools fold the letters in package URLs; where nothing else differs, the name beside it is right.
+    same = name.lower() == named.name.lower()
+    return name if same else named.name, named.version or version or None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from cortex_git.scan.purls import package_of
+from cortex_git.scan.purls import at_version, package_of
 from cortex_git.scan.suppressing.statements import Product
 from cortex_git.scan.suppressing.vex_statements import Collector, Parsed, moment, objects, text
 
@@ -105,8 +105,7 @@ def _targets(affected: dict[str, Any], named: dict[str, _Named]) -> Iterator[Pro
             if not versions:
                 yield Product(None, name)
             continue
-        if not versions or package.version:
-            purls = [name]
-        else:  # of ranges nothing is known here: only versions that are named one by one
-            purls = [f"{name.partition('?')[0]}@{one}" for one in exact if one]
+        # Of ranges nothing is known here: only versions that are named one by one.
+        named_by = [at_version(name, one) for one in exact if one]
+        purls = [name] if not versions or package.version else named_by
         yield from (Product(purl, where) for purl in purls for where in known.inside or (None,))

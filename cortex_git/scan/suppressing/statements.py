@@ -90,9 +90,7 @@ class Product:
         if self.package is None:
             return self.repository is not None
         named = package_of(self.package)
-        if named is None or named.ecosystem != finding.ecosystem:
-            return False
-        if named.name != lookup_name(finding.ecosystem, finding.package):
+        if named is None or not named.means(finding.ecosystem, finding.package):
             return False
         versions = (finding.version, *finding.other_versions)
         return not named.version or all(

@@ -14,6 +14,7 @@ from cortex_git.errors import BadInput
 from cortex_git.scan.records import Finding
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import suppress
+from cortex_git.scan.suppressing.statements import Product
 from cortex_git.scan.suppressing.vex import read_vex
 
 Lodash = Callable[..., Finding]
@@ -144,6 +145,25 @@ def test_cyclonedx(
     document = cyclonedx(vulnerability(**changes), components=components)
     found = applied(tmp_path, report_of(lodash()), document)
     assert (len(found.suppressed), found.cves_found) == (suppressed, not suppressed)
+
+
+@pytest.mark.parametrize(
+    ("purl", "ecosystem", "name", "version", "covered"),
+    [
+        ("pkg:golang/github.com/masterminds/goutils@v1.1.0", "Go", "github.com/Masterminds/goutils", "1.1.0",
+         True),
+        ("pkg:golang/github.com/Azure/x@v1.0.0#sdk/core", "Go", "github.com/Azure/x/sdk/core", "1.0.0", True),
+        ("pkg:golang/github.com/Azure/x@v1.0.0#sdk/core", "Go", "github.com/Azure/x", "1.0.0", False),
+        ("pkg:swift/a.org/b/c.git/c@1.0.0", "SwiftURL", "a.org/b/c", "1.0.0", True),
+        ("pkg:gem/nokogiri@1.15.4-java", "RubyGems", "nokogiri", "1.15.4", True),
+        ("pkg:npm/JSONStream", "npm", "JSONStream", "1.3.5", True),
+        ("pkg:npm/jsonstream", "npm", "JSONStream", "1.3.5", False),
+        ("pkg:npm/a@%3E1.0.0", "npm", "a", "1.3.5", False),
+    ],
+)  # fmt: skip
+def test_purls_as_tools_write_them(purl: str, ecosystem: str, name: str, version: str, covered: bool) -> None:
+    found = Finding("CVE-1", (), "high", None, ecosystem, name, version, None, "a", None)
+    assert Product(purl).covers("repo", found) is covered
 
 
 def test_a_document_about_one_repository_says_nothing_of_another(
