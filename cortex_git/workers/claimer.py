@@ -26,6 +26,11 @@ _RECENT_S = 0.25
 """A view this young will do to choose tasks by: what decides is the push, and the pull after it. Where the
 last round got all it asked for, the view that ended it will do: another would cost a third round trip."""
 _MOST_ROUNDS = 16.0
+_PLENTY_S = 2.0
+_PLENTY_SHARE = 8
+"""Of tasks that there are plenty of, so many seconds' worth are claimed ahead, but no more than this part of
+those still open: a round costs the same for thirty claims as for six, and the share shrinks with what is left,
+so that several hosts end together (guided self-scheduling, Polychronopoulos and Kuck 1987)."""
 _AT_ONCE_S = 0.05
 """A claim that is taken so soon after it came was waited for, where there was none in hand before."""
 
@@ -132,6 +137,8 @@ class Claimer:
         """When claims came while there was none in hand, until the first of them is taken."""
         self._plenty = False
         """Whether the last round got all it asked for."""
+        self._open = 0
+        """Open tasks in scope as of the last round that got any claim."""
         self._proven_at = uptime()
         """`state.uptime` when the oldest claim in hand was last known to be ours."""
         self._looked_at = 0.0
@@ -229,19 +236,24 @@ class Claimer:
     def _wanted(self) -> int:
         """How many claims to have in hand: one for each worker, more where tasks end faster than a claim.
 
-        Two rounds to the remote are covered, or more, at the rate at which workers took claims lately.
+        Two rounds to the remote are covered, or more, at the rate at which workers took claims lately; where
+        there are plenty of open tasks, some seconds of work.
         """
         return self._ahead() - len(self._ready)
 
     def _short(self) -> bool:
         """Whether so many are wanted that a round to the remote is worth it."""
-        return self._wanted() > self._ahead() // 4
+        ahead = self._ahead()
+        part = 2 if ahead > 4 * self._size else 4
+        return ahead - len(self._ready) > ahead // part
 
     def _ahead(self) -> int:
         ahead = self._size
         if len(self._taken_at) >= 2:
             span = max(time.monotonic() - self._taken_at[0], 0.01)
-            ahead = max(ahead, int(self._rounds * self._cycle_s * (len(self._taken_at) - 1) / span))
+            rate = (len(self._taken_at) - 1) / span
+            plenty = min(int(_PLENTY_S * rate), self._open // _PLENTY_SHARE)
+            ahead = max(ahead, int(self._rounds * self._cycle_s * rate), plenty)
         return min(ahead, 2 * MOST_AT_ONCE)
 
     def _run(self) -> None:
@@ -312,6 +324,7 @@ class Claimer:
             self._wake()
             return False
         if claims:
+            self._open = self._coordination.open_count(self._scope)
             self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
         with self._condition:
             if claims and not self._ready:

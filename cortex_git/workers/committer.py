@@ -19,6 +19,8 @@ _LOOK_S = 1.0
 _GATHER_S = 0.06
 """Workers that started together end together: this short a wait lets one push carry them all. It ends
 at once when no worker is busy any more."""
+_MOST_GATHER_S = 0.5
+"""Where results keep coming within that, so much longer: a push of ten costs hardly more than one of two."""
 
 
 class Committer:
@@ -30,6 +32,8 @@ class Committer:
         self._condition = threading.Condition()
         self._waiting = False
         self._urgent = False
+        self._told = 0
+        """How often something was said to wait."""
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self.crash: BaseException | None = None
@@ -45,6 +49,7 @@ class Committer:
         """Something waits in the outbox; with `gather`, more is likely to follow within moments."""
         with self._condition:
             self._waiting = True
+            self._told += 1
             self._urgent = self._urgent or not gather
             self._condition.notify()
 
@@ -71,8 +76,8 @@ class Committer:
             with self._condition:
                 if not self._waiting and not self._stopping:
                     self._condition.wait(timeout=max(0.0, min(_LOOK_S, fold_at - time.monotonic())))
-                if self._waiting and not self._urgent and not self._stopping:
-                    self._condition.wait_for(lambda: self._urgent or self._stopping, timeout=_GATHER_S)
+                if self._waiting:
+                    self._gather()
                 waiting, self._waiting, self._urgent = self._waiting, False, False
                 stopping = self._stopping
             # An orphan of a command that died may save its result at any moment.
@@ -86,6 +91,14 @@ class Committer:
             elif time.monotonic() >= fold_at:
                 self._fold()
                 fold_at = time.monotonic() + self._fold_pause()
+
+    def _gather(self) -> None:
+        """Wait for what is likely to follow; called with the condition held."""
+        until, told = time.monotonic() + _MOST_GATHER_S, -1
+        while told != self._told and (left := until - time.monotonic()) > 0:
+            told = self._told
+            if self._condition.wait_for(lambda: self._urgent or self._stopping, min(_GATHER_S, left)):
+                return
 
     def _again_after(self, pause: float) -> None:
         with self._condition:
