@@ -29,7 +29,7 @@ _MOST_ROUNDS = 16.0
 _PLENTY_S = 2.0
 _PLENTY_SHARE = 8
 """Of tasks that there are plenty of, so many seconds' worth are claimed ahead, but no more than this part of
-those still open: a round costs the same for thirty claims as for six, and the share shrinks with what is left,
+those still open: a round costs the same for thirty claims as for six; the share shrinks with what is left,
 so that several hosts end together (guided self-scheduling, Polychronopoulos and Kuck 1987)."""
 _AT_ONCE_S = 0.05
 """A claim that is taken so soon after it came was waited for, where there was none in hand before."""
