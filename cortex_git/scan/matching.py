@@ -5,7 +5,7 @@ database does not cover, or a version that can't be ordered, becomes a `NotScann
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -43,6 +43,7 @@ class _Checked(NamedTuple):
     gaps: tuple[str, ...]
 
 
+_MOST_STEPS = 20
 _MOST_KEPT = 20_000
 """Package versions with advisories about their package, some 500 bytes each."""
 _checked_before: "WeakKeyDictionary[AdvisoryDatabase, dict[tuple[str, str, str], _Checked]]" = (
@@ -73,7 +74,7 @@ def match(database: AdvisoryDatabase, packages: Sequence[Package]) -> MatchResul
             if entries:
                 pinned = sorted(by_name[ecosystem, name], key=_place)
                 checked = {p.version: _check_once(known, ecosystem, name, p.version, entries) for p in pinned}
-                findings += _findings(database, pinned, checked)
+                findings += _findings(database, pinned, checked, _lasting(known, ecosystem, name, entries))
                 not_scanned += _gaps(pinned, checked)
     findings.sort(key=_order)
     return MatchResult(tuple(findings), tuple(not_scanned))
@@ -198,8 +199,34 @@ def _next_fix(entry: Advised, key: Any) -> Span | None:
     return min(above, key=lambda span: span.end, default=None)
 
 
+def _lasting(
+    known: dict[tuple[str, str, str], _Checked], ecosystem: str, name: str, entries: Sequence[Advised]
+) -> Callable[[_Checked], str | None]:
+    """A function from what one version has to the version that all its commands bring.
+
+    The highest of the fixes: the command of a lower one, run last, would bring back what the others are
+    about. As long as that version has vulnerabilities with a fix in turn, it is the highest of those.
+    """
+
+    def lasting(checked: _Checked) -> str | None:
+        best: Span | None = None
+        for _ in range(_MOST_STEPS):
+            spans = [hit.fix for hit in checked.hits.values() if hit.fix is not None and hit.fix.fixed]
+            found = max(spans, key=lambda span: span.end, default=None)
+            if found is None or found.fixed is None or (best is not None and found.end <= best.end):
+                break
+            best = found
+            checked = _check_once(known, ecosystem, name, found.fixed, entries)
+        return best.fixed if best else None
+
+    return lasting
+
+
 def _findings(
-    database: AdvisoryDatabase, pinned: Sequence[Package], checked: Mapping[str, _Checked]
+    database: AdvisoryDatabase,
+    pinned: Sequence[Package],
+    checked: Mapping[str, _Checked],
+    lasting: Callable[[_Checked], str | None],
 ) -> Iterator[Finding]:
     """One finding a vulnerability, at the first place that pins a vulnerable version."""
     places: dict[int, list[Package]] = defaultdict(list)
@@ -214,6 +241,9 @@ def _findings(
         versions = dict.fromkeys(p.version for p in packages if p.version != first.version)
         origin = reduce(joined, packages)
         asked_for = next((package for package in packages if package.direct), first)
+        there = checked[asked_for.version]
+        # A vulnerability without a fix is not ended by the fixes of others.
+        wanted = lasting(there) if _fixed(there.hits[number]) else None
         yield Finding(
             id=known.id,
             aliases=known.aliases,
@@ -230,7 +260,7 @@ def _findings(
             direct=origin.direct,
             dev=origin.dev,
             via=origin.via,
-            upgrade=upgrade_command(asked_for, _fixed(checked[asked_for.version].hits[number])),
+            upgrade=upgrade_command(asked_for, wanted),
             other_versions=tuple(versions),
         )
 

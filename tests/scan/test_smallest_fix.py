@@ -114,6 +114,27 @@ def test_where_a_finding_comes_from_is_joined_over_its_places(make_database: Mak
     assert (mixed.direct, mixed.dev) == (None, None)
 
 
+def test_the_commands_of_one_package_end_well_in_any_order(make_database: MakeDatabase) -> None:
+    """All bring the highest fix, and one that leads out of what comes after; `fixed` stays each one's own."""
+    database = make_database(
+        record("A-1", ("introduced", "0"), ("fixed", "1.2.0")),
+        record("A-2", ("introduced", "0"), ("fixed", "1.5.0")),
+        record("A-3", ("introduced", "1.5.0"), ("fixed", "1.7.1")),
+        record("A-4", ("introduced", "0"), ("last_affected", "1.9.0")),
+        record("A-5", ("introduced", "2.0.0"), ("fixed", "2.0.1")),
+    )
+    package = Package("npm", "p", "1.0.0", "web/package-lock.json", 1, True)
+    other = Package("npm", "p", "2.0.0", "package-lock.json", 1, True)
+    found = match(database, [package, other]).findings
+    command = "cd web && npm install p@1.7.1"
+    assert {one.id: (one.fixed, one.upgrade) for one in found} == {
+        "A-1": ("1.2.0", command),
+        "A-2": ("1.5.0", command),
+        "A-4": (None, None),
+        "A-5": ("2.0.1", "npm install p@2.0.1"),
+    }
+
+
 def test_at_most_five_are_named(make_database: MakeDatabase) -> None:
     database = make_database(record("A-1", ("introduced", "0"), ("fixed", "1.5.0")))
     packages = [
