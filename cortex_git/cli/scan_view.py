@@ -18,7 +18,7 @@ from cortex_git.scan.reports.aside import SHOWN, exploitation, suppressed_lines
 from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import findings_by_severity, origin
 from cortex_git.scan.reports.escape import clip, terminal
-from cortex_git.scan.reports.secrets import secret_lines
+from cortex_git.scan.reports.secrets import secret_lines, suppressed_secret_lines
 from cortex_git.scan.reports.summary import GAPS_SHOWN, context_lines, not_scanned_lines, seven_lines, verdict
 from cortex_git.scan.scan_report import ScanReport
 
@@ -63,6 +63,8 @@ def render_table(report: ScanReport, console: Console, *, show_all: bool = False
     for number, text in enumerate(not_scanned_lines(report, None if show_all else GAPS_SHOWN)):
         _line(console, text, "bold yellow" if number == 0 else "yellow")
     for text in suppressed_lines(report, None if show_all else SHOWN):
+        _line(console, text)
+    for text in suppressed_secret_lines(report, None if show_all else SHOWN):
         _line(console, text)
     for text in context_lines(report):
         _line(console, text)

@@ -14,6 +14,7 @@ from cortex_git.scan.comparing import Earlier, settle
 from cortex_git.scan.documents import read_json
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
+from cortex_git.scan.secret_baselines import compare_secrets
 from cortex_git.scan.set_aside import Baseline, Placed
 from cortex_git.scan.stored_rows import BadRow, stored_row
 
@@ -35,6 +36,10 @@ def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
     if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
         raise BadInput(f"{_WHAT} {path}: baseline.known is no list of findings", "make it again")
     before = [{"repo": one.get("repo"), "status": "scanned", "findings": [one]} for one in known]
+    secrets = own.get("known_secrets", []) if isinstance(own, dict) else []
+    if not isinstance(secrets, list) or not all(isinstance(one, dict) for one in secrets):
+        raise BadInput(f"{_WHAT} {path}: baseline.known_secrets is no list of secrets", "make it again")
+    before += [{"repo": one.get("repo"), "status": "scanned", "secrets": [one]} for one in secrets]
     return (*rows, *_rows(before, path))
 
 
@@ -67,9 +72,14 @@ def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) 
         replace(one, in_baseline=before.had(one.repo, one.finding)) for one in report.suppressed
     )
     fixed, unknown = settle(before, report.repositories)
+    secrets = compare_secrets(replace(report, repositories=tuple(rows)), source, earlier)
     return replace(
         report,
-        repositories=tuple(rows),
+        repositories=secrets.repositories,
         suppressed=suppressed,
-        baseline=Baseline(source, tuple(known), fixed, len(unknown)),
+        suppressed_secrets=secrets.suppressed,
+        baseline=Baseline(
+            source, tuple(known), fixed, len(unknown), secrets.known, secrets.gone, secrets.not_compared
+        ),
+        notes=(*report.notes, *secrets.notes),
     )

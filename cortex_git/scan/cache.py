@@ -18,6 +18,7 @@ from cortex_git.flocks import file_lock
 from cortex_git.scan import marks
 from cortex_git.scan.matching import MatchResult
 from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package, RepositoryScan
+from cortex_git.scan.secrets_looked import FileSecrets
 
 _MAX_BYTES = 512 * 1024 * 1024
 _BUSY_S = 0.5
@@ -98,17 +99,20 @@ class ScanCache:
         }
         self._pending.append(("matched", key, json.dumps(value)))
 
-    def secrets(self, key: str) -> list[tuple[str, int]] | None:
-        """Kind and line of each secret in the file known by this key, None when it is not known."""
+    def secrets(self, key: str) -> FileSecrets | None:
+        """What the file known by this key held, None when it is not known."""
         value = self._get("secrets", key)
         try:
-            return None if value is None else [(str(kind), int(line)) for kind, line in value]
-        except (TypeError, ValueError):
+            if value is None:
+                return None
+            found = tuple((str(kind), int(line)) for kind, line in value["found"])
+            return FileSecrets(int(value["size"]), bool(value["text"]), found)
+        except (KeyError, TypeError, ValueError):
             return None
 
-    def remember_secrets(self, key: str, found: Sequence[tuple[str, int]]) -> None:
+    def remember_secrets(self, key: str, found: FileSecrets) -> None:
         """Keep the kinds and lines of a file's secrets, never the secrets."""
-        self._pending.append(("secrets", key, json.dumps([list(one) for one in found])))
+        self._pending.append(("secrets", key, json.dumps(found._asdict())))
 
     def rows(self, keys: Sequence[str]) -> dict[str, RepositoryScan]:
         """The rows kept under these keys, of those that are known."""

@@ -2,12 +2,16 @@
 
 Owns what takes part: repository as reported, advisory id, ecosystem, package and lockfile. Neither line
 nor version does, so both may move. SARIF, baselines and the history of batches all use these functions.
+A secret's is of its place alone: nothing may be kept from which the secret could be guessed.
 """
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 
-from cortex_git.scan.records import Finding
+from cortex_git.scan.records import Finding, SecretFound
 
 KEY = "cortexGitFinding/v1"
 """Its name among SARIF's `partialFingerprints`; the number changes when the values do."""
@@ -27,6 +31,25 @@ def fingerprints(repo: str, finding: Finding) -> frozenset[str]:
     ids = dict.fromkeys((finding.id, *finding.aliases))
     lockfiles = dict.fromkeys((finding.lockfile, *finding.other_lockfiles))
     return frozenset(_hashed(repo, name, finding, lockfile) for name in ids for lockfile in lockfiles)
+
+
+def secret_fingerprint(repo: str, secret: SecretFound) -> str:
+    """64 hexadecimal digits: SHA-256 of the JSON list [repo, path, kind, number]; lines may move."""
+    parts = [repo, secret.path, secret.kind, secret.number]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def numbered(secrets: Iterable[SecretFound]) -> tuple[SecretFound, ...]:
+    """The secrets of one repository, those without a number counted within their file and kind.
+
+    To be called before any of them is set aside: the others must keep their numbers.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    found: list[SecretFound] = []
+    for one in secrets:
+        counts[one.path, one.kind] += 1
+        found.append(one if one.number else replace(one, number=counts[one.path, one.kind]))
+    return tuple(found)
 
 
 def _hashed(repo: str, name: str, finding: Finding, lockfile: str) -> str:

@@ -18,7 +18,7 @@ _VERSION = re.compile(r"(?P<package>.+) [^ ]+ \((?P<lockfile>.+)\)")
 def may_hide(gap: NotScanned, finding: Finding) -> bool:
     """Whether the finding might still be there, unseen because of the gap."""
     what = gap.what
-    if what.startswith("secrets in ") or what.endswith(" more secrets"):
+    if what.startswith("secrets in ") or what.endswith((" more secret", " more secrets")):
         return False
     if packages := _PACKAGES.fullmatch(what):
         return packages["ecosystem"] == finding.ecosystem

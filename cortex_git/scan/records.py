@@ -4,8 +4,10 @@ Partial failure is a value here (`NotScanned`), never an exception that ends a s
 that silently skips something is a false all-clear.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
+
+from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
 
 Severity = Literal["critical", "high", "medium", "low", "unknown"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "unknown")
@@ -112,6 +114,8 @@ class SecretFound:
     """1-based."""
     kind: str
     """What it looks like, such as `aws access key`."""
+    number: int = 0
+    """Which of that kind it is in the file, from 1; 0 where that was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class RepositoryScan:
     """A digest of what the row rests on beside the commit: the readers' code, the database, the limits."""
     secrets: tuple[SecretFound, ...] = ()
     """Where secrets were looked for, too: those found, by path and line."""
+    secrets_looked: SecretsLooked | None = None
+    """In how much they were looked for; None where they were not."""
     unchanged_since: str | None = None
     """The batch that scanned this very commit, whose row this is; None where it is this one."""
 
@@ -146,7 +152,11 @@ class RepositoryScan:
             {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
             for finding in self.findings
         ]
-        row["secrets"] = [{"path": one.path, "line": one.line, "kind": one.kind} for one in self.secrets]
+        row["secrets"] = [
+            {"path": one.path, "line": one.line, "kind": one.kind, "number": one.number}
+            for one in self.secrets
+        ]
+        row["secrets_looked"] = None if self.secrets_looked is None else asdict(self.secrets_looked)
         row["not_scanned"] = [{"what": gap.what, "reason": gap.reason} for gap in self.not_scanned]
         return row
 
@@ -155,8 +165,10 @@ class RepositoryScan:
         """The row back from plain JSON values; unknown keys are ignored, missing ones default."""
         known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
         known["findings"] = tuple(_finding(item) for item in value.get("findings", ()))
-        known["secrets"] = tuple(SecretFound(**item) for item in value.get("secrets", ()))
+        known["secrets"] = tuple(_secret(item) for item in value.get("secrets", ()))
         known["not_scanned"] = tuple(NotScanned(**item) for item in value.get("not_scanned", ()))
+        if looked := value.get("secrets_looked"):
+            known["secrets_looked"] = _looked(looked)
         return cls(**known)
 
 
@@ -176,6 +188,15 @@ def _joined(one: bool | None, other: bool | None, *, wins: bool) -> bool | None:
     if wins in (one, other):
         return wins
     return one if one == other else None
+
+
+def _secret(value: dict[str, Any]) -> SecretFound:
+    return SecretFound(value["path"], value["line"], value["kind"], value.get("number", 0))
+
+
+def _looked(value: dict[str, Any]) -> SecretsLooked:
+    passed = tuple(PassedOver(one["reason"], one["files"]) for one in value["passed_over"])
+    return SecretsLooked(value["files"], value["size"], passed, value["whole"])
 
 
 def _finding(value: dict[str, Any]) -> Finding:

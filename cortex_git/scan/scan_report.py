@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from cortex_git.scan.records import SEVERITIES, NotScanned, RepositoryScan, Severity
-from cortex_git.scan.set_aside import Baseline, Suppressed
+from cortex_git.scan.secrets_looked import SecretsLooked, together
+from cortex_git.scan.set_aside import Baseline, Suppressed, SuppressedSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class ScanReport:
     """The day of the list of exploited vulnerabilities used, None where none was imported."""
     grouped: bool = False
     """Whether the formats for people group the findings by advisory; JSON always has both."""
+    suppressed_secrets: tuple[SuppressedSecret, ...] = ()
+    """Secrets that an ignore file takes out of the rows, each with its reason."""
 
     @property
     def severity(self) -> dict[Severity, int]:
@@ -61,6 +64,12 @@ class ScanReport:
     @property
     def secrets_found(self) -> int:
         return sum(len(row.secrets) for row in self.repositories)
+
+    @property
+    def secrets_looked(self) -> SecretsLooked | None:
+        """In how much of all repositories secrets were looked for; None where they were in none."""
+        parts = [row.secrets_looked for row in self.repositories if row.secrets_looked is not None]
+        return together(parts) if parts else None
 
     @property
     def cves_found(self) -> int:

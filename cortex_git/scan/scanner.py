@@ -22,6 +22,7 @@ from cortex_git.scan.reading import HostGate, Limits, NoCommit, OutOfTime, Snaps
 from cortex_git.scan.records import NotScanned, Package, RepositoryScan, SecretFound
 from cortex_git.scan.secrets_in_files import SecretsRead, secrets_in
 from cortex_git.scan.secrets_in_files import mark as secrets_mark
+from cortex_git.scan.secrets_looked import SecretsLooked
 from cortex_git.scan.sources import Credentials, Source
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class _Read(NamedTuple):
     answers: tuple["Answer", ...] = ()
     """Of the other scanners that were asked for."""
     secrets: tuple[SecretFound, ...] = ()
+    secrets_looked: SecretsLooked | None = None
 
 
 def scan_repository(
@@ -92,6 +94,7 @@ def scan_repository(
         database=_named(database),
         mark="" if others else row_mark(database.identity, limits, secrets=secrets_mark() if secrets else ""),
         secrets=read.secrets,
+        secrets_looked=read.secrets_looked,
     )
 
 
@@ -130,7 +133,7 @@ def _read(
         if secrets:
             looked = secrets_in(snapshot, cache)
             gaps += looked.not_scanned
-        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers, looked.found)
+        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers, looked.found, looked.looked)
 
 
 def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:

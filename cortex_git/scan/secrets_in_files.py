@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from cortex_git.pages.text import counted
 from cortex_git.scan import marks
 from cortex_git.scan.cache import ScanCache
+from cortex_git.scan.fingerprints import numbered
 from cortex_git.scan.lockfiles import kind_of
 from cortex_git.scan.reading import OutOfTime, Snapshot
 from cortex_git.scan.reading.limits import MIB
 from cortex_git.scan.records import NotScanned, SecretFound
+from cortex_git.scan.secrets_looked import FileSecrets, SecretsLooked, by_reason
 
 MOST_BYTES = MIB
 """Of one file: keys that people leave behind stand in short ones."""
@@ -28,14 +31,16 @@ _HEAD = 8000
 """Bytes at a file's beginning in which a zero byte makes it no text, as git has it."""
 _ALL_BYTES = 1 << 40
 _SAVE_EVERY = 500
+NO_TEXT = "no text"
 
 
 @dataclass(frozen=True, slots=True)
 class SecretsRead:
-    """What was found, and what was not looked through."""
+    """What was found, in how much, and what was not looked through."""
 
     found: tuple[SecretFound, ...] = ()
     not_scanned: tuple[NotScanned, ...] = ()
+    looked: SecretsLooked | None = None
 
 
 def secrets_in(snapshot: Snapshot, cache: ScanCache) -> SecretsRead:
@@ -43,29 +48,63 @@ def secrets_in(snapshot: Snapshot, cache: ScanCache) -> SecretsRead:
 
     Raises EnvironmentProblem where the detector cannot be used.
     """
+    paths, passed = _by_blob(snapshot)
+    looked = {blob: known for blob in paths if (known := cache.secrets(_key(blob))) is not None}
+    short = _look_through(snapshot, cache, paths, looked)
+    crowded = sum(len(paths[blob]) for blob, one in looked.items() if len(one.found) > MOST_IN_FILE)
+    found, more = _named(paths, looked)
+    gaps = [_gap(count, reason) for reason, count in short.items() if count]
+    if crowded:
+        gaps.append(_gap(crowded, f"the first {MOST_IN_FILE} of each are named"))
+    if more:
+        gaps.append(NotScanned(counted(more, "more secret"), f"the first {MOST_FOUND:,} are named"))
+    texts = [(one.size, len(paths[blob])) for blob, one in looked.items() if one.text]
+    passed[NO_TEXT] += sum(len(paths[blob]) for blob, one in looked.items() if not one.text)
+    extent = SecretsLooked(
+        files=sum(count for _, count in texts),
+        size=sum(size * count for size, count in texts),
+        passed_over=by_reason(passed + short),
+        whole=not gaps,
+    )
+    return SecretsRead(tuple(found), tuple(gaps), extent)
+
+
+def _by_blob(snapshot: Snapshot) -> tuple[dict[str, list[str]], Counter[str]]:
+    """The paths to look through by blob: one that many paths name is looked through once. And the others."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    passed: Counter[str] = Counter()
+    for path, entry in sorted(snapshot.entries.items()):
+        if entry.link:
+            passed["symbolic links"] += 1
+        elif entry.mode == "160000":
+            passed["submodules"] += 1
+        elif kind_of(path):
+            passed["lockfiles"] += 1
+        else:
+            paths[snapshot.oid(path) or path].append(path)
+    return paths, passed
+
+
+def _look_through(
+    snapshot: Snapshot, cache: ScanCache, paths: Mapping[str, Sequence[str]], looked: dict[str, FileSecrets]
+) -> Counter[str]:
+    """Adds to `looked` what is not known yet; how many files could not be looked through, by the reason."""
     from cortex_git.scan.secret_detector import DetectorFailed
 
-    paths: dict[str, list[str]] = defaultdict(list)
-    """By blob: one that many paths name is looked through once."""
-    for path, entry in sorted(snapshot.entries.items()):
-        if not (entry.link or entry.mode == "160000" or kind_of(path)):
-            paths[snapshot.oid(path) or path].append(path)
-    looked = {blob: kinds for blob in paths if (kinds := cache.secrets(_key(blob))) is not None}
     blobs = {some[0]: blob for blob, some in paths.items() if blob not in looked}
     own = copy.copy(snapshot)  # with limits and gaps of its own
     own.limits = replace(snapshot.limits, lockfile_bytes=MOST_BYTES, total_bytes=_ALL_BYTES)
     own.not_scanned = []
     short: Counter[str] = Counter()
-    """Files that were not looked through, by the reason."""
-    done = 0
+    failed: set[str] = set()
     try:
-        for path, data in own.read(blobs):
+        for done, (path, data) in enumerate(own.read(blobs), 1):
             blob = blobs[path]
-            done += 1
             try:
-                looked[blob] = _kinds(data)
+                looked[blob] = _held(data)
             except DetectorFailed as problem:
-                short[str(problem)] += len(paths.pop(blob))
+                short[str(problem)] += len(paths[blob])
+                failed.add(blob)
                 continue
             if snapshot.oid(path):
                 cache.remember_secrets(_key(blob), looked[blob])
@@ -73,45 +112,44 @@ def secrets_in(snapshot: Snapshot, cache: ScanCache) -> SecretsRead:
                 cache.save()
             snapshot.deadline.left()
     except OutOfTime as problem:
-        told = {blobs.get(gap.what) for gap in own.not_scanned}
+        told = failed | {blobs.get(gap.what, "") for gap in own.not_scanned}
         left = [some for blob, some in paths.items() if blob not in looked and blob not in told]
         short[f"the repository {problem}"] += sum(map(len, left))
     for gap in own.not_scanned:
         large = "the limit is" in gap.reason
         reason = f"they are larger than {MOST_BYTES // MIB} MiB" if large else gap.reason
         short[reason] += len(paths.get(blobs.get(gap.what, ""), "1"))
-    crowded = sum(len(paths[blob]) for blob, kinds in looked.items() if len(kinds) > MOST_IN_FILE)
-    short[f"the first {MOST_IN_FILE} of each are named"] += crowded
-    found, more = _named(paths, looked)
-    gaps = [NotScanned(f"secrets in {count:,} files", reason) for reason, count in short.items() if count]
-    if more:
-        gaps.append(NotScanned(f"{more:,} more secrets", f"the first {MOST_FOUND:,} are named"))
-    return SecretsRead(tuple(found), tuple(gaps))
+    return short
+
+
+def _gap(files: int, reason: str) -> NotScanned:
+    return NotScanned(f"secrets in {counted(files, 'file')}", reason)
 
 
 def _named(
-    paths: Mapping[str, Sequence[str]], looked: Mapping[str, Sequence[tuple[str, int]]]
+    paths: Mapping[str, Sequence[str]], looked: Mapping[str, FileSecrets]
 ) -> tuple[list[SecretFound], int]:
     """The secrets in order of path and line, as many as are named, and how many there are beside."""
-    places = sorted((path, blob) for blob, kinds in looked.items() if kinds for path in paths[blob])
+    places = sorted((path, blob) for blob, one in looked.items() if one.found for path in paths[blob])
     found: list[SecretFound] = []
     more = 0
     for path, blob in places:
-        some = looked[blob][:MOST_IN_FILE]
+        some = looked[blob].found[:MOST_IN_FILE]
         room = MOST_FOUND - len(found)
-        found += [SecretFound(path, line, kind) for kind, line in some[:room]]
+        found += numbered([SecretFound(path, line, kind) for kind, line in some])[:room]
         more += len(some[room:])
     return found, more
 
 
-def _kinds(data: bytes) -> list[tuple[str, int]]:
+def _held(data: bytes) -> FileSecrets:
     """Kind and line of each secret in a file, in order; none of one that is no text."""
     if b"\0" in data[:_HEAD]:
-        return []
+        return FileSecrets(len(data), text=False)
     from cortex_git.scan.secret_detector import findings
 
     found = findings(data.decode("utf-8", "replace"))
-    return [(one.kind, one.line) for one in found[: MOST_IN_FILE + 1]]
+    kinds = tuple((one.kind, one.line) for one in found[: MOST_IN_FILE + 1])
+    return FileSecrets(len(data), True, kinds)
 
 
 def _key(oid: str) -> str:
@@ -125,4 +163,4 @@ def mark() -> str:
         rules = version("kingfisher-secret-scanner")
     except PackageNotFoundError:
         rules = ""
-    return f"{rules} {marks.code_mark('secret_detector.py', 'secrets_in_files.py')}"
+    return f"{rules} {marks.code_mark('secret_detector.py', 'secrets_in_files.py', 'secrets_looked.py')}"

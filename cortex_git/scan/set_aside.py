@@ -6,7 +6,7 @@ Owns what is remembered of them. Nothing is ever dropped: every format counts an
 from dataclasses import dataclass
 from typing import Literal
 
-from cortex_git.scan.records import Finding
+from cortex_git.scan.records import Finding, SecretFound
 
 SuppressionStatus = Literal["accepted", "not_affected", "fixed", "false_positive"]
 """`accepted`: the risk is borne, which is what an ignore file says unless it says more."""
@@ -39,6 +39,30 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedSecret:
+    """A secret with the repository it is in; it has its number."""
+
+    repo: str
+    secret: SecretFound
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedSecret:
+    """A secret that somebody's entry takes out of the count."""
+
+    repo: str
+    secret: SecretFound
+    status: SuppressionStatus
+    reason: str
+    """Never empty."""
+    source: str
+    """The file that says so, and which entry of it."""
+    expires: str | None = None
+    """Last day on which it applies (YYYY-MM-DD), None where it has no end."""
+    in_baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """An earlier report or batch that this one was compared with; `findings` are then the new ones only."""
 
@@ -50,3 +74,9 @@ class Baseline:
     """Found then and, where it was looked for again, not now: updated, removed, or withdrawn."""
     not_compared: int = 0
     """Findings of then whose place was not scanned now, so nobody knows."""
+    known_secrets: tuple[PlacedSecret, ...] = ()
+    """Found now and then."""
+    gone_secrets: tuple[PlacedSecret, ...] = ()
+    """Found then, looked for again, and not found now. They are in the history still."""
+    secrets_not_compared: int = 0
+    """Secrets of then that were not looked for now, or not in all files."""

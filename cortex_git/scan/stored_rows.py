@@ -13,6 +13,9 @@ from cortex_git.scan.records import RepositoryScan
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_MOST_REASONS = 20
+_MOST_COUNTED = 1 << 50
+
 
 class BadRow(Exception):
     """What was read is no row; says where and why, in one clause."""
@@ -40,7 +43,19 @@ def stored_row(value: Any) -> RepositoryScan:
     if not all(map(isfinite, _figures(row))):
         # JSON has no such figure, and no report could be written any more.
         raise BadRow("a figure in it is not a finite number")
+    if not _countable(row):
+        raise BadRow("what it says of secrets has no sense")
     return row
+
+
+def _countable(row: RepositoryScan) -> bool:
+    """Whether what was looked at for secrets can be added up and shown."""
+    looked = row.secrets_looked
+    counts = [one.number for one in row.secrets]
+    if looked is not None:
+        counts += [looked.files, looked.size, *(one.files for one in looked.passed_over)]
+    few = looked is None or len(looked.passed_over) <= _MOST_REASONS
+    return few and all(0 <= count < _MOST_COUNTED for count in counts)
 
 
 def _figures(row: RepositoryScan) -> Iterable[float]:

@@ -17,7 +17,9 @@ from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import Judgement, suppress
+from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
+from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
 from cortex_git.services.scan_history import last_before, scan_batch, scan_rows
@@ -53,6 +55,8 @@ class Said:
     baseline: str | None = None
     earlier: tuple[RepositoryScan, ...] = ()
     needs_kev: bool = False
+    secrets: tuple[SecretEntry, ...] = ()
+    """What the ignore files say of secrets."""
 
 
 def read_said(request: ActingRequest) -> Said:
@@ -72,6 +76,7 @@ def read_said(request: ActingRequest) -> Said:
         baseline=request.baseline,
         earlier=earlier,
         needs_kev=request.needs_kev,
+        secrets=tuple(one for path in request.ignore_files for one in read_secret_entries(path)),
     )
 
 
@@ -120,6 +125,8 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
         report = replace(report, coverage=(*report.coverage, KEV_GAP))
     if said.ignored or said.vex:
         report = suppress(report, said.ignored, said.vex, _today())
+    if said.secrets:
+        report = suppress_secrets(report, said.secrets, _today())
     if said.notes:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:

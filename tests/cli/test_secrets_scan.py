@@ -109,7 +109,7 @@ def test_a_file_that_is_too_large_is_a_gap(cortex: Command, here: Path, leaky: P
     git(leaky, "add", ".")
     git(leaky, *COMMIT, "big")
     (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
-    assert row["not_scanned"] == [{"what": "secrets in 1 files", "reason": "they are larger than 1 MiB"}]
+    assert row["not_scanned"] == [{"what": "secrets in 1 file", "reason": "they are larger than 1 MiB"}]
     assert len(row["secrets"]) == 2
 
 
@@ -149,7 +149,7 @@ def test_a_file_that_the_detector_cannot_look_through_is_a_gap(
     assert row.error is None
     assert [one.path for one in row.secrets] == ["config.ini"]
     (gap,) = row.not_scanned
-    assert (gap.what, TOKEN in gap.reason) == ("secrets in 1 files", False)
+    assert (gap.what, TOKEN in gap.reason) == ("secrets in 1 file", False)
     assert "the detector of secrets failed" in gap.reason
 
 

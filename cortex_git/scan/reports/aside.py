@@ -8,7 +8,7 @@ from cortex_git.pages.text import counted
 from cortex_git.scan.records import Finding
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed
+from cortex_git.scan.set_aside import Baseline, Suppressed, SuppressedSecret
 
 SHOWN = 20
 _TEXT_LIMIT = 300
@@ -29,16 +29,28 @@ def aside_lines(report: ScanReport) -> list[str]:
     lines = []
     if report.suppressed:
         lines.append(f"Suppressed: {counted(len(report.suppressed), 'finding')}, not counted below")
+    if report.suppressed_secrets:
+        lines.append(f"Suppressed: {counted(len(report.suppressed_secrets), 'secret')}, not counted")
     if report.baseline is not None:
-        base = report.baseline
-        name = terminal(clip(base.source, _TEXT_LIMIT))
-        text = f"Baseline {name}: {len(base.known):,} known, not counted below; {len(base.fixed):,} fixed"
-        if base.not_compared:
-            text += f"; {base.not_compared:,} of which this scan cannot tell"
-        lines.append(text)
+        name = terminal(clip(report.baseline.source, _TEXT_LIMIT))
+        lines.append(f"Baseline {name}: {'; '.join(baseline_counts(report.baseline))}")
     if dates := dates_line(report):
         lines.append(dates)
     return lines
+
+
+def baseline_counts(base: Baseline) -> list[str]:
+    """`12 known, not counted below`, `3 fixed` and what else there is to say, the same in every form."""
+    parts = [f"{len(base.known):,} known, not counted below", f"{len(base.fixed):,} fixed"]
+    if base.not_compared:
+        parts.append(f"{base.not_compared:,} of which this scan cannot tell")
+    if base.known_secrets:
+        parts.append(f"{counted(len(base.known_secrets), 'secret')} known, not counted")
+    if base.gone_secrets:
+        parts.append(f"{counted(len(base.gone_secrets), 'secret')} gone from the files")
+    if base.secrets_not_compared:
+        parts.append(f"{counted(base.secrets_not_compared, 'secret')} not looked for again")
+    return parts
 
 
 def dates_line(report: ScanReport) -> str:
@@ -62,7 +74,7 @@ def suppressed_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]
     return lines
 
 
-def until(one: Suppressed) -> str:
+def until(one: Suppressed | SuppressedSecret) -> str:
     """`accepted until 2027-01-31`, or only the status."""
     return one.status.replace("_", " ") + (f" until {one.expires}" if one.expires else "")
 

@@ -14,7 +14,7 @@ from cortex_git.scan.records import Finding, RepositoryScan, Severity
 from cortex_git.scan.reports.aside import exploitation, suppressed_lines
 from cortex_git.scan.reports.contents import findings_by_severity, gaps
 from cortex_git.scan.reports.escape import clip, workflow_data, workflow_property
-from cortex_git.scan.reports.secrets import secret_lines, secrets_of
+from cortex_git.scan.reports.secrets import secret_lines, secrets_of, suppressed_secret_lines
 from cortex_git.scan.reports.summary import context_lines, not_scanned_lines, seven_lines, verdict
 from cortex_git.scan.scan_report import ScanReport
 
@@ -34,7 +34,7 @@ _NAME_LIMIT = 200
 def render(report: ScanReport) -> str:
     """The commands, then the lines that a log's reader wants."""
     lines = [*_annotations(report), verdict(report), *secret_lines(report), *not_scanned_lines(report)]
-    lines += suppressed_lines(report)
+    lines += [*suppressed_lines(report), *suppressed_secret_lines(report)]
     lines += [*context_lines(report), *seven_lines(report)]
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ from cortex_git.pages.page import render as render_page
 from cortex_git.pages.parts import Notice, Section, Tile, notices, paragraph, tiles
 from cortex_git.pages.plots import Plot, figures
 from cortex_git.pages.tables import Cell, Column, Table, draw
-from cortex_git.pages.text import clip_start
+from cortex_git.pages.text import clip_start, counted
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
 from cortex_git.scan.reports import html_aside, html_needs
 from cortex_git.scan.reports.by_advisory import by_advisory
@@ -92,12 +92,14 @@ def _opening(report: ScanReport) -> Html:
         found.append(
             Notice(
                 "critical",
-                f"{report.secrets_found:,} secret{'s'[: report.secrets_found > 1]} in files",
+                f"{counted(report.secrets_found, 'secret')} in files",
                 "",
                 "See Secrets below.",
             )
         )
-    aside = report.suppressed or (report.baseline is not None and report.baseline.known)
+    base = report.baseline
+    known = base is not None and bool(base.known or base.known_secrets)
+    aside = bool(report.suppressed or report.suppressed_secrets) or known
     if report.repositories and not (missing or report.cves_found or report.secrets_found or aside):
         found.append(Notice("good", "No known vulnerabilities, and nothing was left out."))
     counts, timing = report.severity, report.timing

@@ -8,15 +8,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from cortex_git.scan.fingerprints import fingerprint
+from cortex_git.scan.fingerprints import fingerprint, numbered, secret_fingerprint
 from cortex_git.scan.records import Finding, RepositoryScan, SecretFound
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands
-from cortex_git.scan.reports.secrets import fingerprints
 from cortex_git.scan.reports.summary import repositories_read
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Baseline, Suppressed
+from cortex_git.scan.secrets_looked import SecretsLooked
+from cortex_git.scan.set_aside import Baseline, PlacedSecret, Suppressed, SuppressedSecret
 
 SCHEMA = 1
 
@@ -71,6 +71,8 @@ def _tail(report: ScanReport) -> dict[str, Any]:
         "kev_date": report.kev_date,
         "secrets_found": report.secrets_found,
         "advisories": [_need(need) for need in by_advisory(report)],
+        "secrets_looked": _looked(report.secrets_looked),
+        "suppressed_secrets": [_suppressed_secret(one) for one in report.suppressed_secrets],
     }
 
 
@@ -110,15 +112,45 @@ def _baseline(baseline: Baseline) -> dict[str, Any]:
         "known": [{"repo": one.repo, **_finding(one.repo, one.finding)} for one in baseline.known],
         "fixed": [{"repo": one.repo, **_finding(one.repo, one.finding)} for one in baseline.fixed],
         "not_compared": baseline.not_compared,
+        "known_secrets": [_placed_secret(one) for one in baseline.known_secrets],
+        "gone_secrets": [_placed_secret(one) for one in baseline.gone_secrets],
+        "secrets_not_compared": baseline.secrets_not_compared,
     }
 
 
-def _secret(one: SecretFound, mark: str) -> dict[str, Any]:
-    return {"path": one.path, "line": one.line, "kind": one.kind, "fingerprint": mark}
+def _suppressed_secret(one: SuppressedSecret) -> dict[str, Any]:
+    said = {
+        "status": one.status,
+        "reason": one.reason,
+        "source": one.source,
+        "expires": one.expires,
+        "in_baseline": one.in_baseline,
+    }
+    return {"repo": one.repo, **_secret(one.repo, one.secret), "suppression": said}
+
+
+def _placed_secret(one: PlacedSecret) -> dict[str, Any]:
+    return {"repo": one.repo, **_secret(one.repo, one.secret)}
+
+
+def _secret(repo: str, one: SecretFound) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "line": one.line,
+        "kind": one.kind,
+        "fingerprint": secret_fingerprint(repo, one),
+        "number": one.number,
+    }
+
+
+def _looked(looked: SecretsLooked | None) -> dict[str, Any] | None:
+    if looked is None:
+        return None
+    passed = [{"reason": one.reason, "files": one.files} for one in looked.passed_over]
+    return {"files": looked.files, "size": looked.size, "passed_over": passed, "whole": looked.whole}
 
 
 def _repository_text(row: RepositoryScan) -> str:
-    marks = fingerprints(row.repo, row.secrets)
     head = {
         "repo": row.repo,
         "status": row.status,
@@ -131,7 +163,8 @@ def _repository_text(row: RepositoryScan) -> str:
         "not_scanned": [{"what": gap.what, "reason": gap.reason} for gap in row.not_scanned],
         "database": row.database,
         "unchanged_since": row.unchanged_since,
-        "secrets": [_secret(one, mark) for one, mark in zip(row.secrets, marks, strict=True)],
+        "secrets": [_secret(row.repo, one) for one in numbered(row.secrets)],
+        "secrets_looked": _looked(row.secrets_looked),
     }
     findings = ",\n".join(f"      {_dumps(_finding(row.repo, finding))}" for finding in row.findings)
     listed = f"[\n{findings}\n    ]" if findings else "[]"

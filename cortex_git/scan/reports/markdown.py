@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
-from cortex_git.scan.reports.aside import dates_line, exploitation, until
+from cortex_git.scan.reports.aside import baseline_counts, dates_line, exploitation, until
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
 from cortex_git.scan.reports.escape import clip, markdown_cell, markdown_code
-from cortex_git.scan.reports.secrets import secrets_of
+from cortex_git.scan.reports.secrets import looked_line, secrets_of
 from cortex_git.scan.reports.summary import (
     SAMPLE_NOTE,
     repositories_read,
@@ -21,7 +21,7 @@ from cortex_git.scan.reports.summary import (
     verdict,
 )
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed
+from cortex_git.scan.set_aside import Suppressed, SuppressedSecret
 
 _CELL_LIMIT = 300
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
@@ -35,6 +35,7 @@ def render(report: ScanReport) -> str:
     sections += [
         _secrets_table(report),
         _suppressed_table(report),
+        _suppressed_secrets_table(report),
         _gaps_table(report),
         "\n".join(("## Summary", "", "```text", *seven_lines(report), "```")),
     ]
@@ -55,10 +56,9 @@ def _opening(report: ScanReport) -> str:
         facts.append(("Baseline", report.baseline.source))
     lines += ["", *(f"- {name}: {markdown_code(clip(value, _CELL_LIMIT))}" for name, value in facts)]
     if report.baseline is not None:
-        base = report.baseline
-        counts = [f"{len(base.known):,} known from it and not counted", f"{len(base.fixed):,} fixed"]
-        counts += [f"{base.not_compared:,} not compared"] if base.not_compared else []
-        lines[-1] += f": {', '.join(counts)}"
+        lines[-1] += f": {', '.join(baseline_counts(report.baseline))}"
+    if looked := looked_line(report):
+        lines.append(f"- {looked}")
     if since := unchanged_line(report):
         lines.append(f"- {since}")
     if dates := dates_line(report):
@@ -134,6 +134,19 @@ def _suppressed_table(report: ScanReport) -> str:
     header = ("Repository", "Package", "Version", "Vulnerability", "Status", "Reason", "Said by")
     table = _table(header, (_suppressed_row(one) for one in report.suppressed))
     return f"## Suppressed ({len(report.suppressed)})\n\nNot counted above.\n\n{table}"
+
+
+def _suppressed_secrets_table(report: ScanReport) -> str:
+    if not report.suppressed_secrets:
+        return ""
+    header = ("Repository", "Where", "Looks like", "Status", "Reason", "Said by")
+    table = _table(header, (_suppressed_secret_row(one) for one in report.suppressed_secrets))
+    return f"## Suppressed secrets ({len(report.suppressed_secrets)})\n\nNot counted above.\n\n{table}"
+
+
+def _suppressed_secret_row(one: SuppressedSecret) -> tuple[str, ...]:
+    where = f"{one.secret.path}:{one.secret.line}"
+    return tuple(map(_cell, (one.repo, where, one.secret.kind, until(one), one.reason, one.source)))
 
 
 def _suppressed_row(one: Suppressed) -> tuple[str, ...]:

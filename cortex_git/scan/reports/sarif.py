@@ -5,21 +5,27 @@ scan successful: every gap is a notification of the invocation.
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from cortex_git import __version__
-from cortex_git.scan.fingerprints import KEY, fingerprint
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, Severity
+from cortex_git.scan.fingerprints import KEY, fingerprint, numbered, secret_fingerprint
+from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, SecretFound, Severity
 from cortex_git.scan.reports.aside import until
 from cortex_git.scan.reports.contents import Gap, gaps, origin
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
-from cortex_git.scan.reports.secrets import fingerprints, secrets_of
+from cortex_git.scan.reports.sarif_places import (
+    TEXT_LIMIT,
+    base,
+    base_location,
+    location,
+    message,
+    provenance,
+    quoted,
+)
+from cortex_git.scan.reports.secrets import looked_line
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed
+from cortex_git.scan.set_aside import Suppressed, SuppressedSecret
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: dict[Severity, str] = {
@@ -31,11 +37,6 @@ _LEVELS: dict[Severity, str] = {
 }
 _LEAK = "secret/"
 """Before a secret's kind, in the id of its rule."""
-_TEXT_LIMIT = 1000
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+", re.DOTALL)
-_SCP_LIKE = re.compile(r"(?P<host>(?:[\w.-]+@)?[\w.-]{2,}):(?P<path>[^/\\].*)", re.DOTALL)
-_MESSAGE_ESCAPES = str.maketrans({"\\": "\\\\", "[": "\\[", "]": "\\]", "{": "{{", "}": "}}"})
-_NOT_A_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _Json = dict[str, Any]
 
 
@@ -45,13 +46,13 @@ def render(report: ScanReport) -> str:
     Results become text one by one: as one tree, 50,000 of them take 2.4 s instead of 1.4 s, and more memory.
     """
     entries = list(_entries(report))
-    rules = [*_rules(entry.finding for entry in entries), *_secret_rules(report)]
+    secrets = list(_secret_entries(report))
+    rules = [*_rules(entry.finding for entry in entries), *_secret_rules(secrets)]
     places = {rule["id"]: index for index, rule in enumerate(rules)}
-    used = {entry.row for entry in entries}
+    used = {entry.row for entry in entries} | {entry.row for entry in secrets}
     read = [at for at in enumerate(report.repositories) if at[1].status != "failed" or at[0] in used]
     results = [_dumps(_result(entry, places)) for entry in entries]
-    alike = _unsuppressed(report) | _state(report, "new")  # no baseline knows secrets
-    results += [_dumps(result | alike) for result in _secret_results(report, places)]
+    results += [_dumps(_secret_result(entry, places)) for entry in secrets]
     head = _dumps({"$schema": SCHEMA_URI, "version": "2.1.0"})[:-1]
     run = _dumps(_run_head(report, rules, read))[:-1]
     text = f'{head}, "runs": [{run}, "results": [\n' + ",\n".join(results) + "\n]}]}\n"
@@ -73,13 +74,13 @@ def _entries(report: ScanReport) -> Iterator[_Entry]:
     Those fixed since are left out: viewers that know no `absent` would show them as open.
     `baselineState` and `suppressions` are on all results or on none (sections 3.27.23 and 3.27.24).
     """
-    base = report.baseline
+    known = report.baseline
     open_ones = _unsuppressed(report)
-    rows = {row.repo: index for index, row in reversed(list(enumerate(report.repositories)))}
+    rows = _rows(report)
     for index, row in enumerate(report.repositories):
         for finding in row.findings:
             yield _Entry(index, row.repo, finding, open_ones | _state(report, "new"))
-    for placed in base.known if base else ():
+    for placed in known.known if known else ():
         more = open_ones | _state(report, "unchanged")
         yield _Entry(rows.get(placed.repo, 0), placed.repo, placed.finding, more)
     for one in report.suppressed:
@@ -89,19 +90,24 @@ def _entries(report: ScanReport) -> Iterator[_Entry]:
         )
 
 
+def _rows(report: ScanReport) -> dict[str, int]:
+    """The first row of each repository."""
+    return {row.repo: index for index, row in reversed(list(enumerate(report.repositories)))}
+
+
 def _unsuppressed(report: ScanReport) -> _Json:
-    return {"suppressions": []} if report.suppressed else {}
+    return {"suppressions": []} if report.suppressed or report.suppressed_secrets else {}
 
 
 def _state(report: ScanReport, state: str) -> _Json:
     return {"baselineState": state} if report.baseline is not None else {}
 
 
-def _suppression(one: Suppressed) -> _Json:
+def _suppression(one: Suppressed | SuppressedSecret) -> _Json:
     return {
         "kind": "external",
         "status": "accepted",
-        "justification": visible(clip(f"{until(one)}: {one.reason} ({one.source})", _TEXT_LIMIT)),
+        "justification": visible(clip(f"{until(one)}: {one.reason} ({one.source})", TEXT_LIMIT)),
     }
 
 
@@ -109,8 +115,8 @@ def _run_head(report: ScanReport, rules: list[_Json], read: list[tuple[int, Repo
     return {
         "tool": {"driver": {"name": "cortex-git", "version": __version__, "rules": rules}},
         "invocations": [_invocation(report)],
-        "originalUriBaseIds": {_base(index): _base_location(row.repo) for index, row in read},
-        "versionControlProvenance": [entry for index, row in read if (entry := _provenance(index, row))],
+        "originalUriBaseIds": {base(index): base_location(row.repo) for index, row in read},
+        "versionControlProvenance": [entry for index, row in read if (entry := provenance(index, row))],
         "columnKind": "unicodeCodePoints",
         "properties": {"batch": report.batch, "database": report.database, "sample": report.sample},
     }
@@ -137,8 +143,8 @@ def _rule(finding: Finding) -> _Json:
         properties["security-severity"] = f"{finding.score:.1f}"
     return {
         "id": finding.id,
-        "shortDescription": {"text": _text(finding.summary or finding.id)},
-        "helpUri": f"https://osv.dev/vulnerability/{_quoted(finding.id)}",
+        "shortDescription": {"text": message(finding.summary or finding.id)},
+        "helpUri": f"https://osv.dev/vulnerability/{quoted(finding.id)}",
         "defaultConfiguration": {"level": _LEVELS[finding.severity]},
         "properties": properties,
     }
@@ -150,9 +156,9 @@ def _result(entry: _Entry, places: dict[str, int]) -> _Json:
         "ruleId": finding.id,
         "ruleIndex": places[finding.id],
         "level": _LEVELS[finding.severity],
-        "message": {"text": _message(finding)},
-        "locations": [_location(index, finding.lockfile, finding.line)],
-        "relatedLocations": [_location(index, path, None) for path in finding.other_lockfiles],
+        "message": {"text": _about(finding)},
+        "locations": [location(index, finding.lockfile, finding.line)],
+        "relatedLocations": [location(index, path, None) for path in finding.other_lockfiles],
         "partialFingerprints": {KEY: fingerprint(repo, finding)},
         "properties": {
             "repository": repo,
@@ -172,114 +178,83 @@ def _result(entry: _Entry, places: dict[str, int]) -> _Json:
     }
 
 
-def _secret_rules(report: ScanReport) -> list[_Json]:
-    kinds = sorted({one.kind for _, one in secrets_of(report)})
+class _SecretEntry(NamedTuple):
+    """A result about a secret, which has its number."""
+
+    row: int
+    repo: str
+    secret: SecretFound
+    more: _Json
+
+
+def _secret_entries(report: ScanReport) -> Iterator[_SecretEntry]:
+    """Secrets, then those known from the baseline, and suppressed ones, as with findings."""
+    known = report.baseline
+    open_ones = _unsuppressed(report)
+    rows = _rows(report)
+    for index, row in enumerate(report.repositories):
+        for one in numbered(row.secrets):
+            yield _SecretEntry(index, row.repo, one, open_ones | _state(report, "new"))
+    for placed in known.known_secrets if known else ():
+        more = open_ones | _state(report, "unchanged")
+        yield _SecretEntry(rows.get(placed.repo, 0), placed.repo, placed.secret, more)
+    for aside in report.suppressed_secrets:
+        state = _state(report, "unchanged" if aside.in_baseline else "new")
+        more = {"suppressions": [_suppression(aside)]} | state
+        yield _SecretEntry(rows.get(aside.repo, 0), aside.repo, aside.secret, more)
+
+
+def _secret_rules(entries: Iterable[_SecretEntry]) -> list[_Json]:
     return [
         {
             "id": _LEAK + kind,
-            "shortDescription": {"text": _text(f"A file holds what looks like a secret: {kind}")},
+            "shortDescription": {"text": message(f"A file holds what looks like a secret: {kind}")},
             "defaultConfiguration": {"level": "error"},
             "properties": {"tags": ["security", "secret"]},
         }
-        for kind in kinds
+        for kind in sorted({entry.secret.kind for entry in entries})
     ]
 
 
-def _secret_results(report: ScanReport, places: dict[str, int]) -> Iterator[_Json]:
-    open_ones = _unsuppressed(report)
-    more = open_ones | _state(report, "new")
-    for index, row in enumerate(report.repositories):
-        for one, mark in zip(row.secrets, fingerprints(row.repo, row.secrets), strict=True):
-            rule = _LEAK + one.kind
-            yield {
-                "ruleId": rule,
-                "ruleIndex": places[rule],
-                "level": "error",
-                "message": {"text": _text(f"This looks like a secret: {one.kind}")},
-                "locations": [_location(index, one.path, one.line)],
-                "partialFingerprints": {KEY: mark},
-                "properties": {"repository": row.repo},
-                **more,
-            }
+def _secret_result(entry: _SecretEntry, places: dict[str, int]) -> _Json:
+    index, repo, secret, more = entry
+    rule = _LEAK + secret.kind
+    return {
+        "ruleId": rule,
+        "ruleIndex": places[rule],
+        "level": "error",
+        "message": {"text": message(f"This looks like a secret: {secret.kind}")},
+        "locations": [location(index, secret.path, secret.line)],
+        "partialFingerprints": {KEY: secret_fingerprint(repo, secret)},
+        "properties": {"repository": repo},
+        **more,
+    }
 
 
-def _message(finding: Finding) -> str:
+def _about(finding: Finding) -> str:
     what = f"{finding.package} {finding.version} ({finding.ecosystem}) is affected by {finding.id}"
     remedy = f"Fixed in {finding.fixed}." if finding.fixed else "No fixed version is published."
     summary = f": {finding.summary.rstrip('.')}" if finding.summary else ""
     known = origin(finding)
     asked = f" {known[0].upper()}{known[1:]}." if known else ""
     upgrade = f" Upgrade: {finding.upgrade}" if finding.upgrade else ""
-    return _text(f"{what}{summary}. {remedy}{asked}{upgrade}")
-
-
-def _location(index: int, lockfile: str, line: int | None) -> _Json:
-    place: _Json = {"artifactLocation": {"uri": _relative_uri(lockfile), "uriBaseId": _base(index)}}
-    if line is not None and line > 0:
-        place["region"] = {"startLine": line}
-    return {"physicalLocation": place}
+    return message(f"{what}{summary}. {remedy}{asked}{upgrade}")
 
 
 def _invocation(report: ScanReport) -> _Json:
     found = gaps(report)
-    return {
-        "executionSuccessful": not found,
-        "toolExecutionNotifications": [_notification(gap) for gap in found],
-    }
+    notifications = [_notification(gap) for gap in found]
+    if looked := looked_line(report):
+        notifications.append({"level": "note", "message": {"text": message(looked)}})
+    return {"executionSuccessful": not found, "toolExecutionNotifications": notifications}
 
 
 def _notification(gap: Gap) -> _Json:
     text = ": ".join(part for part in (gap.repo, gap.what or "failed", gap.reason) if part)
     return {
         "level": "error" if gap.failed_repository else "warning",
-        "message": {"text": _text(f"Not scanned: {text}")},
+        "message": {"text": message(f"Not scanned: {text}")},
     }
-
-
-def _base(index: int) -> str:
-    return f"REPO{index}"
-
-
-def _base_location(repo: str) -> _Json:
-    """Only a folder of this machine has an absolute base; viewers map the others by provenance."""
-    location: _Json = {"description": {"text": _text(repo)}}
-    if repo.startswith("/"):
-        location["uri"] = f"{_repository_uri(repo)}/"
-    return location
-
-
-def _provenance(index: int, row: RepositoryScan) -> _Json | None:
-    uri = _repository_uri(row.repo)
-    if uri is None:
-        return None
-    entry: _Json = {"repositoryUri": uri, "mappedTo": {"uriBaseId": _base(index)}}
-    return entry | ({"revisionId": row.commit} if row.commit else {})
-
-
-def _repository_uri(repo: str) -> str | None:
-    """The absolute URI of a repository, None for a relative path, which has none."""
-    if repo.startswith("/"):
-        return f"file://{_quoted(repo.rstrip('/'), safe='/')}"
-    if _URL.fullmatch(repo):
-        return _quoted(repo, safe="%/:?#[]@!$&'()*+,;=~")
-    scp_like = _SCP_LIKE.fullmatch(repo)
-    return f"ssh://{scp_like['host']}/{_quoted(scp_like['path'], safe='/~')}" if scp_like else None
-
-
-@lru_cache(maxsize=4096)
-def _relative_uri(path: str) -> str:
-    """Percent-encoded, and below its base whatever the tree of a hostile repository calls its folders."""
-    return "/".join(_quoted(part) for part in path.split("/") if part not in ("", ".", ".."))
-
-
-def _quoted(text: str, safe: str = "") -> str:
-    """Percent-encoded; a path's undecodable bytes come out as they are in git (PEP 383)."""
-    return quote(_NOT_A_BYTE.sub("\ufffd", text).encode("utf-8", "surrogateescape"), safe=safe)
-
-
-def _text(text: str) -> str:
-    """A SARIF plain-text message: neither links nor placeholders (sections 3.11.5 and 3.11.6)."""
-    return visible(clip(text, _TEXT_LIMIT)).translate(_MESSAGE_ESCAPES)
 
 
 def _dumps(value: object) -> str:

@@ -3,14 +3,14 @@
 Escaped for a terminal. There is nothing else to show: the secrets themselves were never kept.
 """
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterator
 
+from cortex_git.pages.text import counted
 from cortex_git.scan.records import RepositoryScan, SecretFound
+from cortex_git.scan.reports.aside import until
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.scan.scan_report import ScanReport
+from cortex_git.scan.set_aside import SuppressedSecret
 
 SHOWN = 20
 _TEXT_LIMIT = 300
@@ -30,24 +30,67 @@ def secret_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
         return []
     shown = found if limit is None else found[:limit]
     lines = [f"Secrets ({len(found):,}):"]
-    lines += [f"  - {_clipped(row.repo)}: {_clipped(one.path)}:{one.line}: {one.kind}" for row, one in shown]
+    lines += [f"  - {_where(row.repo, one)}" for row, one in shown]
     if len(found) > len(shown):
         lines.append(f"  ... and {len(found) - len(shown):,} more (see --format json)")
     return lines
 
 
-def fingerprints(repo: str, secrets: tuple[SecretFound, ...]) -> list[str]:
-    """One for each: of the repository, the path, the kind, and which of that kind it is in the file.
+def looked_line(report: ScanReport) -> str:
+    """`Secrets: looked for in 3 files (0.1 MB) of 1 repository; …`; empty where they were not."""
+    looked = report.secrets_looked
+    if looked is None:
+        return ""
+    repositories = sum(row.secrets_looked is not None for row in report.repositories)
+    amount = f"{counted(looked.files, 'file')} ({looked.size / 1e6:,.1f} MB)"
+    text = f"Secrets: looked for in {amount} of {counted(repositories, 'repository', 'repositories')}"
+    if looked.passed_over:
+        parts = [f"{_clipped(one.reason)} ({one.files:,})" for one in looked.passed_over]
+        text += f"; passed over: {', '.join(parts)}"
+    return text
 
-    Lines may move.
-    """
-    counts: Counter[tuple[str, str]] = Counter()
-    marks: list[str] = []
-    for one in secrets:
-        counts[one.path, one.kind] += 1
-        parts = [repo, one.path, one.kind, counts[one.path, one.kind]]
-        marks.append(hashlib.sha256(json.dumps(parts).encode()).hexdigest())
-    return marks
+
+def secrets_sentence(report: ScanReport) -> str:
+    """` 2 secrets in files, beside 1 suppressed.`, with a space ahead; empty where none were looked for."""
+    looked, found = report.secrets_looked, report.secrets_found
+    aside = secrets_aside(report)
+    if looked is None and not found and not aside:
+        return ""
+    new = "new " if report.baseline is not None else ""
+    amount = f" {counted(found, f'{new}secret')} in files" if found else f" No {new}secrets in files"
+    if not found and looked is not None:
+        amount = f" No {new}secrets in {counted(looked.files, 'file')}"
+    return f"{amount}{aside}."
+
+
+def secrets_aside(report: ScanReport) -> str:
+    """`, beside 1 suppressed and 2 known from the baseline`; empty where none was set aside."""
+    parts = []
+    if report.suppressed_secrets:
+        parts.append(f"{len(report.suppressed_secrets):,} suppressed")
+    if report.baseline is not None and report.baseline.known_secrets:
+        parts.append(f"{len(report.baseline.known_secrets):,} known from the baseline")
+    return f", beside {' and '.join(parts)}" if parts else ""
+
+
+def suppressed_secret_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
+    """`Suppressed secrets (N):` and a line for each of the first `limit`; nothing where there is none."""
+    found = report.suppressed_secrets
+    if not found:
+        return []
+    shown = found if limit is None else found[:limit]
+    lines = [f"Suppressed secrets ({len(found):,}):", *(f"  - {_suppressed(one)}" for one in shown)]
+    if len(found) > len(shown):
+        lines.append(f"  ... and {len(found) - len(shown):,} more (see --format json)")
+    return lines
+
+
+def _suppressed(one: SuppressedSecret) -> str:
+    return f"{_where(one.repo, one.secret)}: {_clipped(until(one))}: {_clipped(one.reason)}"
+
+
+def _where(repo: str, one: SecretFound) -> str:
+    return ": ".join(map(_clipped, (repo, f"{one.path}:{one.line}", one.kind)))
 
 
 def _clipped(text: str) -> str:

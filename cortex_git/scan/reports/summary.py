@@ -7,7 +7,12 @@ must never say that all is well when something was not scanned.
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps, unchanged
 from cortex_git.scan.reports.escape import clip, terminal
-from cortex_git.scan.reports.secrets import secret_lines
+from cortex_git.scan.reports.secrets import (
+    looked_line,
+    secret_lines,
+    secrets_sentence,
+    suppressed_secret_lines,
+)
 from cortex_git.scan.scan_report import ScanReport
 
 GAPS_SHOWN = 20
@@ -20,7 +25,7 @@ SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the pa
 def render(report: ScanReport) -> str:
     """The gaps, what is suppressed, the database, the sample note; as the last seven lines, the summary."""
     lines = [*secret_lines(report), *not_scanned_lines(report), *suppressed_lines(report)]
-    lines += [*context_lines(report), *seven_lines(report)]
+    lines += [*suppressed_secret_lines(report), *context_lines(report), *seven_lines(report)]
     return "\n".join(lines) + "\n"
 
 
@@ -51,7 +56,7 @@ def repositories_read(report: ScanReport) -> int:
 def verdict(report: ScanReport) -> str:
     """One sentence: what was found, and in how much; it never claims more than was scanned."""
     read, missing = repositories_read(report), len(gaps(report))
-    tail = f" {_count(report.secrets_found, 'secret', 'secrets')} in files." if report.secrets_found else ""
+    tail = secrets_sentence(report)
     tail += f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
     if not read:
         return f"Nothing was scanned.{tail}"
@@ -81,6 +86,8 @@ def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> lis
 def context_lines(report: ScanReport) -> list[str]:
     """Which database answered, what is counted apart, and that the sample is one."""
     lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}", *aside_lines(report)]
+    if looked := looked_line(report):
+        lines.append(looked)
     if since := unchanged_line(report):
         lines.append(since)
     if report.sample:
@@ -89,13 +96,17 @@ def context_lines(report: ScanReport) -> list[str]:
 
 
 def unchanged_line(report: ScanReport) -> str:
-    """Since when how many repositories are unchanged, and so were not scanned anew; empty for none."""
+    """How many rows were taken over from which batch, as nothing had changed; empty for none."""
     found = unchanged(report)
     if not found:
         return ""
-    shown = [f"{terminal(clip(batch, _TEXT_LIMIT))} ({count:,})" for batch, count in found[:_BATCHES_SHOWN]]
-    more = sum(count for _, count in found[_BATCHES_SHOWN:])
-    return f"Unchanged since: {', '.join([*shown, *([f'earlier batches ({more:,})'] if more else [])])}"
+    shown = [
+        f"{count:,} from batch {terminal(clip(batch, _TEXT_LIMIT))}"
+        for batch, count in found[:_BATCHES_SHOWN]
+    ]
+    if more := sum(count for _, count in found[_BATCHES_SHOWN:]):
+        shown.append(f"{more:,} from others")
+    return f"Unchanged, taken over: {', '.join(shown)} (--rescan scans them again)"
 
 
 def _gap_line(gap: Gap) -> str:

@@ -84,7 +84,7 @@ class Judgement:
             for number, one in enumerate(self._statements)
             if number not in self._used and one.status in _SUPPRESSES and not self._expired(one)
         ]
-        return [*_bounded(expired, "expired"), *_bounded(unused, "applied to nothing")]
+        return [*bounded(expired, "expired"), *bounded(unused, "applied to nothing")]
 
     def _expired(self, statement: Statement) -> bool:
         return statement.expires is not None and statement.expires < self._today
@@ -95,7 +95,8 @@ def _latest(found: Iterable[Statement]) -> Statement | None:
     return last if last is not None and last.status in _SUPPRESSES else None
 
 
-def _bounded(lines: list[str], what: str) -> list[str]:
+def bounded(lines: list[str], what: str) -> list[str]:
+    """The first `NOTES_SHOWN` lines, and how many more there are."""
     if len(lines) <= NOTES_SHOWN:
         return lines
     return [*lines[:NOTES_SHOWN], f"{len(lines) - NOTES_SHOWN:,} more entries {what}"]

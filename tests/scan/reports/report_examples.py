@@ -3,9 +3,10 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, RepositoryScan
+from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, RepositoryScan, SecretFound
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
-from cortex_git.scan.set_aside import Baseline, Placed, Suppressed
+from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
+from cortex_git.scan.set_aside import Baseline, Placed, PlacedSecret, Suppressed, SuppressedSecret
 
 TIMING = BatchTiming(12.34, 0.0211, 0.1432, 0.871, 20, "parallel")
 FEW = settings(max_examples=40, deadline=None)
@@ -59,6 +60,18 @@ _findings = st.builds(
     kev=st.none() | st.just("2021-12-10"),
 )
 _parts = st.lists(st.builds(NotScanned, what=hostile, reason=hostile), max_size=3).map(tuple)
+_secrets = st.builds(
+    SecretFound, path=hostile, line=st.integers(1, 10**6), kind=hostile, number=st.integers(1, 9)
+)
+_looked = st.builds(
+    SecretsLooked,
+    files=st.integers(0, 10**6),
+    size=st.integers(0, 10**12),
+    passed_over=st.lists(st.builds(PassedOver, reason=hostile, files=st.integers(1, 9)), max_size=1).map(
+        tuple
+    ),
+    whole=st.booleans(),
+)
 _rows = st.builds(
     RepositoryScan,
     repo=hostile | st.sampled_from(["/srv/a b", "git@h.test:t/x.git", "https://h.test/x.git", "./x"]),
@@ -70,6 +83,8 @@ _rows = st.builds(
     findings=st.lists(_findings, max_size=3).map(tuple),
     not_scanned=_parts,
     database=hostile,
+    secrets=st.lists(_secrets, max_size=1).map(tuple),
+    secrets_looked=st.none() | _looked,
 )
 _suppressed = st.builds(
     Suppressed,
@@ -83,7 +98,26 @@ _suppressed = st.builds(
     in_baseline=st.booleans(),
 )
 _placed = st.lists(st.builds(Placed, repo=hostile, finding=_findings), max_size=2).map(tuple)
-_baselines = st.builds(Baseline, source=hostile, known=_placed, fixed=_placed, not_compared=st.integers(0, 9))
+_placed_secrets = st.lists(st.builds(PlacedSecret, repo=hostile, secret=_secrets), max_size=1).map(tuple)
+_suppressed_secrets = st.builds(
+    SuppressedSecret,
+    repo=hostile,
+    secret=_secrets,
+    status=st.sampled_from(["accepted", "false_positive"]),
+    reason=hostile,
+    source=hostile,
+    expires=st.none() | st.just("2027-01-31"),
+)
+_baselines = st.builds(
+    Baseline,
+    source=hostile,
+    known=_placed,
+    fixed=_placed,
+    not_compared=st.integers(0, 9),
+    known_secrets=_placed_secrets,
+    gone_secrets=_placed_secrets,
+    secrets_not_compared=st.integers(0, 9),
+)
 hostile_reports = st.builds(
     ScanReport,
     batch=hostile,
@@ -97,4 +131,5 @@ hostile_reports = st.builds(
     notes=st.lists(hostile, max_size=2).map(tuple),
     epss_date=st.none() | st.just("2026-11-28"),
     kev_date=st.none() | st.just("2026-11-27"),
+    suppressed_secrets=st.just(()) | st.lists(_suppressed_secrets, max_size=1).map(tuple),
 )

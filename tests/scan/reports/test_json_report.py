@@ -24,7 +24,7 @@ def test_keys_and_their_order_are_those_of_schema_1(full_report: ScanReport) -> 
         "schema batch repositories_scanned repositories_failed cves_found severity real_time_s "
         "spawn_overhead_s_avg scan_time_s_avg parallel_efficiency workers mode repositories "
         "not_scanned coverage database sample suppressed baseline notes epss_date kev_date secrets_found "
-        "advisories"
+        "advisories secrets_looked suppressed_secrets"
     )
     assert list(value["severity"]) == ["critical", "high", "medium", "low", "unknown"]
     row = value["repositories"][0]
@@ -57,6 +57,7 @@ def test_any_report_is_valid_and_comes_back_unchanged(report: ScanReport) -> Non
         assert back.findings == expected.findings
         assert (back.repo, back.error) == (expected.repo, expected.error)
         assert back.not_scanned == expected.not_scanned
+        assert (back.secrets, back.secrets_looked) == (expected.secrets, expected.secrets_looked)
 
 
 @FEW
