@@ -148,9 +148,12 @@ def multi_repo_scan(
         typer.Option(
             "--changed-since",
             metavar="BATCH",
-            help="Scan only what changed since a batch, `last`, 24h or a date.",
+            help="Scan only what changed since a batch, 24h, a date or, by default, `last`.",
         ),
     ] = None,
+    rescan: Annotated[
+        bool, typer.Option("--rescan", help="Scan all, also what has not changed since the last time.")
+    ] = False,
     askpass: Annotated[
         str | None,
         typer.Option("--askpass", metavar="PROGRAM", help="Answers git's questions for credentials."),
@@ -167,15 +170,17 @@ def multi_repo_scan(
     from dataclasses import replace
 
     from cortex_git.cli.events import tell
-    from cortex_git.cli.output import announce, check_file, note
+    from cortex_git.cli.output import check_file
     from cortex_git.cli.scan_acting import read_all, refuse_vain
+    from cortex_git.cli.scan_plan import show_plan
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
     from cortex_git.cli.source_options import filters_of, owners_of
     from cortex_git.scan.others.programs import chosen
-    from cortex_git.services import open_or_embedded
+    from cortex_git.services import open_if_there, open_or_embedded
     from cortex_git.services.acting import act, refuse_own, with_batch
+    from cortex_git.services.scan_plan import planned
     from cortex_git.services.scan_sources import SourceRequest
-    from cortex_git.services.scans import ScanRequest, prepare_batch, refuse_contradictions, run_scan
+    from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
 
     for file in output or []:
@@ -217,6 +222,7 @@ def multi_repo_scan(
         batch=batch,
         resume=resume,
         changed_since=since_of(changed_since),
+        rescan=rescan,
         askpass=askpass,
         helper=credential_helper,
         tokens=found.tokens,
@@ -225,22 +231,15 @@ def multi_repo_scan(
         secrets=secrets,
         not_looked_into=found.gaps,
     )
+    repos = {source.repo for source in sources}
     if dry_run:
-        refuse_contradictions(request)
-        for source in sources:
-            note(f"would scan {source.repo}" + (f" at {source.ref}" if source.ref else ""))
-        for gap in found.gaps:
-            note(f"not scanned: {gap.what}: {gap.reason}")
-        count = min(workers, max(len(sources), 1)) if parallel else 1
-        as_json = report_format is ReportFormat.JSON
-        plan = {
-            "repositories": [{"repo": source.repo, "ref": source.ref} for source in sources],
-            "coverage": [{"what": gap.what, "reason": gap.reason} for gap in found.gaps],
-        }
-        announce(f"scan {len(sources)} repositories with {count} workers", as_json=as_json, more=plan)
+        coordination = open_if_there(repository)
+        judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
+        refuse_own(judgements, resume or batch or "")
+        show_plan(request, planned(coordination, request), as_json=report_format is ReportFormat.JSON)
         return
     coordination = open_or_embedded(repository)
-    judgements = with_batch(judgements, coordination, resume, sample=sample)
+    judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
     prepared = prepare_batch(coordination, request)
     refuse_own(judgements, prepared.batch)
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))

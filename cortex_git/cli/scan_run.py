@@ -59,7 +59,7 @@ def said(batch: "Batch") -> str:
     """The line that begins a batch."""
     kept = len(references_of(batch))
     if not batch.tasks:
-        return f"batch {batch.batch}: {kept} repositories, all unchanged"
+        return f"batch {batch.batch}: {kept} repositories, all unchanged (--rescan scans them again)"
     unchanged = f", {kept} more are unchanged" if kept else ""
     return f"batch {batch.batch}: {batch.tasks} repositories{unchanged} (if stopped: --resume {batch.batch})"
 

@@ -24,16 +24,36 @@ def open_coordination(explicit: Path | None) -> "Coordination":
 
 def open_or_embedded(explicit: Path | None) -> "Coordination":
     """Like `open_coordination`, with one of this user's own in the data folder where there is none."""
-    from cortex_git.config import data_folder
     from cortex_git.flocks import file_lock
-    from cortex_git.store import layout
     from cortex_git.store.coordination import Coordination
     from cortex_git.store.creation import create
 
     folder = located(explicit)
     if folder is None:
-        folder = data_folder() / "embedded"
+        folder = _embedded()
         with file_lock(folder.with_name("embedded.lock")):
-            if not (folder / layout.CONFIG).is_file():
+            if not _is_made(folder):
                 create(folder, None)
     return Coordination.open(folder)
+
+
+def open_if_there(explicit: Path | None) -> "Coordination | None":
+    """Like `open_or_embedded`, and makes none: None where that would."""
+    from cortex_git.store.coordination import Coordination
+
+    folder = located(explicit)
+    if folder is None and _is_made(_embedded()):
+        folder = _embedded()
+    return None if folder is None else Coordination.open(folder)
+
+
+def _embedded() -> Path:
+    from cortex_git.config import data_folder
+
+    return data_folder() / "embedded"
+
+
+def _is_made(folder: Path) -> bool:
+    from cortex_git.store import layout
+
+    return (folder / layout.CONFIG).is_file()

@@ -4,7 +4,7 @@ Everything is read before the scan starts, so that a mistake in it costs no scan
 file that lies in a scanned repository says nothing unless it is named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,11 +22,11 @@ from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
-from cortex_git.services.scan_history import last_before, scan_batch, scan_rows
+from cortex_git.services.scan_history import last_before, no_batch, scan_batch, scan_rows
 from cortex_git.store.coordination import Coordination
 
 LAST = "last"
-"""`--baseline last`: the newest scan batch that is finished."""
+"""`--baseline last`: the newest scan batch of these repositories that is finished."""
 KEV_GAP = NotScanned(
     "known exploited vulnerabilities",
     "no list of them was imported; run `cortex-git advisories import-kev`",
@@ -86,22 +86,33 @@ def is_file(baseline: str) -> bool:
 
 
 def with_batch(
-    said: Said, coordination: Coordination, running: str | None = None, *, sample: bool = False
+    said: Said,
+    coordination: Coordination | None,
+    running: str | None = None,
+    *,
+    repos: Collection[str],
+    sample: bool = False,
 ) -> Said:
-    """The same with the baseline's batch read, where it is one; `last` is the newest one that is finished.
+    """The same with the baseline's batch read, where it is one.
 
+    `last` is the newest one that is finished and has any of the repositories `repos`, by their names.
     `running` is the batch that goes on: nothing newer is its last one, or all of it would be known.
     Raises BadInput where there is none.
     """
     if said.baseline is None or is_file(said.baseline):
         return said
     if said.baseline == LAST:
-        found = last_before(coordination, running, sample=sample)
-        if found is None:
+        found = None
+        if coordination is not None:
+            found = last_before(coordination, running, repos, sample=sample)
+        if coordination is None or found is None:
             return replace(
-                said, notes=(*said.notes, "there is no finished scan batch yet: everything is new")
+                said,
+                notes=(*said.notes, "no scan batch of these repositories is finished yet: everything is new"),
             )
         batch = found
+    elif coordination is None:
+        raise no_batch(said.baseline)
     else:
         batch = scan_batch(coordination, said.baseline)
     return replace(said, baseline=batch.batch, earlier=tuple(scan_rows(coordination, batch)))

@@ -12,17 +12,21 @@ from cortex_git.models import Batch
 from cortex_git.results.taken_over import references_of
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Source
-from cortex_git.store import tasks
+from cortex_git.store import index, newer, tasks, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
 if TYPE_CHECKING:
     from cortex_git.scan.others.programs import Chosen
+    from cortex_git.services.scans import ScanRequest
 
+LAST = "last"
+"""`--resume last`: the newest scan batch that is not finished."""
 SECRETS = "secrets"
 """The option of a batch in which secrets are looked for, too."""
 SCANNERS = "scanners"
 """The option of a batch with the names of the other scanners that are asked."""
+_BATCHES = "see `cortex-git scans list`"
 _NAMED = 20
 """Repositories that are not in the batch and are named one by one."""
 
@@ -36,6 +40,35 @@ def begun_with(scanners: "Sequence[Chosen]", secrets: bool) -> dict[str, Any]:
 def looks_for_secrets(batch: Batch) -> bool:
     """Whether all of the batch is looked through for secrets."""
     return batch.options.get(SECRETS) is True
+
+
+def batch_to_resume(coordination: Coordination | None, request: "ScanRequest") -> Batch | None:
+    """The batch that `request` resumes; None where there is none, and one of that name is to be begun.
+
+    Raises BadInput where there is nothing to begin it with, or it was begun for another look.
+    """
+    name = request.resume or LAST
+    found = None if coordination is None else _resumed(coordination, name)
+    if found is not None and coordination is not None:
+        refuse_other_looks(coordination, found, request.scanners, secrets=request.secrets)
+    elif name == LAST:
+        raise BadInput("no scan batch is unfinished: --resume last has none", _BATCHES)
+    elif not request.sources:
+        raise BadInput(f"no scan batch {name!r} to resume", _BATCHES)
+    return found
+
+
+def _resumed(coordination: Coordination, name: str) -> Batch | None:
+    coordination.pull()
+    newer.refuse(coordination.repository.state, "batches", name)
+    known = index.batches(coordination.repository)
+    scans = [batch for batch in known if batch.options.get("kind") == "scan"]
+    if name != LAST:
+        archived = tombstones.batch(coordination.repository, name)
+        found = [*scans, *([archived] if archived and archived.options.get("kind") == "scan" else [])]
+        return next((batch for batch in found if batch.batch == name), None)
+    open_ones = [b for b in scans if coordination.open_count(Scope(batch=b.batch, merges=False))]
+    return open_ones[-1] if open_ones else None
 
 
 def refuse_other_looks(

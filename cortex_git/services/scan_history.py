@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch
 from cortex_git.results.scan_summary import rows_of
+from cortex_git.results.taken_over import references_of
 from cortex_git.scan.comparing import Difference, compare
 from cortex_git.scan.records import SEVERITIES, RepositoryScan, Severity
-from cortex_git.store import index, newer, tombstones
+from cortex_git.store import index, newer, tasks, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
@@ -84,22 +85,37 @@ def last_finished(coordination: Coordination, other_than: Collection[str]) -> Ba
     return next(ended, None)
 
 
-def last_before(coordination: Coordination, running: str | None, *, sample: bool) -> Batch | None:
-    """The newest scan batch that is done and is older than `running`, where that is one that goes on.
+def last_before(
+    coordination: Coordination, running: str | None, repos: Collection[str], *, sample: bool
+) -> Batch | None:
+    """The newest scan batch that is done and has any of the repositories, by their names.
 
-    Samples are compared with samples alone: no repository of theirs is anybody's.
+    Where `running` goes on: older than that, and with any of its repositories. Samples are compared with
+    samples alone: no repository of theirs is anybody's.
     """
     known = scan_batches(coordination)
     names = [one.batch for one in known]
-    older = known
+    older, wanted = known, set(repos)
     if running in names:
         place = names.index(running)
         older, sample = known[:place], bool(known[place].options.get("sample"))
+        wanted |= _repositories(coordination, known[place])
     for batch in reversed(older):
         alike = bool(batch.options.get("sample")) == sample
-        if alike and not coordination.open_count(Scope(batch=batch.batch, merges=False)):
+        ended = alike and not coordination.open_count(Scope(batch=batch.batch, merges=False))
+        if ended and tasks.about(coordination.repository, wanted, batch.batch, _taken_over(batch)):
             return batch
     return None
+
+
+def _repositories(coordination: Coordination, batch: Batch) -> set[str]:
+    own = tasks.listed(coordination.repository, Scope(batch=batch.batch, merges=False))
+    others = tasks.named(coordination.repository, _taken_over(batch)).values()
+    return {task.repo for task in (*own, *others) if task.repo}
+
+
+def _taken_over(batch: Batch) -> list[str]:
+    return [reference.task for reference in references_of(batch)]
 
 
 def two_of(coordination: Coordination, earlier: str | None, later: str | None) -> tuple[str, str]:
@@ -125,10 +141,15 @@ def scan_batch(coordination: Coordination, name: str) -> Batch:
     found = index.find_batch(coordination.repository.state, name)
     batch = found or tombstones.batch(coordination.repository, name)
     if batch is None:
-        raise BadInput(f"there is no batch {name!r}", "see `cortex-git scans list`")
+        raise no_batch(name)
     if batch.options.get("kind") != "scan":
         raise BadInput(f"batch {name!r} is no scan", "see `cortex-git scans list`")
     return batch
+
+
+def no_batch(name: str) -> BadInput:
+    """The error where there is no batch of that name."""
+    return BadInput(f"there is no batch {name!r}", "see `cortex-git scans list`")
 
 
 def scan_rows(coordination: Coordination, batch: Batch) -> list[RepositoryScan]:

@@ -24,9 +24,8 @@ from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Credentials, HostToken, Source
 from cortex_git.services import resuming
 from cortex_git.services.scan_sources import PER_HOST, credentials_for
-from cortex_git.services.unchanged import Since, unchanged
-from cortex_git.state import now
-from cortex_git.store import index, newer, tombstones
+from cortex_git.services.unchanged import Since, done_before, unchanged
+from cortex_git.state import monotonic, now
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch, new_id
@@ -43,9 +42,6 @@ _WITH_OTHERS_S = 600.0
 """One repository's time where other scanners look at it, too: some download a database first."""
 STALE_DAYS = 7
 """An import that is older than this is noted."""
-_BATCHES = "see `cortex-git scans list`"
-LAST = "last"
-"""`--resume last`: the newest scan batch that is not finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,9 @@ class ScanRequest:
     askpass: str | None = None
     helper: str | None = None
     changed_since: Since | None = None
-    """Which earlier batches' rows may be taken over."""
+    """Which earlier batches' rows may be taken over, where that was said."""
+    rescan: bool = False
+    """Take over none."""
     tokens: Sequence[HostToken] = ()
     """What git may answer hosts with."""
     per_host: int = PER_HOST
@@ -77,6 +75,16 @@ class ScanRequest:
     def credentials(self) -> Credentials:
         """What answers git's questions for passwords: the request's programs, else this host's."""
         return credentials_for(self.askpass, self.helper, self.tokens)
+
+    @property
+    def since(self) -> Since | None:
+        """From which batches rows are taken over, by default the newest ones; None where all is scanned.
+
+        A sample is there to see a scan, and what other scanners say changes unseen.
+        """
+        if self.rescan or self.scanners or (self.sample and self.changed_since is None):
+            return None
+        return self.changed_since or Since()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +147,18 @@ def refuse_contradictions(request: ScanRequest) -> None:
 
     EnvironmentProblem where there would be something to scan, had it been possible to look.
     """
-    if request.batch == LAST:
-        raise BadInput(f"a batch cannot be called {LAST!r}", "--resume has that word for the newest one")
+    if request.batch == resuming.LAST:
+        raise BadInput(
+            f"a batch cannot be called {resuming.LAST!r}", "--resume has that word for the newest one"
+        )
     if request.resume is not None and request.batch is not None:
         raise BadInput("--resume names the batch already", "leave --batch out")
     if request.scanners and request.changed_since is not None:
         raise BadInput("other scanners' findings change unseen", "leave --changed-since or --scanner out")
+    if request.rescan and request.changed_since is not None:
+        raise BadInput("--rescan scans all, whatever has changed", "leave --changed-since or --rescan out")
+    if request.rescan and request.resume is not None:
+        raise BadInput("a resumed batch goes on with what is open", "leave --rescan or --resume out")
     if request.resume is not None and request.changed_since is not None:
         raise BadInput("a resumed batch has its rows already", "leave --changed-since out")
     if request.batch is not None:
@@ -165,18 +179,12 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
     refuse_contradictions(request)
     if request.resume is not None:
         coordination.flush()
-        coordination.pull()
-        newer.refuse(coordination.repository.state, "batches", request.resume)
-        found = _resumed(coordination, request.resume)
+        found = resuming.batch_to_resume(coordination, request)
         if found is not None:
-            resuming.refuse_other_looks(coordination, found, request.scanners, secrets=request.secrets)
             return found
-        if request.resume == LAST:
-            raise BadInput("no scan batch is unfinished: --resume last has none", _BATCHES)
-        if not request.sources:
-            raise BadInput(f"no scan batch {request.resume!r} to resume", _BATCHES)
     name = request.resume or request.batch or new_id("scan")
-    kept = _kept(coordination, request)
+    began = monotonic()
+    kept = kept_rows(coordination, request)
     left = len(request.sources) - len(kept)
     # Where nothing is to be scanned there is nothing new to summarise, either.
     batch = new_batch(name, left, coordination.repository.host, merge=left > 0)
@@ -192,23 +200,29 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         for number, source in enumerate(request.sources, 1)
         if number not in there
     ]
-    coordination.add_batch(batch, tasks)
+    coordination.add_batch(batch, tasks, not_before=began)
     return batch
 
 
-def _kept(coordination: Coordination, request: ScanRequest) -> list[Reference]:
-    """The rows that the batch takes over from earlier ones."""
-    if request.changed_since is None:
+def kept_rows(coordination: Coordination, request: ScanRequest) -> list[Reference]:
+    """The rows that a batch of these repositories takes over from earlier ones.
+
+    Raises BadInput where `changed_since` is neither a scan batch nor a moment.
+    """
+    if request.since is None:
         return []
     coordination.pull()
+    found = done_before(
+        coordination, request.sources, request.since, sample=request.sample, secrets=request.secrets
+    )
+    if not found:  # a first scan has nothing to open or to ask
+        return []
+    secrets = secrets_mark() if request.secrets else ""
     return unchanged(
         coordination,
         request.sources,
-        request.changed_since,
-        mark=row_mark(
-            choose_database(request.sample).identity, secrets=secrets_mark() if request.secrets else ""
-        ),
-        sample=request.sample,
+        found,
+        mark=row_mark(choose_database(request.sample).identity, secrets=secrets),
         credentials=request.credentials,
         gate=HostGate(cache_folder(), request.per_host),
         cache=ScanCache(cache_folder()),
@@ -222,17 +236,6 @@ def _task(batch: Batch, name: str, source: Source, request: ScanRequest) -> Task
     return Task(
         task=name, batch=batch.batch, title=title, repo=source.repo, context=context, created_at=now()
     )
-
-
-def _resumed(coordination: Coordination, name: str) -> Batch | None:
-    known = index.batches(coordination.repository)
-    scans = [batch for batch in known if batch.options.get("kind") == "scan"]
-    if name != LAST:
-        archived = tombstones.batch(coordination.repository, name)
-        found = [*scans, *([archived] if archived and archived.options.get("kind") == "scan" else [])]
-        return next((batch for batch in found if batch.batch == name), None)
-    open_ones = [b for b in scans if coordination.open_count(Scope(batch=b.batch, merges=False))]
-    return open_ones[-1] if open_ones else None
 
 
 def run_scan(

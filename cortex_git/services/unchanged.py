@@ -1,13 +1,14 @@
-"""`multi-repo-scan --changed-since`: which repositories need no scan, because an earlier batch has their row.
+"""Which repositories of a scan need none, because an earlier batch has their row.
 
 A row is taken over only where a scan would make the same one: it was complete, of the commit that the
 repository is at now, by the same readers with the same limits against the same database. Must never take over
-anything else; what cannot be told is scanned.
+anything else; what cannot be told is scanned. Where there is no such row, nobody is asked for anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
@@ -19,14 +20,13 @@ from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.sources import Credentials, Source
 from cortex_git.store import index, tasks, tombstones
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope
 
 LAST = "last"
-"""The newest scan batch that has any of the repositories."""
+"""The newest scan batch of each repository."""
+MOST_BATCHES = 100
+"""Scan batches that are looked into for those, the newest ones: a first scan beside many must not be slow."""
 _KNOWN_CONTEXT = frozenset({"url", "ref", "secrets"})
-"""What the task of a plain scan says; of secrets the row's mark tells.
-
-One that says more asked others, whose answers are not ours to keep."""
+"""What the task of a plain scan says. One that says more asked others, whose answers are not ours to keep."""
 
 _Key = tuple[str, str, str | None]
 
@@ -35,67 +35,85 @@ _Key = tuple[str, str, str | None]
 class Since:
     """What rows may be taken over from: `text` names a batch, or is `last`; else batches after `moment`."""
 
-    text: str
+    text: str = LAST
     moment: float | None = None
     """Seconds since 1970, where `text` is a moment too."""
+
+
+def done_before(
+    coordination: Coordination, sources: Sequence[Source], since: Since, *, sample: bool, secrets: bool
+) -> dict[int, str]:
+    """By the place of a repository in `sources`, from 1, the task of its newest scan that is done.
+
+    Of scans that looked for secrets, too, or that did not, and of samples or not. Looks at what was last
+    pulled. Raises BadInput where `since` is neither a scan batch, a moment nor `last`.
+    """
+    left: dict[_Key, int] = {
+        (source.repo, source.url, source.ref): number for number, source in enumerate(sources, 1)
+    }
+    found: dict[int, str] = {}
+    for batch in _batches(coordination, since, sample=sample):
+        if not left:
+            break
+        of_batch = dict(_in(coordination, batch, left, secrets=secrets))
+        done = index.with_result(coordination.repository, list(of_batch.values()))
+        found |= {left.pop(key): task for key, task in of_batch.items() if task in done}
+    return dict(sorted(found.items()))
 
 
 def unchanged(
     coordination: Coordination,
     sources: Sequence[Source],
-    since: Since,
+    found: Mapping[int, str],
     *,
     mark: str,
-    sample: bool = False,
     credentials: Credentials | None = None,
     gate: HostGate | None = None,
     cache: ScanCache | None = None,
 ) -> list[Reference]:
-    """The rows to take over, by their places in `sources` from 1. Looks at what was last pulled.
-
-    Raises BadInput where `since` is neither a scan batch, a moment nor `last`.
-    """
-    wanted: dict[_Key, int] = {_key(source): number for number, source in enumerate(sources, 1)}
-    candidates: dict[int, list[str]] = {}
-    for batch in _batches(coordination, since, sample):
-        for number, task in _in(coordination, batch, wanted):
-            candidates.setdefault(number, []).append(task)
-        if candidates and (since.text == LAST or len(candidates) == len(sources)):
-            break
-    heads = heads_of([sources[number - 1] for number in candidates], credentials, gate=gate)
-    tasks_of_all = [task for names in candidates.values() for task in names]
-    rows = earlier_rows(coordination.repository, tasks_of_all, cache)
-    found: list[Reference] = []
-    for (number, names), head in zip(candidates.items(), heads, strict=True):
-        same = [name for name in names if head and _is_the_same(rows.get(name), head, mark)]
-        found += [Reference(number, name) for name in same[:1]]
-    return found
+    """Those of the rows that `done_before` found that a scan whose `row_mark` is `mark` would make again."""
+    rows = earlier_rows(coordination.repository, list(found.values()), cache)
+    whole = {number: commit for number, task in found.items() if (commit := _commit(rows.get(task), mark))}
+    heads = heads_of([sources[number - 1] for number in whole], credentials, gate=gate)
+    return [
+        Reference(number, found[number])
+        for (number, commit), head in zip(whole.items(), heads, strict=True)
+        if commit == head
+    ]
 
 
-def _is_the_same(row: RepositoryScan | None, head: str, mark: str) -> bool:
-    return row is not None and (row.status, row.commit, row.mark) == ("scanned", head, mark)
+def _commit(row: RepositoryScan | None, mark: str) -> str | None:
+    """Of which commit the row is, if it could be taken over at all."""
+    if row is None or (row.status, row.mark) != ("scanned", mark):
+        return None
+    return row.commit
 
 
-def _key(source: Source) -> _Key:
-    return source.repo, source.url, source.ref
-
-
-def _batches(coordination: Coordination, since: Since, sample: bool) -> Iterator[Batch]:
+def _batches(coordination: Coordination, since: Since, *, sample: bool) -> Iterator[Batch]:
     """The batches to look into, newest first."""
     repository = coordination.repository
     named = index.find_batch(repository.state, since.text) or tombstones.batch(repository, since.text)
     if named is not None and named.options.get("kind") == "scan":
-        yield named
-        return
+        return iter([named])
     if since.moment is None and since.text != LAST:
-        raise BadInput(
-            f"--changed-since {since.text!r} is no scan batch and no moment",
-            "name a batch, or give last, 24h or 2026-11-01",
-        )
-    for batch in reversed(index.batches(repository)):
-        of_this_kind = batch.options.get("kind") == "scan" and bool(batch.options.get("sample")) == sample
-        if of_this_kind and _made_at(batch) >= (since.moment or 0.0):
-            yield batch
+        raise BadInput(*no_such(since.text))
+    alike = (
+        batch
+        for batch in reversed(index.batches(repository))
+        if batch.options.get("kind") == "scan" and bool(batch.options.get("sample")) == sample
+    )
+    if since.moment is None:
+        return islice(alike, MOST_BATCHES)
+    earliest = since.moment
+    return (batch for batch in alike if _made_at(batch) >= earliest)
+
+
+def no_such(text: str) -> tuple[str, str]:
+    """What is wrong with a `--changed-since` that says nothing, and what to do."""
+    return (
+        f"--changed-since {text!r} is no scan batch and no moment",
+        "name a batch, or give last, 24h or 2026-11-01",
+    )
 
 
 def _made_at(batch: Batch) -> float:
@@ -105,16 +123,24 @@ def _made_at(batch: Batch) -> float:
         return 0.0
 
 
-def _in(coordination: Coordination, batch: Batch, wanted: Mapping[_Key, int]) -> Iterator[tuple[int, str]]:
-    """The places of the wanted repositories that the batch has a row of, each with the row's task."""
-    own = tasks.listed(coordination.repository, Scope(batch=batch.batch, merges=False))
+def _in(
+    coordination: Coordination, batch: Batch, wanted: Mapping[_Key, int], *, secrets: bool
+) -> Iterator[tuple[_Key, str]]:
+    """Those of the wanted repositories that the batch has a row of, each with the row's task."""
     names = [reference.task for reference in references_of(batch)]
-    for task in _plain((*own, *tasks.named(coordination.repository, names).values())):
+    repos = {repo for repo, _, _ in wanted}
+    for task in _plain(tasks.about(coordination.repository, repos, batch.batch, names), secrets=secrets):
         url, ref = task.context.get("url"), task.context.get("ref")
-        number = wanted.get((task.repo or "", url, ref)) if isinstance(url, str) else None
-        if number is not None:
-            yield number, task.task
+        if isinstance(url, str) and isinstance(ref, str | None) and (task.repo or "", url, ref) in wanted:
+            yield (task.repo or "", url, ref), task.task
 
 
-def _plain(found: Iterable[Task]) -> Iterator[Task]:
-    return (task for task in found if task.context.keys() <= _KNOWN_CONTEXT and task.runner in ("", "scan"))
+def _plain(found: Iterable[Task], *, secrets: bool) -> Iterator[Task]:
+    """The tasks of our own scanner alone that looked for the same."""
+    return (
+        task
+        for task in found
+        if task.context.keys() <= _KNOWN_CONTEXT
+        and (task.context.get("secrets") is True) == secrets
+        and task.runner in ("", "scan")
+    )

@@ -187,16 +187,20 @@ class Coordination:
         """Publish whatever waits. Raises when the remote does not take it; then it waits on."""
         return self._publisher.flush()
 
-    def add_batch(self, batch: Batch, members: Sequence[Task]) -> None:
-        """Publish a new sealed batch with its tasks."""
-        self.pull()
-        state = self.repository.state
-        newer.refuse(state, "batches", batch.batch)
-        if index.find_batch(state, batch.batch) is not None:
-            raise BadInput(f"batch {batch.batch!r} exists already", "choose another name, or --resume it")
-        if tombstones.is_archived(state, batch.batch):
-            raise BadInput(f"batch {batch.batch!r} exists already, archived", "choose another name")
+    def add_batch(self, batch: Batch, members: Sequence[Task], *, not_before: float | None = None) -> None:
+        """Publish a new sealed batch with its tasks. A pull from after `not_before` does."""
+        self.pull(not_before=not_before)
+        self.refuse_taken(batch.batch)
         self._add(tasks.batch_documents(batch, members))
+
+    def refuse_taken(self, name: str) -> None:
+        """Raises BadInput where there is a batch of that name, as far as this clone has pulled."""
+        state = self.repository.state
+        newer.refuse(state, "batches", name)
+        if index.find_batch(state, name) is not None:
+            raise BadInput(f"batch {name!r} exists already", "choose another name, or --resume it")
+        if tombstones.is_archived(state, name):
+            raise BadInput(f"batch {name!r} exists already, archived", "choose another name")
 
     def add_tasks(self, members: Sequence[Task]) -> int:
         """Publish tasks of one open batch; how many files that added. The same ones again add none."""

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every night: new advisories, a scan of all repositories of a list, reports under today's name.
+# Every night: new advisories, a scan of all repositories of a list, reports under today's name. Repositories that
+# have not changed, and no advisory either, cost next to nothing: their rows are taken over.
 #
 #   nightly-scan.sh LIST FOLDER      LIST: one repository a line. FOLDER: where reports go.
 #

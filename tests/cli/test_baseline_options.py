@@ -35,10 +35,13 @@ def test_a_batch_is_a_baseline_too(cortex: Command, shop: Path, checkout: Checko
     assert "its own baseline" in told
 
 
-def test_the_last_batch_is_a_baseline(cortex: Command, shop: Path) -> None:
+def test_the_last_batch_of_the_repositories_is_a_baseline(
+    cortex: Command, shop: Path, checkout: Checkout, here: Path
+) -> None:
     first = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "one")
     assert first.code == 1
-    assert "there is no finished scan batch yet: everything is new" in first.err
+    assert "no scan batch of these repositories is finished yet: everything is new" in first.err
+    cortex("multi-repo-scan", checkout("other", here), "--batch", "of-another")
     second = scan(cortex, "shop", "--baseline", "last", "--fail-on", "low", "--batch", "two")
     assert second.code == 0
     assert "Baseline one: 2 known" in second.out

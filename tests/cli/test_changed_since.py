@@ -1,4 +1,4 @@
-"""`multi-repo-scan --changed-since`: what is taken over, what is scanned, and what a report then says."""
+"""Repositories that have not changed: what `multi-repo-scan` takes over, and what a report then says."""
 
 import json
 import shutil
@@ -15,8 +15,12 @@ from cortex_git.models import Result
 from cortex_git.results import taken_over
 from cortex_git.results.rows import row_of
 from cortex_git.scan import marks
+from cortex_git.scan.sources import parse_source
+from cortex_git.services import unchanged
+from cortex_git.services.scans import ScanRequest, prepare_batch
 from cortex_git.store import results
 from cortex_git.store.coordination import Coordination
+from cortex_git.store.tasks import new_batch
 
 Checkout = Callable[..., Path]
 Made = dict[str, Path]
@@ -63,27 +67,54 @@ def files(coordinated: Path, batch: str) -> list[str]:
 ALL = {"r1": "first", "r2": "first", "r3": "first"}
 
 
-@pytest.mark.parametrize("word", ["first", "last", "24h", "2020-01-01"])
+TIMES = {"batch", "real_time_s", "spawn_overhead_s_avg", "scan_time_s_avg", "parallel_efficiency", "workers"}
+
+
+def alike(report: Any) -> Any:
+    """All of a report that a run in which nothing has changed must say again."""
+    rows = [{**row, "unchanged_since": None, "duration_s": 0} for row in report["repositories"]]
+    return {**{key: value for key, value in report.items() if key not in TIMES}, "repositories": rows}
+
+
+@pytest.mark.parametrize("words", [(), ("--changed-since", "first"), ("--changed-since", "24h")], ids=str)
 def test_unchanged_repositories_are_taken_over(
-    scan: Callable[..., Done], conforms: Callable[[Any, str], None], word: str
+    scan: Callable[..., Done],
+    conforms: Callable[[Any, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
 ) -> None:
-    first = scan("--batch", "again").json() if word == "first" else None
-    done = scan("--changed-since", word, "--batch", "second")
+    again = scan("--rescan", "--batch", "again").json() if words == ("--changed-since", "first") else None
+    monkeypatch.setattr("cortex_git.services.batches.open_pool", None)  # no worker is started
+    done = scan(*words, "--batch", "second", "--fail-on", "high")
     report = done.json()
     conforms(report, "multi-repo-scan")
-    assert since(report) == ALL
-    assert "batch second: 3 repositories, all unchanged" in done.err
-    if first is not None:
-        assert found(report) == found(first)
-        assert since(first) == dict.fromkeys(ALL)
+    assert (since(report), done.code) == (ALL, 1)
+    assert "batch second: 3 repositories, all unchanged (--rescan" in done.err
+    if again is not None:
+        assert alike(report) == alike(again)
+        assert since(again) == dict.fromkeys(ALL)
+
+
+def test_a_dry_run_says_what_would_be_taken_over(scan: Callable[..., Done], made: Made) -> None:
+    commit(made["r2"])
+    done = scan("--dry-run")
+    plan = done.json()
+    assert plan["would"] == (
+        "scan 1 repositories with 1 workers, and take over 2 rows from first (--rescan scans those, too)"
+    )
+    assert since(plan) == {"r1": "first", "r2": None, "r3": "first"}
+    assert f"{made['r1']}, unchanged since batch first: its row would be taken over" in done.err
+    assert since(scan("--dry-run", "--rescan").json()) == dict.fromkeys(ALL)
+    assert "exists already" in scan("--dry-run", "--batch", "first").error(2)
+    assert scan("--dry-run", "--resume", "first").json()["repositories"] == []
 
 
 def test_only_what_changed_is_scanned_in_the_order_given(scan: Callable[..., Done], made: Made) -> None:
     commit(made["r2"])
-    done = scan("--changed-since", "last", "--batch", "second")
+    done = scan("--batch", "second")
     assert "1 repositories, 2 more are unchanged" in done.err
     assert list(since(done.json()).items()) == [("r1", "first"), ("r2", None), ("r3", "first")]
-    assert found(done.json()) == found(scan().json())
+    assert found(done.json()) == found(scan("--rescan").json())
 
 
 def test_rows_keep_the_batch_that_scanned_them_over_any_number_of_batches(
@@ -123,7 +154,7 @@ def test_a_partly_unchanged_batch_is_resumed_with_all_of_its_rows_and_has_a_summ
 
 def test_a_force_pushed_branch_is_scanned(scan: Callable[..., Done], made: Made) -> None:
     commit(made["r1"])
-    scan("--batch", "newer")
+    scan("--batch", "newer", "--rescan")
     git(made["r1"], "reset", "-q", "--hard", "HEAD~1")
     report = scan("--changed-since", "newer").json()
     assert since(report) == {"r1": None, "r2": "newer", "r3": "newer"}
@@ -149,8 +180,16 @@ def test_a_dirty_work_tree_is_not_a_change(scan: Callable[..., Done], made: Made
 def test_a_changed_reader_scans_everything(
     scan: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[Sequence[Any]] = []
+
+    def heads(sources: Sequence[Any], *_: Any, **__: Any) -> list[str]:
+        asked.append(sources)
+        return []
+
+    monkeypatch.setattr(unchanged, "heads_of", heads)
     monkeypatch.setattr(marks, "_row_code", lambda: "other code")
-    assert since(scan("--changed-since", "last").json()) == dict.fromkeys(ALL)
+    assert since(scan().json()) == dict.fromkeys(ALL)
+    assert asked == [[]]
 
 
 def test_another_database_scans_everything(
@@ -170,7 +209,7 @@ def test_another_database_scans_everything(
     with zipfile.ZipFile(folder / "all.zip", "w") as archive:
         archive.writestr("GHSA-new.json", json.dumps(record))
     assert cortex("advisories", "update", "--from", tmp_path / "dumps", "--ecosystem", "npm").code == 0
-    report = scan("--changed-since", "last").json()
+    report = scan().json()
     assert since(report) == dict.fromkeys(ALL)
     assert [finding["id"] for row in report["repositories"] for finding in row["findings"]] == [
         "GHSA-new"
@@ -191,7 +230,7 @@ def test_failed_and_incomplete_rows_are_scanned_again(
     assert [row["status"] for row in before["repositories"]] == ["incomplete", "failed", "scanned"]
     hidden.unlink()
     (tmp_path / "hidden").rename(hidden)
-    assert since(scan("--changed-since", "bad").json()) == {"r1": None, "r2": None, "r3": "bad"}
+    assert since(scan().json()) == {"r1": None, "r2": None, "r3": "first"}
 
 
 def test_another_ref_is_not_the_same_repository(
@@ -207,17 +246,24 @@ def test_another_ref_is_not_the_same_repository(
     assert since(cortex(*arguments, "--changed-since", "refs").json()) == {"r1": "refs", "r2": "first"}
 
 
-def test_the_first_night_scans_all(cortex: Command, here: Path, checkout: Checkout) -> None:
-    arguments = ("multi-repo-scan", checkout("r1"), "--allow-incomplete", "--format", "json")
-    assert since(cortex(*arguments, "--changed-since", "last").json()) == {"r1": None}
-    assert set(since(cortex(*arguments, "--changed-since", "last").json()).values()) != {None}
-
-
-def test_last_is_the_newest_batch_with_any_of_the_repositories(
-    cortex: Command, scan: Callable[..., Done], checkout: Checkout
+def test_the_first_night_scans_all_and_asks_nobody(
+    cortex: Command, here: Path, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cortex("multi-repo-scan", checkout("other"), "--allow-incomplete", "--batch", "others")
-    assert since(scan("--changed-since", "last").json()) == ALL
+    monkeypatch.setattr(unchanged, "heads_of", None)
+    done = cortex("multi-repo-scan", checkout("r1"), "--allow-incomplete", "--format", "json")
+    assert since(done.json()) == {"r1": None}
+
+
+def test_each_row_comes_from_the_newest_batch_that_is_done_with_the_repository(
+    cortex: Command, scan: Callable[..., Done], made: Made, coordinated: Path
+) -> None:
+    commit(made["r2"])
+    cortex("multi-repo-scan", made["r2"], "--allow-incomplete", "--batch", "one")
+    coordination = Coordination.open(coordinated)
+    sources = [parse_source(str(path)) for path in made.values()]
+    prepare_batch(coordination, ScanRequest(sources, batch="never-run", rescan=True))
+    coordination.add_batch(new_batch("other-kind", 0, coordination.repository.host), [])
+    assert since(scan().json()) == {"r1": "first", "r2": "one", "r3": "first"}
 
 
 @pytest.mark.parametrize(
@@ -251,8 +297,6 @@ def test_a_reference_that_cannot_be_read_is_a_failed_row(
     scan: Callable[..., Done], cortex: Command, coordinated: Path, runs: object
 ) -> None:
     coordination = Coordination.open(coordinated)
-    from cortex_git.store.tasks import new_batch
-
     batch = new_batch("odd", 0, coordination.repository.host)
     options = {"kind": "scan", "sample": False, "unchanged": runs}
     coordination.add_batch(batch.model_copy(update={"options": options}), [])
@@ -266,8 +310,11 @@ def test_every_form_says_what_is_unchanged(
     scan: Callable[..., Done], cortex: Command, made: Made, form: str
 ) -> None:
     commit(made["r2"])
-    done = scan("--changed-since", "last", "--format", form)
-    expected = {"table": "Unchanged since: first (2)", "markdown": "- Unchanged since: first (2)"}
+    done = scan("--format", form)
+    expected = {
+        "table": "Unchanged, taken over: 2 from batch first (--rescan",
+        "markdown": "- Unchanged, taken",
+    }
     assert expected.get(form, "scanned, unchanged since first") in done.out
 
 

@@ -33,8 +33,24 @@ def test_a_sample_has_neither_refs_nor_filters(cortex: Command, here: Path, more
         (["shop", "--batch", "Not A Name!"], "'Not A Name!'"),
         (["shop", "--batch", "a", "--resume", "b"], "leave --batch out"),
         (["shop", "--resume", "a", "--changed-since", "last"], "leave --changed-since out"),
+        (["shop", "--rescan", "--changed-since", "last"], "leave --changed-since or --rescan out"),
+        (["shop", "--rescan", "--resume", "a"], "leave --rescan or --resume out"),
+        (["shop", "--changed-since", "nothing"], "is no scan batch and no moment"),
+        (["shop", "--baseline", "nothing"], "there is no batch 'nothing'"),
+        (["shop", "--resume", "last"], "no scan batch is unfinished"),
     ],
-    ids=["nothing", "last", "name", "both", "since"],
+    ids=[
+        "nothing",
+        "last",
+        "name",
+        "both",
+        "since",
+        "rescan since",
+        "rescan resume",
+        "unknown",
+        "baseline",
+        "resume",
+    ],
 )
 def test_a_dry_run_refuses_what_the_real_one_refuses(
     cortex: Command, shop: Path, more: list[str], told: str, dry: list[str]

@@ -1,0 +1,33 @@
+"""What `multi-repo-scan --dry-run` says."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cortex_git.cli.output import announce, note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_git.services.scan_plan import Planned
+    from cortex_git.services.scans import ScanRequest
+
+
+def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bool) -> None:
+    """Each repository with what would become of it, what could not be looked into, and the sum."""
+    for one in found:
+        what = f"{one.repo} at {one.ref}" if one.ref else one.repo
+        since = f", unchanged since batch {one.unchanged_since}: its row would be taken over"
+        note(f"{what}{since}" if one.unchanged_since else f"would scan {what}")
+    for gap in request.not_looked_into:
+        note(f"not scanned: {gap.what}: {gap.reason}")
+    kept = Counter(one.unchanged_since for one in found if one.unchanged_since)
+    left = len(found) - kept.total()
+    count = min(request.workers if request.mode == "parallel" else 1, left if kept else max(left, 1))
+    text = f"scan {left} repositories with {count} workers"
+    if kept:
+        text += f", and take over {kept.total()} rows from {', '.join(kept)} (--rescan scans those, too)"
+    plan = {
+        "repositories": [one._asdict() for one in found],
+        "coverage": [{"what": gap.what, "reason": gap.reason} for gap in request.not_looked_into],
+    }
+    announce(text, as_json=as_json, more=plan)
