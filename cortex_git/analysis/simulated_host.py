@@ -10,12 +10,15 @@ from collections.abc import Generator, Sequence
 
 import simpy
 
-from cortex_git.analysis.simulation import Cost, Costs, Setup
+from cortex_git.analysis.simulation_setup import Cost, Costs, Setup
 from cortex_git.store.claims import MOST_AT_ONCE
 
 _RECENT_S = 0.25
 _MOST_ROUNDS = 16.0
+_PLENTY_S = 2.0
+_PLENTY_SHARE = 8
 _GATHER_S = 0.06
+_MOST_GATHER_S = 0.5
 """As in `workers.claimer` and `workers.committer`."""
 _COUNTED_S = 60.5
 _OF_CALL_S = 5.0
@@ -121,8 +124,9 @@ class SimulatedHost:
         yield self._env.timeout(self._world.costs.start_s)
         first, plenty, looked_at = self.size, False, -_DONE
         while self._world.open:
-            wanted = self._ahead.count(self._env.now) - len(self._ready)
-            if not first and wanted <= self._ahead.count(self._env.now) // 4:
+            ahead = self._ahead.count(self._env.now)
+            wanted = ahead - len(self._ready)
+            if not first and wanted <= ahead // (2 if ahead > 4 * self.size else 4):
                 self._claimer_wakes = self._env.event()
                 yield self._claimer_wakes | self._env.timeout(1.0)
                 continue
@@ -137,6 +141,7 @@ class SimulatedHost:
                 looked_at = self._env.now
                 yield from self._world.operation(self._world.costs.claim, len(got), 2)
                 self._ahead.round(self._env.now - started, dry=not self._ready)
+                self._ahead.open = len(self._world.open) + len(self._ready) + self.size
             plenty = len(got) == asked
             self._claiming = False
             self._ready.extend(got)
@@ -191,11 +196,7 @@ class SimulatedHost:
                 self._committer_wakes = self._env.event()
                 yield self._committer_wakes | self._env.timeout(max(fold_at - self._env.now, 0.001))
             if self._outbox and not self._urgent:
-                self._committer_wakes = self._env.event()
-                late = self._env.timeout(_GATHER_S)
-                while not (self._urgent or late.processed):
-                    yield self._committer_wakes | late
-                    self._committer_wakes = self._env.event()
+                yield from self._gather()
             if self._outbox:
                 count, self._outbox, self._urgent = self._outbox, 0, False
                 yield from self._world.operation(self._world.costs.push, count, 1)
@@ -204,6 +205,16 @@ class SimulatedHost:
                 if self._unfolded:
                     yield from self._fold()
                 fold_at = self._env.now + self._fold_pause()
+
+    def _gather(self) -> Steps:
+        """Wait for more results for as long as they keep coming, up to a time."""
+        until, had = self._env.now + _MOST_GATHER_S, -1
+        while had != self._outbox and self._env.now < until and not self._urgent:
+            had = self._outbox
+            late = self._env.timeout(min(_GATHER_S, until - self._env.now))
+            while not (self._urgent or late.processed):
+                self._committer_wakes = self._env.event()
+                yield self._committer_wakes | late
 
     def _acknowledge(self, count: int) -> None:
         self.pushes += 1
@@ -237,6 +248,8 @@ class Ahead:
         self._taken: deque[float] = deque(maxlen=max(64, 2 * size))
         self._rounds = 2.0
         self.cycle_s = 0.2
+        self.open = 0
+        """Tasks without a result as of the last round, as far as this host can tell."""
 
     def taken(self, now: float) -> None:
         """A worker took a claim."""
@@ -254,7 +267,9 @@ class Ahead:
         ahead = self._size
         if len(self._taken) >= 2:
             span = max(now - self._taken[0], 0.01)
-            ahead = max(ahead, int(self._rounds * self.cycle_s * (len(self._taken) - 1) / span))
+            rate = (len(self._taken) - 1) / span
+            plenty = min(int(_PLENTY_S * rate), self.open // _PLENTY_SHARE)
+            ahead = max(ahead, int(self._rounds * self.cycle_s * rate), plenty)
         return min(ahead, 2 * MOST_AT_ONCE)
 
 

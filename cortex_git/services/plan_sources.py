@@ -12,7 +12,8 @@ from statistics import fmean, median
 from typing import Any
 
 from cortex_git.analysis.binding import RateShare
-from cortex_git.analysis.simulation import MOST_TASK_S, Costs
+from cortex_git.analysis.simulation import MOST_TASK_S
+from cortex_git.analysis.simulation_setup import Costs
 from cortex_git.analysis.usl import Interval, Point, measured
 from cortex_git.config import Settings
 from cortex_git.errors import BadInput

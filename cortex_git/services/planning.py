@@ -10,7 +10,8 @@ from typing import Any
 
 from cortex_git.analysis.binding import RateShare
 from cortex_git.analysis.scaling import Wall, coordination_wall, memory_wall, nearest, rate_wall
-from cortex_git.analysis.simulation import TYPICAL, Costs, Setup, Simulated, drawn, simulate
+from cortex_git.analysis.simulation import Simulated, drawn, simulate
+from cortex_git.analysis.simulation_setup import TYPICAL, Costs, Setup
 from cortex_git.analysis.usl import LEVEL, Point, Usl, fit
 from cortex_git.errors import CortexError
 from cortex_git.services.plan_sources import Input, Sources, Throughput, Wishes

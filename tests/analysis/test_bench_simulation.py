@@ -9,7 +9,8 @@ import pytest
 
 from cortex_git.analysis.bench import simulation as bench
 from cortex_git.analysis.bench.simulation import CheckedRow, SimulationCheck, bench_simulation, line, turn_s
-from cortex_git.analysis.simulation import TYPICAL, Cost, Setup, simulate
+from cortex_git.analysis.simulation import simulate
+from cortex_git.analysis.simulation_setup import TYPICAL, Cost, Setup
 from cortex_git.services.plan_sources import read_document
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "bench-simulation-1.json"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_git.analysis.simulated_host import World
-from cortex_git.analysis.simulation import LOSSES, TYPICAL, Cost, Costs, Setup, drawn, simulate
+from cortex_git.analysis.simulation import LOSSES, drawn, simulate
+from cortex_git.analysis.simulation_setup import TYPICAL, Cost, Costs, Setup
 from cortex_git.errors import BadInput, EnvironmentProblem
 
 FREE = Costs(0.0, Cost(0.0), Cost(0.0), Cost(0.0), Cost(0.0), Cost(0.0), Cost(0.0), 4)

@@ -276,7 +276,7 @@ def test_checking_the_simulation(
 ) -> None:
     """The command alone; `test_bench_simulation` runs real batches."""
     from cortex_git.analysis.bench import simulation
-    from cortex_git.analysis.simulation import TYPICAL
+    from cortex_git.analysis.simulation_setup import TYPICAL
 
     monkeypatch.setattr(simulation, "calibrate", lambda *_: TYPICAL)
     wanted = ("bench", "simulation", "--workers", "2", "--task-s", "0.05", "--tasks-per-worker", "3")

@@ -28,7 +28,8 @@ from cortex_git.analysis.bench.workspace import (
     until_ready,
     workspace,
 )
-from cortex_git.analysis.simulation import Cost, Costs, Setup, Simulated, simulate
+from cortex_git.analysis.simulation import Simulated, simulate
+from cortex_git.analysis.simulation_setup import Cost, Costs, Setup
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.models import Result
 from cortex_git.store.index import Scope
