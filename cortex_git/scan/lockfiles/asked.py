@@ -53,6 +53,12 @@ def package_json(source: Source, path: str = "package.json") -> Asked | None:
     return None if root is None else npm_asked(root)
 
 
+def package_name(source: Source, path: str) -> str | None:
+    """The name in the package.json at this path, relative to the lockfile."""
+    name = (_manifest(source, path) or {}).get("name")
+    return name if isinstance(name, str) else None
+
+
 def npm_asked(root: Table) -> Asked:
     """What the dependency tables of a package.json, or of a member in package-lock.json, ask for."""
     asked: Asked = {}
@@ -95,6 +101,12 @@ def pyproject(source: Source) -> Asked | None:
         _take_python(asked, found, dev=dev)
     asked.pop("python", None)
     return asked
+
+
+def project_name(source: Source) -> str:
+    """The normalised name in the pyproject.toml beside the lockfile; empty where there is none."""
+    name = _table((_manifest(source, "pyproject.toml") or {}).get("project")).get("name")
+    return python_name(name) if isinstance(name, str) else ""
 
 
 def pipfile(source: Source) -> dict[str, set[str]] | None:

@@ -17,6 +17,8 @@ _SECTIONS = _SECTIONS_OF_GEMS | {
 }
 _OWN = "PATH"
 _NAME = re.compile(r" +([^\s!]+)!?(?: \(.*)?$")
+_OPTION = re.compile(r"  [a-z_]+:")
+"""Where the gems of a section come from, such as `  remote: https://…`."""
 _SPEC = re.compile(r"    (\S+) \(([^()\s]+)\)$")
 
 
@@ -58,8 +60,11 @@ def _read_sections(text: str, gems: _Gems, sections: set[str]) -> None:
             sections.add(line)
         elif line == "  specs:":
             in_specs = True
-        elif in_specs and section in _SECTIONS_OF_GEMS and line.startswith("    "):
-            _take_spec(line, number, section, gems)
+        elif section in _SECTIONS_OF_GEMS:
+            if line.startswith("    ") and in_specs:
+                _take_spec(line, number, section, gems)
+            elif in_specs or not _OPTION.match(line):
+                raise MalformedError(f"is not a Gemfile.lock (line {number})")
         elif section == "DEPENDENCIES":
             gems.graph.ask(_name(line), _name(line))
 

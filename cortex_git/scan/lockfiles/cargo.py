@@ -15,8 +15,13 @@ def read(source: Source, out: Collector) -> None:
     root = load_toml(text)
     if not root.keys() & {"package", "version", "root"}:
         raise MalformedError("has neither package nor version")
+    out.format_version(root.get("version"), ("1", "2", "3", "4"), "version")
     entries = array(root.get("package", []), "package")
-    origin = _origins([entry for entry in entries if isinstance(entry, dict)], source)
+    if not entries and "root" not in root:
+        raise MalformedError("has no packages, not even the project's own")
+    crates = [entry for entry in entries if isinstance(entry, dict)]
+    out.unlisted(_unlisted([*crates, root["root"]] if isinstance(root.get("root"), dict) else crates))
+    origin = _origins(crates, source)
     for entry, line in zip(entries, header_lines(text, "[[package]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
@@ -49,6 +54,12 @@ def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
                 graph.ask(key, needed, known[needed].dev if needed in known else None)
     graph.trace(complete=bool(own))
     return lambda entry: graph.origin(_key(entry))
+
+
+def _unlisted(entries: list[Table]) -> set[str]:
+    """What some crate needs and none is; Cargo lists whatever any platform or feature may need."""
+    needed = {name for entry in entries for name, _ in _dependencies(entry)}
+    return needed - {name for entry in entries if isinstance(name := entry.get("name"), str)}
 
 
 def _key(entry: Table) -> Hashable:

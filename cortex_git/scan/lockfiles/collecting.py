@@ -4,7 +4,7 @@ Owns the limits on names, versions and counts. Must never drop an entry without 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cortex_git.scan.records import MAX_VIA, LockfileContent, NotScanned, Package, joined
 
@@ -16,6 +16,13 @@ MAX_NOT_SCANNED = 1_000
 MAX_SHOWN = 120
 _LOOKED_AT = 4_096
 _USER_INFO = re.compile(r"://[^/\s]*@")
+_NO_VERSION = re.compile(r"""[\s<>*|"'{}\[\]()$,;=]|^[~^]|\.$""")
+"""What stands in no version of any registry: ranges, unresolved names, the rest of a line that was cut."""
+_BEGINS_WITH_A_NUMBER = frozenset(
+    {"npm", "PyPI", "crates.io", "Go", "RubyGems", "NuGet", "Pub", "Hex", "CRAN", "Hackage", "SwiftURL"}
+)
+"""Ecosystems whose every version does, but for a `v` or `V`."""
+_NUMBER = re.compile(r"[vV]?[0-9]")
 NO_EXACT_VERSION = "no exact version"
 NO_REGISTRY = "not from a registry"
 
@@ -58,10 +65,10 @@ class Collector:
             return self.skip(name, NO_EXACT_VERSION, path)
         if not isinstance(version, str):
             return self.skip(name, "the version is not text", path)
-        problem = _problem("version", version)
+        ecosystem = ecosystem or self._ecosystem
+        problem = _problem("version", version) or _version_problem(ecosystem, version)
         if problem:
             return self.skip(name, problem, path)
-        ecosystem = ecosystem or self._ecosystem
         key = (ecosystem, name, version)
         named = tuple(via)
         if len(named) > 1:
@@ -88,6 +95,18 @@ class Collector:
         """The file as a whole, or the rest of it, could not be used."""
         self._gap(path or self._path, reason)  # few per file, so none of them is only counted
 
+    def format_version(self, value: object, known: Collection[str], key: str) -> None:
+        """Say that the file may hold what is not read where its major version is none of the known ones."""
+        plain = isinstance(value, (str, int))
+        if value is not None and not (plain and str(value).partition(".")[0] in known):
+            self.skip_file(f"is of a {key} that is not known")
+
+    def unlisted(self, names: Collection[str]) -> None:
+        """Packages that the file says are needed and does not list, which no tool leaves out."""
+        if names:
+            others = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+            self.skip_file(f"needs {shown(min(names))}{others}, which it does not list: it may be cut off")
+
     def _gap(self, what: str, reason: str) -> None:
         self._not_scanned.setdefault((what, reason), NotScanned(what, reason))
 
@@ -105,6 +124,11 @@ def _problem(what: str, value: str) -> str | None:
     if len(value) > MAX_TEXT:
         return f"the {what} is longer than {MAX_TEXT} characters"
     return None if value.isprintable() else f"the {what} has control characters"
+
+
+def _version_problem(ecosystem: str, version: str) -> str | None:
+    number = ecosystem not in _BEGINS_WITH_A_NUMBER or _NUMBER.match(version)
+    return None if number and not _NO_VERSION.search(version) else f"{NO_EXACT_VERSION} ({shown(version)})"
 
 
 def shown(value: object) -> str:

@@ -6,6 +6,8 @@ from posixpath import basename
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository, numbered_lines
 
+_ONE_FILE = ("gradle.lockfile", "buildscript-gradle.lockfile")
+"""Names of the files that hold all configurations, which Gradle ends with those that have no dependencies."""
 _BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _COORDINATES = re.compile(r"""["']([\w.-]{1,200}:[\w.-]{1,200})(?::[^"'\s]{0,200})?["']""")
 _CLASSPATHS = ("compileclasspath", "runtimeclasspath")
@@ -14,6 +16,8 @@ _CLASSPATHS = ("compileclasspath", "runtimeclasspath")
 def read(source: Source, out: Collector) -> None:
     """Every `group:artifact:version`, whatever the configurations that use it."""
     named = _named_in_build(source)
+    one_file = basename(source.path).lower() in _ONE_FILE
+    ended = not one_file
     for number, raw in numbered_lines(source.content_text()):
         line = raw.strip()
         if not line or line.startswith("#"):
@@ -21,12 +25,18 @@ def read(source: Source, out: Collector) -> None:
         coordinates, _, configurations = line.partition("=")
         parts = coordinates.split(":")
         if coordinates == "empty":
+            ended = True
             continue
         if len(parts) != 3 or not all(parts) or " " in coordinates:
             raise MalformedError(f"is not a Gradle lockfile (line {number})")
         name = f"{parts[0]}:{parts[1]}"
         direct = True if name in named else None
+        if one_file and "=" not in line:
+            out.skip(line, "names no configuration, so it may be cut off")
+            continue
         out.add(name, parts[2], number, direct=direct, dev=_development(configurations))
+    if not ended:
+        out.skip_file("has no line `empty=`, so it may be cut off")
 
 
 def _development(configurations: str) -> bool | None:

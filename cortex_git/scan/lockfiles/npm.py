@@ -17,6 +17,7 @@ _MODULES = "node_modules/"
 _LOCAL = ("file:", "link:")
 _TARBALLS = (".tgz", ".tar.gz", ".tar")
 _BROUGHT_IN = ("dependencies", "optionalDependencies")
+_NEEDED = ("dependencies", "devDependencies")
 _MAX_LOOKS = 3_000_000
 """Folders that are looked into for all dependencies together: real trees need two for each."""
 _MAX_KEY = 1_024
@@ -32,7 +33,9 @@ def read(source: Source, out: Collector) -> None:
     if version is not None and version not in _KNOWN_VERSIONS:
         out.skip_file("is of a lockfileVersion that is not known")
     if "packages" in root:
-        _read_packages(table(root["packages"], "packages"), object_lines(text), out)
+        packages = table(root["packages"], "packages")
+        _read_packages(packages, object_lines(text), out)
+        out.unlisted(_unlisted(packages, source))
     elif "dependencies" in root:
         _read_tree(table(root["dependencies"], "dependencies"), object_lines(text), source, out)
     elif version is None:
@@ -54,6 +57,16 @@ def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector)
         direct, _, via = origin(key)
         dev = entry.get("dev") is True
         out.add(name, entry.get("version"), found[-1] if found else None, direct=direct, dev=dev, via=via)
+
+
+def _unlisted(packages: Table, source: Source) -> set[str]:
+    """What the project needs and none is; a published npm-shrinkwrap.json may lack development."""
+    root = packages.get("")
+    if not isinstance(root, dict):
+        return set()
+    sections = ("dependencies",) if source.path.endswith("npm-shrinkwrap.json") else _NEEDED
+    optional = set(_names(root, "optionalDependencies", "peerDependencies"))
+    return {name for name in _names(root, *sections) if _MODULES + name not in packages} - optional
 
 
 def _origins(packages: Table) -> Callable[[str], Origin]:

@@ -36,6 +36,7 @@ class _File:
     """What of the file is kept."""
 
     version: str | None = None
+    has_importers: bool = False
     entries: list[_Entry] = field(default_factory=list)
     asked: list[tuple[str, str, bool]] = field(default_factory=list)
     """Name, reference and whether it is for development, of what any importer asks for."""
@@ -49,7 +50,11 @@ def read(source: Source, out: Collector) -> None:
     major = (file.version or "").partition(".")[0]
     if major not in ("5", "6", "9"):
         out.skip_file("is of a lockfileVersion that is not known")
-    graph = _graph(file)
+    if major == "9" and not file.has_importers:
+        out.skip_file("has no importers, so it may be cut off")
+    nodes = {_node(entry.key) for entry in file.entries}
+    out.unlisted(_unlisted(file, nodes))
+    graph = _graph(file, nodes)
     for entry in file.entries:
         if "directory" in entry.fields or entry.fields.get("type") == "directory":
             continue
@@ -65,9 +70,21 @@ def read(source: Source, out: Collector) -> None:
             out.add(name, exact, entry.line, direct=direct, dev=dev, via=via)
 
 
-def _graph(file: _File) -> Graph:
+def _unlisted(file: _File, nodes: set[str]) -> set[str]:
+    """What some package or importer needs and none is; pnpm lists whatever any platform may need."""
+    needed = [
+        *((name, found) for _, name, found in file.edges),
+        *((name, found) for name, found, _ in file.asked),
+    ]
+    return {
+        name
+        for name, reference in needed
+        if not reference.startswith(_LOCAL) and _target(nodes, name, reference) not in nodes
+    }
+
+
+def _graph(file: _File, nodes: set[str]) -> Graph:
     """Packages by their keys without the leading slash, and without the peers of version 6 and later."""
-    nodes = {_node(entry.key) for entry in file.entries}
     graph = Graph()
     for key, name, reference in file.edges:
         graph.edges(_node(key), [_target(nodes, name, reference)])
@@ -103,6 +120,7 @@ def _file(text: str) -> _File:
                 _value_done(path)
             else:
                 path[-1] = event.value
+                file.has_importers |= path == ["importers"]
                 if len(path) == 2 and path[0] == "packages":
                     refuse_too_many_entries(file.entries)
                     file.entries.append(_Entry(event.value, event.start_mark.line + 1))

@@ -15,21 +15,31 @@ def read_poetry(source: Source, out: Collector) -> None:
     root = _read(source, out, "package", "metadata", _poetry_own, origins.poetry)
     if "metadata" not in root:
         out.skip_file("has no [metadata], so it may be cut off")
+    out.format_version(_metadata(root).get("lock-version"), ("1", "2"), "lock-version")
 
 
 def read_pdm(source: Source, out: Collector) -> None:
     """pdm.lock; the same package with other extras is listed again and counts once."""
-    _read(source, out, "package", "metadata", _pdm_own, origins.pdm)
+    root = _read(source, out, "package", "metadata", _pdm_own, origins.pdm)
+    out.format_version(_metadata(root).get("lock_version"), ("2", "3", "4"), "lock_version")
+    out.unlisted(origins.unlisted_in_pdm(_entries(root, "package"), source))
 
 
 def read_uv(source: Source, out: Collector) -> None:
     """uv.lock; members of the workspace have an editable, virtual or directory source."""
-    _read(source, out, "package", "version", origins.is_own_in_uv, origins.uv)
+    root = _read(source, out, "package", "version", origins.is_own_in_uv, origins.uv)
+    out.format_version(root.get("version"), ("1",), "version")
+    out.unlisted(origins.unlisted_in_uv(_entries(root, "package")))
+    if "package" not in root:
+        out.skip_file("has no packages, not even the project's own")
 
 
 def read_pylock(source: Source, out: Collector) -> None:
     """pylock.toml; `directory` packages are local code, others may lack a version."""
-    _read(source, out, "packages", "lock-version", _pylock_own, origins.pylock)
+    root = _read(source, out, "packages", "lock-version", _pylock_own, origins.pylock)
+    out.format_version(root.get("lock-version"), ("1",), "lock-version")
+    if "packages" not in root:
+        out.skip_file("has no packages, so it may be cut off")
 
 
 def _read(
@@ -52,6 +62,15 @@ def _read(
         elif not is_own(entry):
             out.add(entry.get("name"), entry.get("version"), line, **origin(entry)._asdict())
     return root
+
+
+def _entries(root: Table, key: str) -> list[Table]:
+    return [entry for entry in root.get(key, []) if isinstance(entry, dict)]
+
+
+def _metadata(root: Table) -> Table:
+    found = root.get("metadata")
+    return found if isinstance(found, dict) else {}
 
 
 def _poetry_own(entry: Table) -> bool:

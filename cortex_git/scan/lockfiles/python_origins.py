@@ -5,7 +5,7 @@ Nodes are normalised names: two versions of one name, for different markers, com
 
 from collections.abc import Callable, Iterable
 
-from cortex_git.scan.lockfiles.asked import Asked, pyproject, python_name, requirement_names
+from cortex_git.scan.lockfiles.asked import Asked, project_name, pyproject, python_name, requirement_names
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import Source, Table
 
@@ -57,6 +57,22 @@ def uv(root: Table, entries: list[Table], _source: Source) -> OriginOf:
         graph.ask(name, name, name not in production)
     graph.trace(complete=bool(own) or bool(development | production))
     return lambda entry: graph.origin(_name(entry))
+
+
+def unlisted_in_uv(entries: list[Table]) -> set[str]:
+    """What some package or project needs and none is; uv lists whatever any platform may need."""
+    needed: set[str] = set()
+    for entry in entries:
+        needed |= {*_listed(entry.get("dependencies")), *_groups(entry.get("optional-dependencies"))}
+        needed |= set(_groups(entry.get("dev-dependencies")))
+    return needed - {_name(entry) for entry in entries}
+
+
+def unlisted_in_pdm(entries: list[Table], source: Source) -> set[str]:
+    """The same of PDM, which leaves out the project itself and what only other platforms need."""
+    found = (entry.get("dependencies") for entry in entries)
+    needed = (name for names in found if isinstance(names, list) for name in names if ";" not in str(name))
+    return set(requirement_names(needed)) - {_name(entry) for entry in entries} - {project_name(source)}
 
 
 def pylock(_root: Table, entries: list[Table], source: Source) -> OriginOf:

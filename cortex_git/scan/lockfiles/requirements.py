@@ -26,6 +26,7 @@ MAX_INCLUDED_BYTES = 16 * 1024 * 1024
 _INCLUDE = re.compile(r"^(-r|-c|--requirements?|--constraints?)(?:[ \t]*=[ \t]*|[ \t]*)(.+)$")
 _INCLUDE_LINE = re.compile(r"^[ \t]*(?:-r|-c|--r|--c).*$", re.MULTILINE)
 _EDITABLE = re.compile(r"^(?:-e|--editable)(?:[ \t]*=[ \t]*|[ \t]*)(.+)$")
+_OPTION = re.compile(r"-[A-Za-z]|--[a-z]")
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)[ \t]*(?:\[[^\]]*\])?[ \t]*")
 _CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>)[ \t]*([A-Za-z0-9.!+_*-]+)$")
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -86,6 +87,8 @@ def _read_files(source: Source, files: _Files, out: Collector) -> None:
             file.refuse_conflict_markers()
             text = file.text()
             files.origins[file.path] = origins_in_requirements(file.path, text)
+            if text.rstrip().endswith("\\"):
+                out.skip_file("ends in the middle of a line, so it may be cut off", file.path)
             for number, line in _logical_lines(text):
                 match = _INCLUDE.match(line)
                 if match is None:
@@ -173,8 +176,8 @@ def _read_line(path: str, number: int, line: str, files: _Files, is_constraint: 
         if not is_constraint and _ADDRESS.match(target) and not target.startswith("file:"):
             out.skip(target, f"{NO_EXACT_VERSION} (installed from an address)", path)
         return
-    if line.startswith("-"):
-        return  # an option that names no package, such as --index-url
+    if _OPTION.match(line):
+        return  # names no package, such as --index-url
     requirement = _requirement(path, number, line)
     if not is_constraint:
         if isinstance(requirement, str):
@@ -211,6 +214,8 @@ def _requirement(path: str, number: int, line: str) -> _Requirement | str | None
 
 def _is_file(text: str) -> bool:
     plain = text.partition(";")[0].strip()
+    if plain.startswith("<"):
+        return False  # a page of HTML or XML in place of the file
     return "/" in plain or plain.lower().endswith(_ARCHIVES)
 
 

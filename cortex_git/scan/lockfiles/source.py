@@ -19,11 +19,11 @@ MAX_CONTAINERS = 500_000
 MAX_ENTRIES = 200_000
 """Blocks, lines or requirements that a reader keeps at once."""
 MAX_ASSIGNMENTS = 1_000_000
-"""Equals signs in one TOML file: each may be a key, and tomllib takes some 4 us and 150 bytes for one."""
+"""Equals signs in one TOML file: each may be a key, which can take some 4 us and 150 bytes."""
 MAX_YAML_EVENTS = 2_000_000
 MAX_YAML_DEPTH = 64
 MAX_DOTTED_COST = 5_000_000
-"""Sum of squared dots per TOML line: tomllib is quadratic in the parts of one dotted key."""
+"""Sum of squared dots per TOML line: reading is quadratic in the parts of one dotted key."""
 
 _CONFLICT = re.compile(rb"^(?:<{7}|>{7})(?: |\r?$)", re.MULTILINE)
 _KEY_OF_OBJECT = re.compile(r'^[ \t]*"((?:[^"\\\n]|\\.)*)"[ \t]*:[ \t]*\{', re.MULTILINE)
@@ -49,7 +49,10 @@ class Source:
             raise MalformedError("has merge conflict markers")
 
     def text(self) -> str:
-        """The file as text without its byte order mark; MalformedError when it is not UTF-8 or UTF-16."""
+        """The file as text without its byte order mark; MalformedError when it is not UTF-8 or UTF-16.
+
+        A lone carriage return ends a line where no line ends otherwise, as on old systems.
+        """
         encoding = "utf-16" if self.data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         try:
             text = self.data.decode(encoding)
@@ -57,7 +60,7 @@ class Source:
             raise MalformedError("is not valid UTF-8") from None
         if "\0" in text:
             raise MalformedError("contains NUL characters")
-        return text
+        return text if "\n" in text else text.replace("\r", "\n")
 
     def content_text(self) -> str:
         """Like `text`, and MalformedError when there is nothing in it."""
@@ -98,7 +101,7 @@ def load_json(text: str) -> Table:
 
 def load_toml(text: str) -> Table:
     """A TOML document; MalformedError with the parser's position."""
-    import tomllib
+    import tomli
 
     _refuse_too_many(text, "{[")
     if text.count("=") > MAX_ASSIGNMENTS:
@@ -107,7 +110,7 @@ def load_toml(text: str) -> Table:
     if sum(count * count for count in dots if count > 50) > MAX_DOTTED_COST:
         raise MalformedError("has keys of too many parts")
     try:
-        return tomllib.loads(text)
+        return tomli.loads(text)
     except ValueError as problem:
         where = re.search(r"\(at [^()]{1,60}\)$", str(problem))
         raise MalformedError(f"is not valid TOML {where.group() if where else ''}".rstrip()) from None

@@ -64,7 +64,10 @@ def read(source: Source, out: Collector) -> None:
     elif first == "{":
         _read_json(text, out)
     else:
-        read_tags(text).add_to(out)
+        document = read_tags(text)
+        if not document.packages:
+            out.skip_file("lists no packages")
+        document.add_to(out)
 
 
 def _read_json(text: str, out: Collector) -> None:

@@ -8,7 +8,7 @@ from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.origins import Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source
 from cortex_git.scan.lockfiles.yarn_entries import METADATA, Entry, read_entries, split
-from cortex_git.scan.lockfiles.yarn_origins import origins_in_berry, origins_in_classic
+from cortex_git.scan.lockfiles.yarn_origins import origins_in_berry, origins_in_classic, unlisted
 
 _LOCAL = ("file:", "link:", "portal:", "workspace:")
 _TARBALLS = (".tgz", ".tar.gz", ".tar")
@@ -23,11 +23,14 @@ def read(source: Source, out: Collector) -> None:
         raise MalformedError("has no entries and no yarn header")
     if berry and len(entries) == 1:
         raise MalformedError("has no entries")  # not even the project itself, which Yarn lists
+    out.unlisted(unlisted(entries, source))
     origin = (origins_in_berry if berry else origins_in_classic)(entries, source)
     for entry in entries:
         if entry.key == METADATA:
             continue
-        if berry:
+        if entry.is_cut or (berry and "linkType" not in entry.fields):
+            out.skip(entry.key, "the entry is cut off")
+        elif berry:
             _add_berry(entry, out, origin(entry))
         else:
             _add_classic(entry, out, origin(entry))

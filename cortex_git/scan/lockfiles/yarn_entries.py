@@ -22,6 +22,8 @@ class Entry:
     line: int
     fields: dict[str, str] = field(default_factory=dict)
     dependencies: dict[str, str] = field(default_factory=dict)
+    is_cut: bool = False
+    """Whether one of its texts does not end."""
 
     @property
     def key(self) -> str:
@@ -72,7 +74,9 @@ def _take_field(entry: Entry, line: str) -> None:
     name, _, value = line.partition(" ")
     name = name.rstrip(":")
     if name in _FIELDS:
-        entry.fields.setdefault(name, value.strip().strip('"'))
+        value = value.strip()
+        entry.is_cut |= value.count('"') % 2 == 1
+        entry.fields.setdefault(name, value.strip('"'))
 
 
 def _take_dependency(entry: Entry, line: str) -> None:

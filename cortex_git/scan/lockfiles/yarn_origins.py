@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from cortex_git.scan.lockfiles.asked import Asked, package_json, workspaces
+from cortex_git.scan.lockfiles.asked import Asked, package_json, package_name, workspaces
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import Source
 from cortex_git.scan.lockfiles.yarn_entries import METADATA, Entry, split
@@ -56,6 +56,16 @@ def origins_in_berry(entries: Iterable[Entry], source: Source) -> OriginOf:
     return lambda entry: graph.origin(entry.line)
 
 
+def unlisted(entries: Iterable[Entry], source: Source) -> set[str]:
+    """What some package needs and none is; Yarn lists whatever any platform may need.
+
+    By name alone, as a resolution may have replaced the range; Yarn 1 does not list workspaces.
+    """
+    listed = {split(pattern)[0] for entry in entries for pattern in entry.patterns}
+    needed = {name for entry in entries for name in entry.dependencies} - listed
+    return needed - set(_member_names(source)) if needed else needed
+
+
 class _Patterns:
     """Finds the entry that answers for a dependency; an entry's line is its key in the graph."""
 
@@ -100,14 +110,27 @@ def _workspace(entry: Entry) -> str | None:
 
 def _members(source: Source) -> Iterable[Asked]:
     """What the workspaces ask for whose package.json is in the repository."""
+    for path in _manifests(source):
+        asked = package_json(source, path)
+        if asked is not None:
+            yield asked
+
+
+def _member_names(source: Source) -> Iterable[str]:
+    for path in ("package.json", *_manifests(source)):
+        name = package_name(source, path)
+        if name is not None:
+            yield name
+
+
+def _manifests(source: Source) -> Iterable[str]:
+    """The package.json of each workspace, relative to the lockfile."""
     folder = posixpath.dirname(source.path)
     globs = [posixpath.normpath(glob) for glob in workspaces(source)]
     for path in source.manifests:
         inside = posixpath.relpath(posixpath.dirname(path), folder or ".")
         if any(_fits(inside, glob) for glob in globs):
-            asked = package_json(source, posixpath.join(inside, "package.json"))
-            if asked is not None:
-                yield asked
+            yield posixpath.join(inside, "package.json")
 
 
 def _fits(path: str, glob: str) -> bool:

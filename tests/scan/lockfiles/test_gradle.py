@@ -31,6 +31,6 @@ def test_older_layout_has_no_configurations(read: Read) -> None:
 def test_no_dependencies_is_legal_and_other_text_is_not(read: Read) -> None:
     assert read("gradle.lockfile", "# head\nempty=\n").not_scanned == ()
     assert gaps(read("gradle.lockfile", "")) == {"gradle.lockfile": "is empty"}
-    assert gaps(read("gradle.lockfile", "a:b:1\na:b\n")) == {
+    assert gaps(read("gradle.lockfile", "a:b:1=x\na:b\n")) == {
         "gradle.lockfile": "is not a Gradle lockfile (line 2)"
     }
