@@ -97,7 +97,7 @@ def form_of(path: Path) -> str | None:
 def forms_of(outputs: Sequence[Path], chosen: str | None) -> list[tuple[Path, str]]:
     """Each file with its form: of one file the form chosen, of several by their endings.
 
-    What neither tells is a table.
+    What neither tells, such as a pipe, is a table.
     """
     if len(outputs) == 1 and chosen is not None:
         return [(outputs[0], chosen)]
@@ -113,13 +113,24 @@ def refuse_vain(
     outputs: Sequence[Path],
     chosen: str | None,
 ) -> None:
-    """Raises BadInput for options that would have no effect on what is asked for."""
+    """Raises BadInput for options that would have no effect on what is asked for, or an unexpected one."""
+    _refuse_unknown_endings(outputs, None if chosen == "github" else chosen)
     if by_vote and not scanners and resume is None:
         raise BadInput("--by-vote without another scanner", "name one with --scanner")
     forms = {form for _, form in forms_of(outputs, chosen)} or {chosen or "table"}
     if grouped and not forms & _GROUPED:
         named = ", ".join(sorted(forms))
         raise BadInput(f"--group-by has no effect on {named}", "it is for tables, Markdown, HTML and JSON")
+
+
+def _refuse_unknown_endings(outputs: Sequence[Path], chosen: str | None) -> None:
+    """A file that says no form would silently become a table; a pipe or a device has no ending to go by."""
+    if chosen is not None:
+        return
+    for path in outputs:
+        if form_of(path) is None and (path.is_file() or not path.exists()):
+            endings = ", ".join(_FORMS)
+            raise BadInput(f"the ending of {path} says no form", f"give --format, or one of {endings}")
 
 
 def read_all(

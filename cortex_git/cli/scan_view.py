@@ -27,6 +27,7 @@ __all__ = ["FINDINGS_SHOWN", "ScanProgress", "column_widths", "render_table"]
 FINDINGS_SHOWN = 50
 _CELL_LIMIT = 200
 _GAP = 2
+_NOTHING = "-"
 _HEADER = ("Severity", "Repository", "Package", "Version", "Fixed in", "Vulnerability")
 _EXPLOITED = "Exploited"
 """One more column where EPSS or KEV were imported."""
@@ -34,8 +35,11 @@ _ORIGIN = "Origin"
 """One more where any package's is known."""
 REPOSITORIES_NAMED = 5
 """Of each need, without `--all`."""
-_SHRINK_ORDER = ((1, 12), (2, 16), (4, 8), (3, 7), (6, 10), (7, 10), (1, 6), (5, 14), (2, 10), (5, 10))
-"""(column, least width) in the order in which a narrow terminal takes from them."""
+_ID = 5
+_SHRINK_ORDER = (
+    (1, 12), (2, 16), (4, 8), (3, 7), (6, 10), (7, 10), (1, 6), (2, 10), (6, 6), (7, 8), (_ID, 24),
+)  # fmt: skip
+"""(column, least width) in the order in which a narrow terminal takes from them: from the id last."""
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "unknown": "magenta"}
 _Cells = tuple[str, ...]
 
@@ -74,7 +78,7 @@ def render_table(report: ScanReport, console: Console, *, show_all: bool = False
 
 def column_widths(natural: list[int], width: int) -> list[int]:
     """The columns' widths in a line of `width` cells: natural ones first, then the repository gives way,
-    then the package, the versions and the id, each down to a least width that keeps it readable."""
+    then the package and the versions, each down to a least width that keeps it readable, and the id last."""
     widths = list(natural)
     room = width - _GAP * (len(widths) - 1)
     for column, least in _SHRINK_ORDER:
@@ -96,11 +100,27 @@ def _print_findings(
     rows = [_cells(row, finding, more) for row, finding in pairs]
     natural = [max(cell_len(cells[place]) for cells in (header, *rows)) for place in range(len(header))]
     widths = column_widths(natural, console.width) if console.is_terminal else natural
+    if widths[_ID] < natural[_ID] or (
+        widths is not natural and sum(widths) + _GAP * (len(widths) - 1) > console.width
+    ):
+        _print_stacked(rows, console)
+        return
     segments = list(_row_segments(header, widths, Style.parse("bold")))
     for cells in rows:
         shortened = (cells[0], tail(cells[1], widths[1]), *cells[2:])
         segments += _row_segments(shortened, widths, Style.parse(_STYLES[cells[0]]))
     console.print(Segments(segments), soft_wrap=True, end="")
+
+
+def _print_stacked(rows: list[_Cells], console: Console) -> None:
+    """Three lines a finding, for a terminal on which columns would cut ids: these are there to be copied."""
+    for severity, repo, package, version, fixed, id_, *more in rows:
+        text = Text(f"{severity:<8}", style=_STYLES[severity])
+        text.append(f"  {id_}", style="default not bold")
+        console.print(text, soft_wrap=True)
+        remedy = f"fixed in {fixed}" if fixed != _NOTHING else "no fixed version"
+        _line(console, f"  {package} {version}, {remedy}")
+        _line(console, "  " + ", ".join((repo, *(part for part in more if part != _NOTHING))))
 
 
 def _row_segments(cells: _Cells, widths: list[int], style: Style) -> Iterator[Segment]:
@@ -114,11 +134,11 @@ def _row_segments(cells: _Cells, widths: list[int], style: Style) -> Iterator[Se
 
 
 def _cells(row: RepositoryScan, finding: Finding, more: Mapping[str, bool]) -> _Cells:
-    texts = [row.repo, finding.package, finding.version, finding.fixed or "-", finding.id]
+    texts = [row.repo, finding.package, finding.version, finding.fixed or _NOTHING, finding.id]
     if more[_ORIGIN]:
-        texts.append(origin(finding) or "-")
+        texts.append(origin(finding) or _NOTHING)
     if more[_EXPLOITED]:
-        texts.append(exploitation(finding) or "-")
+        texts.append(exploitation(finding) or _NOTHING)
     return (finding.severity, *(terminal(clip(text, _CELL_LIMIT)) for text in texts))
 
 

@@ -84,6 +84,8 @@ def test_files_of_a_scanned_repository_suppress_nothing_unless_they_are_named(
         (["--baseline", "shop"], "is no file"),
         (["--baseline", "nope"], "there is no batch 'nope'"),
         (["-o", "a.json", "-o", "gone/b.json"], "gone"),
+        (["-o", "a.json", "-o", "report.xml"], "the ending of report.xml says no form"),
+        (["-o", "report.xml", "--format", "github"], "the ending of report.xml says no form"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else None,
 )

@@ -3,6 +3,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,20 @@ def test_at_80_columns_no_line_is_wider_and_nothing_that_matters_is_cut() -> Non
     assert package == PACKAGE
 
 
+def test_on_a_narrow_terminal_ids_are_whole_and_what_is_exploited_comes_first() -> None:
+    """Also where it is of unknown severity and there are more than are shown."""
+    many = [finding(id=f"CVE-2026-{10000 + n}") for n in range(FINDINGS_SHOWN + 5)]
+    listed = finding(id="CVE-2021-1234567", severity="unknown", score=None, kev="2021-12-10", direct=True)
+    for width in (60, 80):
+        target = console(width)
+        report = replace(report_of(scanned(*many, listed)), kev_date="2026-11-27")
+        render_table(report, target)
+        lines = plain(text_of(target))
+        assert lines[0] == "unknown   CVE-2021-1234567"
+        assert lines[2].endswith(", direct, KEV 2021-12-10")
+        assert sum(line.startswith("critical  CVE-2026-1") for line in lines) == FINDINGS_SHOWN - 1
+
+
 def test_away_from_a_terminal_every_finding_is_one_plain_line() -> None:
     target = console(tty=False)
     render_table(report_of(scanned(finding())), target)
@@ -135,8 +150,8 @@ def test_hostile_names_neither_move_the_cursor_nor_write_markup() -> None:
 def test_columns_fit_and_ids_stay_readable(natural: list[int], width: int) -> None:
     widths = column_widths([8, *natural], width)
     assert sum(widths) + 10 <= max(width, 80)
+    assert widths[5] >= min(natural[4], 24), "an id is there to be copied"
     assert all(now <= before for now, before in zip(widths, [8, *natural], strict=True))
-    assert widths[5] >= min(natural[4], 14)
     assert widths[2] >= min(natural[1], 10)
 
 

@@ -51,7 +51,7 @@ class Need:
 
 
 def by_advisory(report: ScanReport) -> list[Need]:
-    """The needs of a report: the most severe first, then what most repositories need."""
+    """The needs of a report: what is exploited, then the most severe, then what most repositories need."""
     groups: dict[tuple[str, str, str, str | None], list[tuple[str, Finding]]] = defaultdict(list)
     for row in report.repositories:
         for one in row.findings:
@@ -60,8 +60,8 @@ def by_advisory(report: ScanReport) -> list[Need]:
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     needs.sort(
         key=lambda need: (
-            rank[need.severity],
             need.kev is None,
+            rank[need.severity],
             -len(need.repositories),
             need.package,
             need.id,

@@ -52,13 +52,13 @@ def unchanged(report: ScanReport) -> list[tuple[str, int]]:
 
 
 def findings_by_severity(report: ScanReport) -> list[tuple[RepositoryScan, Finding]]:
-    """Every finding with its repository: most severe first, then those known to be exploited, then the most
-    probably exploited, then by repository, package and id."""
+    """Every finding with its repository: those known to be exploited first, whatever their severity, then the
+    most severe, then the most probably exploited, then by repository, package and id."""
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
 
-    def order(pair: tuple[RepositoryScan, Finding]) -> tuple[int, bool, float, str, str, str]:
+    def order(pair: tuple[RepositoryScan, Finding]) -> tuple[bool, int, float, str, str, str]:
         row, one = pair
-        return (rank[one.severity], one.kev is None, -(one.epss or 0.0), row.repo, one.package, one.id)
+        return (one.kev is None, rank[one.severity], -(one.epss or 0.0), row.repo, one.package, one.id)
 
     return sorted(((row, one) for row in report.repositories for one in row.findings), key=order)
 

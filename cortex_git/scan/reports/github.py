@@ -51,7 +51,7 @@ def _annotations(report: ScanReport) -> Iterator[str]:
         place = _file(report, row, one.path)
         text = f"{one.kind} in {row.repo}, {one.path}"
         by_kind["error"].append(_command("error", "Secret", text, place, one.line if place else None))
-    for row, finding in sorted(findings_by_severity(report), key=lambda pair: pair[1].kev is None):
+    for row, finding in findings_by_severity(report):
         kind = _KINDS[finding.severity] if finding.kev is None else "error"
         by_kind[kind].append(_annotation(kind, report, row, finding))
     for kind in ("error", "warning", "notice"):

@@ -222,7 +222,7 @@ def _findings(report: ScanReport) -> Table:
         Column("Upgrade", long=True),
     )
     return Table(
-        "Known vulnerabilities, most severe first",
+        "Known vulnerabilities, the exploited and the most severe first",
         columns,
         [_finding_row(row, finding, exploited=exploited) for row, finding in found[:ROWS_SHOWN]],
         left_out=_left_out(len(found)),

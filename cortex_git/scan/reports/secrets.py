@@ -42,7 +42,8 @@ def looked_line(report: ScanReport) -> str:
     if looked is None:
         return ""
     repositories = sum(row.secrets_looked is not None for row in report.repositories)
-    amount = f"{counted(looked.files, 'file')} ({looked.size / 1e6:,.1f} MB)"
+    size = f"{looked.size / 1e6:,.1f} MB" if looked.size >= 1e6 else f"{looked.size / 1e3:.1f} kB"
+    amount = f"{counted(looked.files, 'file')} ({size})"
     text = f"Secrets: looked for in {amount} of {counted(repositories, 'repository', 'repositories')}"
     if looked.passed_over:
         parts = [f"{_clipped(one.reason)} ({one.files:,})" for one in looked.passed_over]

@@ -278,7 +278,9 @@ def test_nasty_names_have_a_harmless_purl_or_none(name: str) -> None:
 
 
 def test_html(aside: ScanReport) -> None:
-    page = parse(RENDERERS["html"](aside))
+    text = RENDERERS["html"](aside)
+    assert "before.json: 1 known, not counted below; 1 fixed; 3 of which this scan cannot tell" in text
+    page = parse(text)
     headings = page.headings("h2")
     assert {"Suppressed (1)", "Known from the baseline (1)", "Fixed since the baseline (1)"} <= set(headings)
     (row,) = page.rows("aside")
