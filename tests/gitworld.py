@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cortex_git.models import Result, Task
 from cortex_git.state import now
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope

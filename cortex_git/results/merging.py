@@ -11,7 +11,7 @@ from cortex_git.models import WORKER_TYPES, Expert, MergeStrategy, Result, Task
 from cortex_git.results.aggregation import Aggregate, Source
 from cortex_git.state import PASSING, now
 from cortex_git.store import index, layout
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.lineage import done_again_by
 from cortex_git.store.repository import Repository

@@ -16,7 +16,7 @@ from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.state import now
 from cortex_git.store import index, layout, newer
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed

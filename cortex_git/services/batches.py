@@ -12,7 +12,7 @@ from typing import Any
 from cortex_git.errors import CortexError
 from cortex_git.services.interrupts import interrupts
 from cortex_git.services.upgrading import newer_notes
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import BatchReport, Watcher

@@ -21,7 +21,7 @@ from cortex_git.models import Result
 from cortex_git.services.spawning import spawn_many
 from cortex_git.state import PASSING, own_process
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.cloning import joining_clone
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope

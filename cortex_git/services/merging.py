@@ -18,7 +18,8 @@ from cortex_git.results.aggregation import Aggregate
 from cortex_git.results.merging import SOURCES, aggregate_of, counting, merge_results, nothing_in
 from cortex_git.services.batches import finish
 from cortex_git.store import index, newer, tombstones
-from cortex_git.store.claims import MOST_AT_ONCE, Claim
+from cortex_git.store.claim_records import Claim
+from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope

@@ -16,7 +16,7 @@ from cortex_git.services.batches import worker_name
 from cortex_git.services.spawning import Overrides, checked_runners, described_task, known_task
 from cortex_git.state import monotonic
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
 from cortex_git.workers.allowances import NO_TOKENS

@@ -17,7 +17,7 @@ from cortex_git.services.scans import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
 from cortex_git.state import monotonic
 from cortex_git.store import index, newer
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import waits_for

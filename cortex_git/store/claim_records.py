@@ -1,12 +1,41 @@
-"""The records that take a given-back claim's place, and how long its task then waits.
+"""What a claim is to its holder, the records that take its place when it is given back, and the wait then.
 
-Owns what they say of epochs and attempts; `claims` writes them.
+Owns what they say of epochs and attempts; `releasing` writes them.
 """
 
 import secrets
 import uuid
+from dataclasses import dataclass
 
-from cortex_git.models import ClaimRecord
+from cortex_git.models import ClaimRecord, Result, ResultStatus, Task
+from cortex_git.state import now
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim this host holds: `oid`, the ref's exact object id, is the fencing token."""
+
+    task: Task
+    oid: str
+    record: ClaimRecord
+
+    def ended(self, status: ResultStatus, error: str | None = None) -> Result:
+        """The result that ends the task now, under this claim and without a worker's report."""
+        record = self.record
+        return Result(
+            task=self.task.task,
+            batch=self.task.batch,
+            status=status,
+            type=self.task.type,
+            master=self.task.responsible,
+            worker=record.worker,
+            host=record.host,
+            nonce=record.nonce,
+            epoch=record.epoch,
+            attempt=min(record.attempt, self.task.max_attempts),
+            completed_at=now(),
+            error=error,
+        )
 
 
 def given_back(record: ClaimRecord, *, begun: bool) -> ClaimRecord:

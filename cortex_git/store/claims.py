@@ -1,27 +1,24 @@
 """The right to run a task: taken, taken over, given back, always by compare-and-swap on its ref.
 
-Owns the claim protocol: lock folder, one push, then a pull begun after its acknowledgement, and every
-task that has a result by then is dropped again. Must never rebase a claim nor retry one blindly.
+Owns how a claim is taken: lock folder, one push, then a pull begun after its acknowledgement, and every
+task that has a result by then is dropped again. How it is given back is `releasing`. Must never rebase a
+claim nor retry one blindly.
 """
 
-import re
-import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cortex_git.errors import EnvironmentProblem
-from cortex_git.models import TASK_PATTERN, ClaimRecord, Result, ResultStatus, Task
-from cortex_git.state import PASSING, boot_id, monotonic, now, own_process
-from cortex_git.store import index, layout, newer
-from cortex_git.store.claim_records import backoff_s, given_back, released
-from cortex_git.store.commits import Draft, singles
+from cortex_git.models import ClaimRecord, Task
+from cortex_git.state import boot_id, monotonic, now, own_process
+from cortex_git.store import index, newer
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.index import View
-from cortex_git.store.judging import Judge
 from cortex_git.store.locks import Locks
 from cortex_git.store.pulling import pull
-from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only, unreachable
+from cortex_git.store.refs import ABSENT, Outcome, Update, unreachable
+from cortex_git.store.releasing import Releases
 from cortex_git.store.repository import Repository
 
 MOST_AT_ONCE = 512
@@ -35,33 +32,6 @@ class ClaimLost(EnvironmentProblem):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A claim this host holds: `oid`, the ref's exact object id, is the fencing token."""
-
-    task: Task
-    oid: str
-    record: ClaimRecord
-
-    def ended(self, status: ResultStatus, error: str | None = None) -> Result:
-        """The result that ends the task now, under this claim and without a worker's report."""
-        record = self.record
-        return Result(
-            task=self.task.task,
-            batch=self.task.batch,
-            status=status,
-            type=self.task.type,
-            master=self.task.responsible,
-            worker=record.worker,
-            host=record.host,
-            nonce=record.nonce,
-            epoch=record.epoch,
-            attempt=min(record.attempt, self.task.max_attempts),
-            completed_at=now(),
-            error=error,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Bid:
     """A claim to be tried: the record to put in place of `replaces` (None: of nothing)."""
 
@@ -70,20 +40,12 @@ class _Bid:
     replaces: str | None
 
 
-class Claims(Judge):
-    """Takes and gives back claims for this process."""
+class Claims(Releases):
+    """Takes claims for this process, and gives them back."""
 
     def __init__(self, repository: Repository, locks: Locks) -> None:
-        super().__init__(repository)
-        self._locks = locks
-        self._guard = threading.Lock()
+        super().__init__(repository, locks)
         self._unproven: list[Claim] = []
-        self._astray: dict[str, Claim] = {}
-        """Claims that were not acknowledged, and not there when looked for: they may land late."""
-        self._owed: list[tuple[Claim, float | None]] = []
-        """Claims to be given back, with the pause before their retry, until their push was tried: a full
-        disk can keep the object from being written that takes their place. Their locks are held as long."""
-        self._unreleased: list[Update] = []
         self._collisions: dict[str, int] = {}
         """By task: rounds in a row in which another push held its ref."""
 
@@ -97,22 +59,6 @@ class Claims(Judge):
         bids = self._bids(tasks, view, worker)
         locked = [bid for bid in bids if self._locks.acquire(bid.task.task, nonce=bid.record.nonce)]
         return self._place(locked, loud=True)
-
-    def _give_back_late(self, view: View) -> None:
-        """Give back our claims that landed after we had let them go: nobody else may, for we live."""
-        with self._guard:
-            astray = list(self._astray.values())
-        if not astray:
-            return
-        landed = [claim for claim in astray if view.claims.get(claim.task.task) == claim.oid]
-        if landed:
-            new = self._successors([(claim, None) for claim in landed])
-            self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in landed])
-        ended = index.with_result(self._repository, [claim.task.task for claim in astray])
-        with self._guard:
-            for claim in astray:
-                if claim in landed or claim.task.task in ended:
-                    self._astray.pop(claim.oid, None)
 
     def started(self, claim: Claim) -> None:
         """An attempt under this claim begins: whoever takes it over counts that attempt."""
@@ -162,91 +108,6 @@ class Claims(Judge):
         found = self._repository.refs.read_back([self._ref(claim.task) for claim in claims]) if claims else {}
         return [claim for claim in claims if found.get(self._ref(claim.task)) == claim.oid]
 
-    def release(self, claims: Sequence[Claim], *, retry_after_s: float | None = None) -> None:
-        """Give claims back: as they were found (None), or after a failed attempt, to be retried.
-
-        Of a task that was never begun nothing is left; else its epoch and attempt stay known. A refusal
-        means that somebody took the claim over: it is theirs to finish. What could not be written here or
-        got no answer is tried again with the next call: nobody else may end it while this process lives.
-        """
-        with self._guard:
-            self._owed += [(claim, retry_after_s) for claim in claims]
-        if claims:
-            with suppress(*PASSING):
-                self._give_back_owed()
-
-    def _give_back_owed(self) -> None:
-        with self._guard:
-            owed, self._owed = self._owed, []
-        if not owed:
-            return
-        try:
-            self._let_go([claim for claim, _ in owed], self._successors(owed))
-        except BaseException:
-            with self._guard:
-                self._owed = [*owed, *self._owed]
-            raise
-
-    def _successors(self, owed: Sequence[tuple[Claim, float | None]]) -> dict[str, str]:
-        """By object id the object that takes a given-back claim's place; not of those simply deleted."""
-        told: list[tuple[ClaimRecord, str]] = []
-        for claim, retry_after_s in owed:
-            record = claim.record
-            if retry_after_s is not None:
-                told.append((released(record, retry_after_s), claim.oid))
-                continue
-            # A claim that landed late is under no lock of ours: by now that may be another process's.
-            begun = self._locks.holds(claim.task.task) and self._locks.is_started(claim.task.task)
-            if begun or max(record.epoch, record.attempt) > 1:
-                told.append((given_back(record, begun=begun), claim.oid))
-        oids = self._write(told) if told else []
-        return {replaced: oid for (_, replaced), oid in zip(told, oids, strict=True)}
-
-    def _let_go(self, claims: Sequence[Claim], new: Mapping[str, str]) -> None:
-        """Delete claims, or put the `new` object in the place of theirs, and free their locks."""
-        self._release([Update(self._ref(claim.task), new.get(claim.oid), claim.oid) for claim in claims])
-        for claim in claims:
-            self._locks.release(claim.task.task)
-
-    def put_off(self, claim: Claim) -> None:
-        """Give a claim back after a failed attempt, to be tried again after a pause that grows with them."""
-        leases = self._repository.settings.leases
-        pause = backoff_s(claim.record.attempt, leases.retry_base_s, leases.retry_max_s)
-        self.release([claim], retry_after_s=pause)
-
-    def _release(self, updates: Sequence[Update]) -> None:
-        with self._guard:
-            earlier, self._unreleased = self._unreleased, []
-        # Of two for one ref the later one counts, and git takes no push that names a ref twice.
-        pending = list({update.ref: update for update in (*earlier, *updates)}.values())
-        try:
-            outcomes = self._repository.refs.transaction(pending, atomic=False)
-        except BaseException:
-            with self._guard:
-                self._unreleased += earlier  # the caller still has its own
-            raise
-        unsure = (Outcome.UNKNOWN, Outcome.REFUSED, Outcome.BUSY)
-        left = [update for update, outcome in zip(pending, outcomes, strict=True) if outcome in unsure]
-        with self._guard:
-            self._unreleased += left
-
-    def drop_left(self, view: View) -> None:
-        """Delete what dead owners hold of finished tasks: a remote killed in the midst of a publish keeps it.
-
-        (As a remote folder's `git receive-pack` is together with the command that it serves.) Also what
-        nobody can own, as no task can have its name, and which may stand in the way of a task's own claim.
-        """
-        odd = [name for name in view.claims if not re.fullmatch(TASK_PATTERN, name)]
-        finished = index.with_result(self._repository, list(view.claims))
-        self._load(view.claims[task] for task in {*finished, *odd})
-        updates: list[Update] = []
-        for task in sorted({*finished, *odd}):
-            record, oid = self._record_of(task, view.claims[task]), view.claims[task]
-            if self._is_left(task, oid, record, view) if record else self._is_nobodys(task, oid):
-                updates.append(Update(self._repository.claim_ref(task), None, view.claims[task]))
-        if updates:
-            self._release(updates)
-
     def _bids(self, tasks: Sequence[Task], view: View, worker: Callable[[Task], str]) -> list[_Bid]:
         barred = newer.barred(self._repository, tasks)
         self._load(view.claims[task.task] for task in tasks if task.task in view.claims)
@@ -283,22 +144,6 @@ class Claims(Judge):
         used = takeover and (not here or self._locks.was_started(task.task))
         changes = {"epoch": old.epoch + int(takeover), "attempt": old.attempt + int(used)}
         return self._fresh(task, worker).model_copy(update=changes)
-
-    def _ref(self, task: Task) -> str:
-        return self._repository.claim_ref(task.task)
-
-    def _write(self, records: Sequence[tuple[ClaimRecord, str | None]]) -> list[str]:
-        """A commit for each record; with what it replaces, which is its parent where refs are branches."""
-        chained = takes_branches_only(self._repository.refs.namespace)
-        drafts = [
-            Draft(
-                f"claim {record.task}: {record.state}, epoch {record.epoch}, attempt {record.attempt}",
-                {layout.CLAIM_FILE: record.to_bytes()},
-                replaced if chained else None,
-            )
-            for record, replaced in records
-        ]
-        return singles(self._repository.git, self._repository.identity.author, drafts)
 
     def _placed(self, bids: Sequence[_Bid], *, loud: bool = False) -> list[Claim]:
         """Like `_place`, these bids' claims alone; others that were proven with them wait for `claim`."""

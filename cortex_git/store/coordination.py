@@ -13,7 +13,8 @@ from cortex_git.models import Batch, Result, Task
 from cortex_git.state import PASSING, monotonic
 from cortex_git.store import folding, index, layout, newer, results, tasks, tombstones
 from cortex_git.store.cancelling import Canceller, Ends
-from cortex_git.store.claims import MOST_AT_ONCE, Claim, ClaimLost, Claims
+from cortex_git.store.claim_records import Claim
+from cortex_git.store.claims import MOST_AT_ONCE, ClaimLost, Claims
 from cortex_git.store.index import Scope, View
 from cortex_git.store.locks import Locks
 from cortex_git.store.maintenance import maintain

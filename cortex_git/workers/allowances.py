@@ -14,7 +14,7 @@ from cortex_git.limits.accounts import kind
 from cortex_git.models import Task
 from cortex_git.runners import metered, runner_name
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import count_ready_of

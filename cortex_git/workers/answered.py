@@ -12,7 +12,7 @@ from cortex_git.runners import RunContext
 from cortex_git.runners.agent.single import outcome_of
 from cortex_git.runners.guarding import guarded
 from cortex_git.state import now
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.attempts import BatchReport, Watcher
 from cortex_git.workers.budgeting import Budgeting

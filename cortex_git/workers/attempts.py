@@ -17,7 +17,7 @@ from cortex_git.models import Result, ResultStatus, Task
 from cortex_git.runners import split_name
 from cortex_git.state import PASSING, monotonic, problem_of
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.claimer import ClaimSource

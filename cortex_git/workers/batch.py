@@ -14,7 +14,7 @@ from cortex_git.errors import CortexError
 from cortex_git.models import Task
 from cortex_git.processes import hurry
 from cortex_git.state import PASSING, problem_of
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope

@@ -14,7 +14,8 @@ from typing import Protocol
 from cortex_git.errors import CortexError
 from cortex_git.models import Task
 from cortex_git.state import PASSING, monotonic, problem_of, uptime
-from cortex_git.store.claims import MOST_AT_ONCE, Claim
+from cortex_git.store.claim_records import Claim
+from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cortex_git.models import Result, Task
 from cortex_git.store import newer, unmet
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import done_again_by

@@ -19,7 +19,8 @@ from cortex_git.runners.agent.calling import FLOOR
 from cortex_git.runners.agent.single import conversation, request_of
 from cortex_git.runners.agent.tier import complexity_of
 from cortex_git.state import monotonic, problem_of
-from cortex_git.store.claims import MOST_AT_ONCE, Claim
+from cortex_git.store.claim_records import Claim
+from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
 from cortex_git.store.index import Scope

@@ -12,7 +12,8 @@ from cortex_git.models import Result, Task
 from cortex_git.results.merging import merge_results
 from cortex_git.state import PASSING, monotonic, problem_of
 from cortex_git.store import index, lineage
-from cortex_git.store.claims import MOST_AT_ONCE, Claim
+from cortex_git.store.claim_records import Claim
+from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.attempts import Attempts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cortex_git.errors import CortexError
 from cortex_git.models import Result, Task
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.attempts import Attempts, Order, Settled
 from cortex_git.workers.claimer import GivenClaims

@@ -5,7 +5,7 @@ Must never take a claim from a living process, nor one that another host has by 
 
 from cortex_git.state import process_alive
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import View
 

@@ -10,7 +10,7 @@ from cortex_git.models import MERGE_RUNNER, ClaimRecord, Result, Task
 from cortex_git.results.merging import merge_results
 from cortex_git.services.reopening import retry_task
 from cortex_git.state import now
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.outbox import Entry

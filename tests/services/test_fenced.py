@@ -16,7 +16,7 @@ from poolworld import until
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.services.fenced import fenced_of, fenced_rows
 from cortex_git.services.overview import overview
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope

@@ -27,7 +27,7 @@ from cortex_git.errors import BadInput, CortexError, EnvironmentProblem
 from cortex_git.models import Result
 from cortex_git.store import cancelling, heartbeat, index, judging
 from cortex_git.store.cancelling import WORKER
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope

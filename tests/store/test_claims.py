@@ -8,9 +8,8 @@ import pytest
 from gitworld import add_tasks, claim_all, finish, git, lose_acknowledgements, python
 
 from cortex_git.gitio import GitFailed
-from cortex_git.store import claims, heartbeat
-from cortex_git.store.claim_records import backoff_s
-from cortex_git.store.claims import Claim
+from cortex_git.store import claims, heartbeat, releasing
+from cortex_git.store.claim_records import Claim, backoff_s
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import open_tasks
@@ -432,7 +431,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> list[str]:
         raise GitFailed("fast-import: No space left on device")
 
-    monkeypatch.setattr(claims, "singles", full)
+    monkeypatch.setattr(releasing, "singles", full)
 
 
 def test_a_claim_given_back_on_a_full_disk_is_given_back_once_there_is_room(

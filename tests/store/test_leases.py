@@ -14,7 +14,7 @@ from cortex_git.models import Result
 from cortex_git.services import merging
 from cortex_git.services.batches import open_pool
 from cortex_git.store import claims, heartbeat
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.batch import BatchRun

@@ -17,7 +17,7 @@ from cortex_git.services.merging import finish_ready, plan_merge
 from cortex_git.services.reopening import cancel_task, retry_task
 from cortex_git.state import connect
 from cortex_git.store import index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
 from cortex_git.store.results import read_results

@@ -18,8 +18,8 @@ from test_batch import Seen, alive
 
 from cortex_git.gitio import Git, GitFailed
 from cortex_git.services.batches import open_pool
-from cortex_git.store import claims, index
-from cortex_git.store.claims import Claim
+from cortex_git.store import index, releasing
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.commits import Draft
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -333,7 +333,7 @@ def test_a_disk_that_is_full_as_an_attempt_fails_ends_neither_the_batch_nor_the_
     config.mkdir(parents=True)
     (config / "config.toml").write_text('[commands.bad]\nargv = ["sh", "-c", "exit 4"]\n')
     add_tasks(one_host, 1, runner="command", context={"command": "bad"}, max_attempts=2)
-    real, full = claims.singles, []
+    real, full = releasing.singles, []
 
     def singles(git: Git, author: str, drafts: Sequence[Draft]) -> list[str]:
         if not full and "released" in drafts[0].message:
@@ -341,7 +341,7 @@ def test_a_disk_that_is_full_as_an_attempt_fails_ends_neither_the_batch_nor_the_
             raise GitFailed("fast-import: No space left on device")
         return real(git, author, drafts)
 
-    monkeypatch.setattr(claims, "singles", singles)
+    monkeypatch.setattr(releasing, "singles", singles)
     with open_pool(one_host, ["command"], 1, "scan-worker") as pool:
         report = run_for(BatchRun(one_host, pool, Scope(batch="b1"), watcher=Seen()), 10)
     assert full and [(r.status, r.attempt) for r in report.results.values()] == [("failed", 2)]

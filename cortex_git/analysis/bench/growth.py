@@ -23,7 +23,7 @@ from cortex_git.analysis.bench.workspace import (
 )
 from cortex_git.models import Result
 from cortex_git.state import now
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.cloning import joining_clone
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope

@@ -24,7 +24,7 @@ from cortex_git.analysis.bench.workspace import (
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.runners.trial import HEAVY
 from cortex_git.state import monotonic
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed

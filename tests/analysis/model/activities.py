@@ -16,7 +16,7 @@ import pytest
 
 from cortex_git.store import archiving, cancelling, commits, index, judging, locks, publishing
 from cortex_git.store import claims as claims_module
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.outbox import Entry, Outbox
 from cortex_git.store.pulling import pull

@@ -17,7 +17,7 @@ from cortex_git.gitio import Git
 from cortex_git.models import Task
 from cortex_git.state import now
 from cortex_git.store import archiving, folding, index
-from cortex_git.store.claims import Claim
+from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.refs import Outcome
