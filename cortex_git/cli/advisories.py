@@ -6,9 +6,15 @@ import typer
 
 from cortex_git.cli import exploitation
 from cortex_git.cli.options import DryRunOption, Format, FormatOption
+from cortex_git.pages.text import counted
 
 app = typer.Typer(help="The advisory database.", no_args_is_help=True)
 exploitation.register(app)
+
+_CHECKED = {
+    "sound": "checked: the database is as it was imported",
+    "no digest": "checked: sound in form; it has no digest yet, which the next import brings",
+}
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +45,8 @@ def update(
         return
     with AdvisoryProgress() as progress:
         done = run(data_folder(), chosen, ecosystem, progress.step)
+    if done.was_damaged:
+        note("the database was damaged, and nothing of it was kept: check the disk")
     if output is Format.JSON:
         print_json(
             {
@@ -50,28 +58,35 @@ def update(
                 "unreadable": done.unreadable,
                 "withdrawn": done.withdrawn,
                 "duration_s": round(done.duration_s, 3),
+                "was_damaged": done.was_damaged,
             }
         )
         return
     for name, count in sorted(done.imported.items()):
-        print_line(f"{name}: {count:,} records imported")
+        print_line(f"{name}: {counted(count, 'record')} imported")
     for name in done.unchanged:
         print_line(f"{name}: unchanged")
     for name in done.missing:
         note(f"{name}: the source has none")
     if done.unreadable:
-        note(f"{done.unreadable:,} files were no OSV records and are not covered")
-    print_line(f"{done.records:,} records in {done.path} ({done.duration_s:.1f} s)")
+        verb = "was no OSV record and is" if done.unreadable == 1 else "were no OSV records and are"
+        note(f"{counted(done.unreadable, 'file')} {verb} not covered")
+    print_line(f"{counted(done.records, 'record')} in {done.path} ({done.duration_s:.1f} s)")
 
 
 @app.command()
-def status(output: FormatOption = Format.TABLE) -> None:
+def status(
+    output: FormatOption = Format.TABLE,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read all of it, and compare it with the digest of its import.")
+    ] = False,
+) -> None:
     """Show which database is used, how old it is and what it covers."""
     from cortex_git.cli.output import note, print_json, print_table
     from cortex_git.config import data_folder
     from cortex_git.scan.advisories.status import status as read
 
-    found = read(data_folder())
+    found = read(data_folder(), check=check)
     if output is Format.JSON:
         rows = [
             {
@@ -95,6 +110,7 @@ def status(output: FormatOption = Format.TABLE) -> None:
                 "ecosystems": rows,
                 "epss": _list_row(data_folder(), "epss"),
                 "kev": _list_row(data_folder(), "kev"),
+                "checked": found.checked,
             }
         )
         return
@@ -104,10 +120,14 @@ def status(output: FormatOption = Format.TABLE) -> None:
         columns, lines, "nothing imported: the starter set is used until `cortex-git advisories update`"
     )
     if found.identity:
-        note(f"{found.records:,} records, {found.size_bytes / 1e6:.1f} MB, {found.path}")
+        note(f"{counted(found.records, 'record')}, {found.size_bytes / 1e6:.1f} MB, {found.path}")
+    if found.checked is not None:
+        note(_CHECKED[found.checked])
     for kind in ("epss", "kev"):
         row = _list_row(data_folder(), kind)
-        told = f"{row['entries']:,} CVEs of {row['date'] or 'no day given'}" if row else "not imported"
+        told = (
+            f"{counted(row['entries'], 'CVE')} of {row['date'] or 'no day given'}" if row else "not imported"
+        )
         note(f"{kind}: {told}")
 
 

@@ -49,8 +49,8 @@ def test_update_and_status(cortex: Command, dump: Path) -> None:
 
 def test_update_as_text(cortex: Command, dump: Path) -> None:
     done = cortex("advisories", "update", "--from", dump)
-    assert done.out.startswith("npm: 1 records imported\n1 records in ")
-    assert "1 files were no OSV records" in done.err
+    assert done.out.startswith("npm: 1 record imported\n1 record in ")
+    assert "1 file was no OSV record and is not covered" in done.err
 
 
 def test_a_scan_uses_what_was_imported(cortex: Command, dump: Path, checkout: Callable[..., Path]) -> None:

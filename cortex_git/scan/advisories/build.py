@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cortex_git.scan.advisories import digest
 from cortex_git.scan.advisories.grouping import write_vulnerabilities
 from cortex_git.scan.advisories.osv import Advisory
 from cortex_git.scan.advisories.ranges import encode
@@ -22,6 +23,7 @@ from cortex_git.scan.advisories.schema import INDEX, LAYOUT, TABLES
 
 NO_ECOSYSTEM = ""
 """Where records without a package of ours are kept."""
+STARTER = "starter"
 
 _COPIED = {
     "source": "*",
@@ -127,6 +129,8 @@ class DatabaseBuilder:
         connection.close()
         with self._path.open("rb") as written:
             os.fsync(written.fileno())
+        if self._name != STARTER:  # that one is made of the package whenever it is missing
+            digest.remember(self._path, self._target)
         self._path.replace(self._target)
         folder = os.open(self._target.parent, os.O_RDONLY)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cortex_git.errors import EnvironmentProblem
 from cortex_git.scan.advisories.database import FILE, AdvisoryDatabase
+from cortex_git.scan.advisories.digest import Soundness, soundness
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,19 @@ class DatabaseStatus:
     records: int = 0
     size_bytes: int = 0
     ecosystems: tuple[EcosystemStatus, ...] = ()
+    checked: str | None = None
+    """`sound`, or `no digest` for an import from before there were any; None where nobody checked."""
 
 
-def status(data_dir: Path) -> DatabaseStatus:
-    """The state of a data folder's database. Raises EnvironmentProblem for a damaged one."""
+def status(data_dir: Path, *, check: bool = False) -> DatabaseStatus:
+    """The state of a data folder's database; `check` compares all of it with its digest.
+
+    Raises EnvironmentProblem for a damaged one.
+    """
     path = data_dir / FILE
     if not path.exists():
         return DatabaseStatus(path)
+    checked = _checked(path) if check else None
     with AdvisoryDatabase.open(path) as database:
         try:
             rows = _rows(path)
@@ -56,7 +63,21 @@ def status(data_dir: Path) -> DatabaseStatus:
             records=sum(count for count, _ in database.content.values()),
             size_bytes=path.stat().st_size,
             ecosystems=tuple(rows),
+            checked=checked,
         )
+
+
+def _checked(path: Path) -> str:
+    try:
+        found = soundness(path)
+    except OSError as error:
+        raise EnvironmentProblem(f"{path} cannot be read ({error.strerror})", "check its disk") from None
+    if found is Soundness.DAMAGED:
+        raise EnvironmentProblem(
+            f"{path} is damaged: it is not as it was imported",
+            "run `cortex-git advisories update`, which imports all of it anew, and check the disk",
+        )
+    return str(found.value)
 
 
 def _rows(path: Path) -> list[EcosystemStatus]:

@@ -6,7 +6,7 @@ Must never leave a half-built database where readers look: an error leaves the o
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from cortex_git.scan.advisories import archive, download
 from cortex_git.scan.advisories.archive import Limits
 from cortex_git.scan.advisories.build import NO_ECOSYSTEM, DatabaseBuilder, Tally
 from cortex_git.scan.advisories.database import FILE, AdvisoryDatabase
+from cortex_git.scan.advisories.digest import Soundness, soundness
 from cortex_git.scan.advisories.inputs import Archive, Gathered, Progress, gather
 from cortex_git.scan.advisories.osv import BadRecord, read
 from cortex_git.scan.names import chosen
@@ -55,6 +56,8 @@ class UpdateSummary:
     records: int
     """Records in the database now."""
     duration_s: float
+    was_damaged: bool = False
+    """The old database was not as it had been imported, so nothing of it was kept."""
 
 
 def update(
@@ -88,10 +91,17 @@ def _update(
     begun = time.monotonic()
     for stale in target.parent.glob(f"{target.name}.*.tmp"):
         stale.unlink(missing_ok=True)
-    gathered = gather(source, wanted, target.parent / "downloads", _known(target), limits, progress)
+    damaged = target.exists() and soundness(target) is Soundness.DAMAGED
+    carried = _known(target)
+    if damaged:
+        _refuse_loss(target, carried, wanted)
+        carried = {}
+    gathered = gather(source, wanted, target.parent / "downloads", carried, limits, progress)
     tally, built = Tally(), _Built({}, ())
     if gathered.archives:
-        built = _build(target, gathered, frozenset(wanted) or None, limits, tally, progress)
+        built = _build(
+            target, gathered, frozenset(wanted) or None, limits, tally, progress, carry=bool(carried)
+        )
     for item in gathered.archives:
         if item.downloaded:
             download.discard(item.path)
@@ -106,7 +116,18 @@ def _update(
         withdrawn=sum(tally.withdrawn.values()),
         records=records,
         duration_s=time.monotonic() - begun,
+        was_damaged=damaged,
     )
+
+
+def _refuse_loss(target: Path, held: Iterable[str], wanted: Sequence[str]) -> None:
+    """Raises EnvironmentProblem where a damaged database has ecosystems that would not be imported anew."""
+    lost = sorted({name for name in held if name} - set(wanted)) if wanted else []
+    if lost:
+        raise EnvironmentProblem(
+            f"{target} is damaged, and its advisories for {lost[0]} cannot be kept",
+            "run `cortex-git advisories update` without --ecosystem",
+        )
 
 
 @contextmanager
@@ -148,13 +169,14 @@ def _build(
     limits: Limits,
     total: Tally,
     progress: Progress,
+    *,
+    carry: bool,
 ) -> _Built:
     """Build the new database and put it in place.
 
     An archive that holds nothing is an error only where its ecosystem was asked for, or where no other
     holds anything: some small ecosystems of OSV's list have no advisories yet.
     """
-    carried = _known(target)
     imported: dict[str, int] = {}
     empty: list[str] = []
     with DatabaseBuilder(target, "osv") as builder:
@@ -174,7 +196,7 @@ def _build(
             for ecosystem, count in tally.withdrawn.items():
                 total.withdrawn[ecosystem] = total.withdrawn.get(ecosystem, 0) + count
         if imported:
-            if carried:
+            if carry:
                 builder.copy_from(target, replaced)
             builder.finish()
     return _Built(imported, tuple(empty))

@@ -14,6 +14,7 @@ from pathlib import Path
 from cortex_git.config import data_folder
 from cortex_git.errors import CortexError
 from cortex_git.gitio import Git
+from cortex_git.pages.text import counted
 from cortex_git.services.doctor.findings import Finding, note, ok, problem, warning
 from cortex_git.services.doctor.patient import Patient
 from cortex_git.state import boot_id, machine_id, monotonic
@@ -115,14 +116,14 @@ def agents(_patient: Patient) -> Iterator[Finding]:
 
 
 def advisories(_patient: Patient) -> Iterator[Finding]:
-    """The advisory database: whether there is one, and how old it is."""
+    """The advisory database: whether there is one, is as it was imported, and how old it is."""
     from datetime import UTC, datetime
 
     from cortex_git.scan.advisories.status import status
 
     update = "cortex-git advisories update"
     try:
-        found = status(data_folder())
+        found = status(data_folder(), check=True)
     except CortexError as error:
         yield warning(error.message, str(data_folder()), why="scans cannot use it", do=update)
         return
@@ -132,11 +133,18 @@ def advisories(_patient: Patient) -> Iterator[Finding]:
         yield note("no advisories were imported yet", where, why=why, do=update)
         return
     days = (datetime.now(UTC) - found.imported_at).days
-    text = f"{found.records:,} advisories, imported {days} days ago"
-    if days > _OLD_DAYS:
+    text = f"{counted(found.records, 'advisory', 'advisories')}, imported {_days_ago(days)}"
+    if days < -1:
+        why = "this host's clock is behind: expiries, ages and --changed-since cannot be right"
+        yield warning("the advisories were imported in the future", where, why=why, do="set the clock")
+    elif days > _OLD_DAYS:
         yield note(text, where, why="newer vulnerabilities are not found", do=update)
     else:
         yield ok(text, where)
 
 
 _OLD_DAYS = 14
+
+
+def _days_ago(days: int) -> str:
+    return f"{counted(days, 'day')} ago" if days > 0 else "today"
