@@ -13,9 +13,9 @@ from cortex_git.errors import BadInput, CortexError, NewerSchema
 from cortex_git.models import MERGE_SUFFIX, SCHEMA, TASK_PATTERN, Result, Task
 from cortex_git.state import transaction
 from cortex_git.store.repository import Repository
+from cortex_git.store.scopes import Scope
 
 if TYPE_CHECKING:
-    from cortex_git.store.index import Scope
     from cortex_git.store.layout import Place
 
 _MOST_SCHEMA = 10**9
@@ -177,7 +177,7 @@ def barred(repository: Repository, tasks: Sequence[Task]) -> set[str]:
     return found
 
 
-def all_of(repository: Repository, scope: "Scope | None" = None) -> list[Newer]:
+def all_of(repository: Repository, scope: Scope | None = None) -> list[Newer]:
     """Every one that this clone knows of, of the scope's batch and ids where one is given."""
     query = "SELECT kind, path, version FROM newer"
     values: list[str] = []
@@ -190,7 +190,7 @@ def all_of(repository: Repository, scope: "Scope | None" = None) -> list[Newer]:
     return [Newer(*row) for row in repository.state.execute(f"{query} ORDER BY kind, path", values)]
 
 
-def problem(repository: Repository, scope: "Scope") -> CortexError | None:
+def problem(repository: Repository, scope: Scope) -> CortexError | None:
     """What to say where a scope is empty because all that is in it is of a newer version."""
     for kind, path, schema in all_of(repository, scope):
         if kind == "tasks":

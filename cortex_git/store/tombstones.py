@@ -7,7 +7,6 @@ clone saw its documents before or not.
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from cortex_git.errors import BadInput, NewerSchema
 from cortex_git.models import MERGE_SUFFIX, Batch, Task, Tombstone
@@ -16,9 +15,7 @@ from cortex_git.store import layout
 from cortex_git.store.differences import bodies
 from cortex_git.store.refs import QUIET_FETCH, RemoteUnreachable
 from cortex_git.store.repository import Repository
-
-if TYPE_CHECKING:
-    from cortex_git.store.index import Scope
+from cortex_git.store.scopes import Scope
 
 _OF_BATCH = "a.name IN (SELECT name FROM archives WHERE batch = ?)"
 _AT_ONCE = 500
@@ -122,7 +119,7 @@ def tasks(repository: Repository, names: Sequence[str]) -> dict[str, Task]:
     return _parsed(repository, oids)
 
 
-def members(repository: Repository, scope: "Scope") -> list[Task]:
+def members(repository: Repository, scope: Scope) -> list[Task]:
     """The archived tasks in scope, where it is one batch; none else: they are read on demand only."""
     if scope.batch is None:
         return []
@@ -131,7 +128,7 @@ def members(repository: Repository, scope: "Scope") -> list[Task]:
     return [task for task in _parsed(repository, oids).values() if _in(scope, task.task, task.type)]
 
 
-def result_places(repository: Repository, scope: "Scope") -> list[tuple[str, str]]:
+def result_places(repository: Repository, scope: Scope) -> list[tuple[str, str]]:
     """(path, object id) of the results of those tasks, in the order of their names."""
     if scope.batch is None:
         return []
@@ -145,7 +142,7 @@ def result_places(repository: Repository, scope: "Scope") -> list[tuple[str, str
     return [(path, oid) for task, path, oid in rows if _in(scope, task, types.get(task))]
 
 
-def _in(scope: "Scope", task: str, kind: str | None) -> bool:
+def _in(scope: Scope, task: str, kind: str | None) -> bool:
     if task in scope.apart or (not scope.merges and task.endswith(MERGE_SUFFIX)):
         return False
     return (scope.type is None or kind == scope.type) and kind not in scope.without
