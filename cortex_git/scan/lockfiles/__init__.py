@@ -100,6 +100,7 @@ _KIND_OF_NAME = {
     "pom.xml": "maven",
     "gradle.lockfile": "gradle",
     "buildscript-gradle.lockfile": "gradle",
+    "settings-gradle.lockfile": "gradle",
     "bun.lock": "bun",
     "bun.lockb": "bun",
     "conan.lock": "conan",
@@ -113,6 +114,7 @@ _KIND_OF_NAME = {
 }
 
 _KIND_OF_PATTERN = {
+    "*.gemfile.lock": "bundler",
     "requirements*.txt": "requirements",
     "*requirements.txt": "requirements",
     "requirements/*.txt": "requirements",

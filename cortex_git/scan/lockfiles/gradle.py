@@ -1,4 +1,4 @@
-"""Reads gradle.lockfile, buildscript-gradle.lockfile and gradle/dependency-locks/*.lockfile."""
+"""Reads gradle.lockfile, those of build scripts and settings, and gradle/dependency-locks/*.lockfile."""
 
 import re
 from posixpath import basename
@@ -6,7 +6,7 @@ from posixpath import basename
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, inside_repository, numbered_lines
 
-_ONE_FILE = ("gradle.lockfile", "buildscript-gradle.lockfile")
+_ONE_FILE = ("gradle.lockfile", "buildscript-gradle.lockfile", "settings-gradle.lockfile")
 """Names of the files that hold all configurations, which Gradle ends with those that have no dependencies."""
 _BUILD_FILES = ("build.gradle", "build.gradle.kts")
 _COORDINATES = re.compile(r"""["']([\w.-]{1,200}:[\w.-]{1,200})(?::[^"'\s]{0,200})?["']""")

@@ -84,6 +84,8 @@ _ECOSYSTEM_OF_KIND = {
     "stack": "Hackage",
     "cabal": "Hackage",
 }
+_ONLY_OF_THE_BUILD = frozenset({"buildscript-gradle.lockfile", "settings-gradle.lockfile"})
+"""Lockfiles of what Gradle itself runs with, which say nothing of what a build file asks for."""
 _SUBFOLDERS = ("/gradle/dependency-locks", "/requirements")
 """Folders whose lockfiles cover the folder that holds them."""
 _SUBFOLDERS_OF_KIND = {"gradle-verification": ("/gradle",)}
@@ -143,9 +145,9 @@ def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
     for path in paths:
         kind = kind_of(path) or ""
         ecosystem = _ECOSYSTEM_OF_KIND.get(kind)
-        if ecosystem is None:
+        folder, _, name = path.rpartition("/")
+        if ecosystem is None or name in _ONLY_OF_THE_BUILD:
             continue
-        folder = path.rpartition("/")[0]
         covered.add((folder, ecosystem))
         for subfolder in (*_SUBFOLDERS, *_SUBFOLDERS_OF_KIND.get(kind, ())):
             if f"/{folder}".endswith(subfolder):

@@ -44,6 +44,8 @@ from .conftest import Read, gaps, pairs
         ("pom.xml", "maven"),
         ("gradle.lockfile", "gradle"),
         ("a/buildscript-gradle.lockfile", "gradle"),
+        ("android/settings-gradle.lockfile", "gradle"),
+        ("gemfiles/rails_7.gemfile.lock", "bundler"),
         ("gradle/dependency-locks/x.lockfile", "gradle"),
         ("other/x.lockfile", None),
         ("packages.lock.json", "nuget-lock"),

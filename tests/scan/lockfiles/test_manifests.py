@@ -32,7 +32,7 @@ def test_python_accepts_any_of_its_files() -> None:
 def test_gradle_and_nuget() -> None:
     assert bare("app/build.gradle.kts") == ["app/build.gradle.kts"]
     assert bare("app/build.gradle.kts", "app/gradle/dependency-locks/x.lockfile") == []
-    assert bare("build.gradle", "buildscript-gradle.lockfile") == []
+    assert bare("build.gradle", "buildscript-gradle.lockfile", "settings-gradle.lockfile") == ["build.gradle"]
     assert bare("src/a.csproj", "src/b/b.fsproj", "src/packages.config") == []
     assert bare("src/a.csproj", "other/packages.lock.json") == ["src/a.csproj"]
 
