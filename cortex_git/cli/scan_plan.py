@@ -28,6 +28,6 @@ def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bo
         text += f", and take over {kept.total()} rows from {', '.join(kept)} (--rescan scans those, too)"
     plan = {
         "repositories": [one._asdict() for one in found],
-        "coverage": [{"what": gap.what, "reason": gap.reason} for gap in request.not_looked_into],
+        "coverage": [gap.to_json() for gap in request.not_looked_into],
     }
     announce(text, as_json=as_json, more=plan)

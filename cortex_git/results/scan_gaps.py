@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cortex_git.models import Batch
+from cortex_git.scan.gap_kinds import FOLDER, OTHER
 from cortex_git.scan.records import NotScanned
 
 KEY = "gaps"
@@ -17,9 +18,9 @@ _LONGEST = 500
 
 def written(gaps: Sequence[NotScanned]) -> list[list[str]]:
     """The gaps as a batch keeps them; of very many the first, and how many more."""
-    kept = [[gap.what[:_LONGEST], gap.reason[:_LONGEST]] for gap in gaps[:MOST]]
+    kept = [[gap.what[:_LONGEST], gap.reason[:_LONGEST], gap.kind] for gap in gaps[:MOST]]
     if len(gaps) > MOST:
-        kept.append([f"{len(gaps) - MOST:,} more", "could not be listed or looked into either"])
+        kept.append([f"{len(gaps) - MOST:,} more", "could not be listed or looked into either", OTHER])
     return kept
 
 
@@ -33,5 +34,7 @@ def _gap(entry: Any) -> NotScanned:
     match entry:
         case [str(what), str(reason)]:
             return NotScanned(what, reason)
+        case [str(what), str(reason), str(kind)]:
+            return NotScanned(what, reason, kind[:_LONGEST], what if kind == FOLDER else None)
         case _:
             return NotScanned("a part of the batch", "its document does not say which, in a form known here")

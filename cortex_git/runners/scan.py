@@ -56,8 +56,12 @@ def _tell_of_silent(row: dict[str, Any], wanted: object, had: Sequence[Mapping[s
     missing = sorted({name[:100] for name in names if name not in brought})[:20]
     if not missing:
         return
+    from cortex_git.scan.gap_kinds import OTHER_SCANNER
+    from cortex_git.scan.records import NotScanned
+
     row["not_scanned"] += [
-        {"what": name, "reason": "was not asked by the host that scanned"} for name in missing
+        NotScanned(name, "was not asked by the host that scanned", OTHER_SCANNER).to_json()
+        for name in missing
     ]
     if row["status"] == "scanned":
         row["status"] = "incomplete"

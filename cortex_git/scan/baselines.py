@@ -4,7 +4,8 @@ Owns how a JSON report is read back. Findings that it lists as suppressed are no
 their entry expires they are new.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
     document = read_json(path, MOST_BYTES, _WHAT)
     if document.get("schema") != 1 or not isinstance(document.get("repositories"), list):
         raise BadInput(f"{_WHAT} {path} is no report of this program", "make one with --format json")
-    rows = _rows(document["repositories"], path)
+    rows = _rows(_with_accepted(document), path)
     own = document.get("baseline")
     known = own.get("known", []) if isinstance(own, dict) else []
     if not isinstance(known, list) or not all(isinstance(one, dict) for one in known):
@@ -40,7 +41,26 @@ def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
     if not isinstance(secrets, list) or not all(isinstance(one, dict) for one in secrets):
         raise BadInput(f"{_WHAT} {path}: baseline.known_secrets is no list of secrets", "make it again")
     before += [{"repo": one.get("repo"), "status": "scanned", "secrets": [one]} for one in secrets]
-    return (*rows, *_rows(before, path))
+    gaps = {row.repo: row.not_scanned for row in rows}
+    known_rows = [replace(row, not_scanned=gaps.get(row.repo, ())) for row in _rows(before, path)]
+    return (*rows, *known_rows)
+
+
+def _with_accepted(document: Mapping[str, Any]) -> list[Any]:
+    """The repositories of a report with the gaps that were accepted in it: they hid findings all the same."""
+    values: list[Any] = document["repositories"]
+    accepted = document.get("accepted")
+    by_repo: dict[str, list[Any]] = defaultdict(list)
+    for one in accepted if isinstance(accepted, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("repo"), str):
+            by_repo[one["repo"]].append(one)
+    return [_with(value, by_repo) if isinstance(value, dict) else value for value in values]
+
+
+def _with(value: dict[str, Any], accepted: Mapping[str, list[Any]]) -> dict[str, Any]:
+    repo, own = value.get("repo"), value.get("not_scanned", [])
+    more = accepted.get(repo, []) if isinstance(repo, str) else []
+    return {**value, "not_scanned": [*own, *more]} if more and isinstance(own, list) else value
 
 
 def _rows(values: Sequence[Any], path: Path) -> list[RepositoryScan]:

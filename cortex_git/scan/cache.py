@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 _PACKAGE_FIELDS = attrgetter(*Package.__dataclass_fields__)
 """A package as a plain tuple; `astuple` copies deeply, which takes eight times as long."""
 _FINDING_FIELDS = attrgetter(*Finding.__dataclass_fields__)
-_FORM = 2
+_FORM = 3
 """Of what is stored; a change of it makes everything older a miss."""
 _CODE = (
     "lockfiles",
@@ -41,6 +41,7 @@ _CODE = (
     "matching.py",
     "upgrades.py",
     "records.py",
+    "gap_kinds.py",
     "cache.py",
 )
 
@@ -65,8 +66,9 @@ class ScanCache:
             if value is None or any(oid_of(name) != was for name, was in value["includes"].items()):
                 return None
             packages = tuple(_package(fields) for fields in value["packages"])
-            return LockfileContent(packages, tuple(NotScanned(*gap) for gap in value["not_scanned"]))
-        except (KeyError, TypeError, AttributeError, IndexError):
+            gaps = tuple(NotScanned(*gap) for gap in value["not_scanned"])
+            return LockfileContent(packages, gaps, tuple((path, kind) for path, kind in value["open_lists"]))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
             return None
 
     def remember_lockfile(
@@ -77,6 +79,7 @@ class ScanCache:
             "includes": dict(includes),
             "packages": [_PACKAGE_FIELDS(package) for package in content.packages],
             "not_scanned": [astuple(gap) for gap in content.not_scanned],
+            "open_lists": [list(one) for one in content.open_lists],
         }
         self._pending.append(("lockfile", _lockfile_key(path, oid), json.dumps(value)))
 

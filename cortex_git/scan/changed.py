@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.scan.cache import ScanCache, match_key
 from cortex_git.scan.fingerprints import fingerprints
+from cortex_git.scan.gap_kinds import LIMIT
 from cortex_git.scan.lockfiles import kind_of
 from cortex_git.scan.matching import MatchResult, match
 from cortex_git.scan.packages import PackageReader
@@ -108,7 +109,7 @@ class ChangedLockfiles:
     def _compared(self, tip: Snapshot, bases: Sequence[Snapshot], paths: Sequence[str]) -> Brought:
         if len(paths) > self._limits.lockfiles:
             over = len(paths) - self._limits.lockfiles
-            tip.skip(f"{over:,} more lockfiles", f"the limit is {self._limits.lockfiles:,}")
+            tip.skip(f"{over:,} more lockfiles", f"the limit is {self._limits.lockfiles:,}", LIMIT)
             paths = paths[: self._limits.lockfiles]
         new: list[Finding] = []
         gaps: list[NotScanned] = []

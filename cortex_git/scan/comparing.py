@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cortex_git.scan.fingerprints import fingerprints
-from cortex_git.scan.hiding import may_hide
+from cortex_git.scan.hiding import hid_then, may_hide
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.set_aside import Placed
 
@@ -99,5 +99,6 @@ def _unsure(now: RepositoryScan, then: RepositoryScan, finding: Finding) -> str 
         return "only the starter set of advisories was used"
     if now.status == "incomplete" and not now.not_scanned:
         return "its repository was not scanned wholly"
-    gap = next((gap for gap in now.not_scanned if may_hide(gap, finding)), None)
+    hiding = (gap for gap in now.not_scanned if may_hide(gap, finding) and not hid_then(gap, then))
+    gap = next(hiding, None)
     return None if gap is None else f"not scanned: {gap.what[:200]}: {gap.reason[:200]}"

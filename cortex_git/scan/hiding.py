@@ -6,9 +6,10 @@ what surely cannot lets it count as fixed.
 
 import re
 
+from cortex_git.scan.gap_kinds import DIRECT_ONLY, MAYBE_DIRECT_ONLY
 from cortex_git.scan.lockfiles import FORMATS, MANY, kind_of
 from cortex_git.scan.lockfiles.manifests import NO_LOCKFILE, manifest_ecosystem
-from cortex_git.scan.records import Finding, NotScanned
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
 
 _PACKAGES = re.compile(r"[0-9]+ packages? of (?P<ecosystem>.+)")
 _VERSION = re.compile(r"(?P<package>.+) [^ ]+ \((?P<lockfile>.+)\)")
@@ -18,6 +19,8 @@ _VERSION = re.compile(r"(?P<package>.+) [^ ]+ \((?P<lockfile>.+)\)")
 def may_hide(gap: NotScanned, finding: Finding) -> bool:
     """Whether the finding might still be there, unseen because of the gap."""
     what = gap.what
+    if gap.kind == DIRECT_ONLY and kind_of(gap.path or "pom.xml") == "maven":
+        return False  # as it was then: what such a file lists itself was read
     if what.startswith("secrets in ") or what.endswith((" more secret", " more secrets")):
         return False
     if packages := _PACKAGES.fullmatch(what):
@@ -31,6 +34,14 @@ def may_hide(gap: NotScanned, finding: Finding) -> bool:
     if what in own:
         return True
     return _may_pin(gap, finding, own)
+
+
+def hid_then(gap: NotScanned, then: RepositoryScan) -> bool:
+    """Whether the gap is a list that may be open and was one in the earlier scan, too.
+
+    It then listed what was found. Where it was a whole one, what is not listed any more may be there still.
+    """
+    return gap.kind == MAYBE_DIRECT_ONLY and any(one.kind == gap.kind for one in then.not_scanned)
 
 
 def _may_pin(gap: NotScanned, finding: Finding, own: tuple[str, ...]) -> bool:

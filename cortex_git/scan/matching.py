@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.advisories.database import Advised, AdvisoryDatabase
 from cortex_git.scan.advisories.ranges import Span
 from cortex_git.scan.lockfiles import is_inventory
@@ -103,7 +104,7 @@ def _check_once(
 
 def _uncovered(ecosystem: str, count: int) -> NotScanned:
     what = f"{count} package{'' if count == 1 else 's'} of {ecosystem}"
-    return NotScanned(what, "the database has no advisories for it")
+    return NotScanned(what, "the database has no advisories for it", gap_kinds.NO_ADVISORIES)
 
 
 def _place(package: Package) -> tuple[bool, str, int, str]:
@@ -275,4 +276,5 @@ def _gaps(pinned: Sequence[Package], checked: Mapping[str, _Checked]) -> Iterato
         if package.version not in reported:
             reported.add(package.version)
             what = f"{package.ecosystem} {package.name} {package.version} ({package.lockfile})"
-            yield from (NotScanned(what, reason) for reason in checked[package.version].gaps)
+            for reason in checked[package.version].gaps:
+                yield NotScanned(what, reason, gap_kinds.NOT_COMPARABLE, package.lockfile)

@@ -7,6 +7,7 @@ lockfile take more time or memory than the limits say.
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.lockfiles import Manifests, includes_of, kind_of, read_lockfile
 from cortex_git.scan.reading import OutOfTime, Snapshot, bounded_parse
@@ -45,6 +46,11 @@ class PackageReader:
         """Every package read so far, each place once, in the order of the lockfiles' paths."""
         contents = (content for _, content in sorted(self._content.items()))
         return tuple(dict.fromkeys(package for content in contents for package in content.packages))
+
+    def open_lists(self) -> dict[str, str]:
+        """The files read so far that do not, or may not, list what their packages bring in: the kind of gap
+        by path."""
+        return dict(one for content in self._content.values() for one in content.open_lists)
 
     def read(self, lockfiles: list[str]) -> None:
         """Read these lockfiles. OutOfTime when the repository's time has passed; what was read stays."""
@@ -112,7 +118,9 @@ class PackageReader:
         if self._held_bytes + len(data) > _MAX_HELD_BYTES:
             if found:
                 self._snapshot.skip(
-                    path, f"its includes are not read, beyond {_MAX_HELD_BYTES:,} bytes of such files"
+                    path,
+                    f"its includes are not read, beyond {_MAX_HELD_BYTES:,} bytes of such files",
+                    gap_kinds.LIMIT,
                 )
             return False
         self._held_bytes += len(data)
@@ -172,9 +180,10 @@ class PackageReader:
             with bounded_parse(limits.parse_s, limits.parse_memory_bytes):
                 return work()
         except OutOfTime as problem:
-            self._snapshot.skip(path, str(problem))
+            self._snapshot.skip(path, str(problem), gap_kinds.LIMIT)
         except MemoryError:
-            self._snapshot.skip(path, f"takes over {limits.parse_memory_bytes:,} bytes of memory to read")
+            reason = f"takes over {limits.parse_memory_bytes:,} bytes of memory to read"
+            self._snapshot.skip(path, reason, gap_kinds.LIMIT)
         return None
 
     def _take(self, path: str, content: LockfileContent) -> None:

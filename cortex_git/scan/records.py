@@ -7,6 +7,7 @@ that silently skips something is a false all-clear.
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
 
 Severity = Literal["critical", "high", "medium", "low", "unknown"]
@@ -49,6 +50,14 @@ class NotScanned:
     """A path, a requirement or an ecosystem."""
     reason: str
     """One clause a person can act on, such as `not valid JSON (line 3)`."""
+    kind: str = gap_kinds.OTHER
+    """A name of `gap_kinds`, by which it can be accepted whatever the wording."""
+    path: str | None = None
+    """The file or folder of the repository that it is about; None where it is about several, or none."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {"what": self.what, "reason": self.reason, "kind": self.kind, "path": self.path}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,9 @@ class LockfileContent:
 
     packages: tuple[Package, ...] = ()
     not_scanned: tuple[NotScanned, ...] = ()
+    open_lists: tuple[tuple[str, str], ...] = ()
+    """Path and kind of gap of the files read that do not list, or may not list, what their packages bring
+    in. Whether that is told is for whoever scans a whole repository to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +169,7 @@ class RepositoryScan:
             for one in self.secrets
         ]
         row["secrets_looked"] = None if self.secrets_looked is None else asdict(self.secrets_looked)
-        row["not_scanned"] = [{"what": gap.what, "reason": gap.reason} for gap in self.not_scanned]
+        row["not_scanned"] = [gap.to_json() for gap in self.not_scanned]
         return row
 
     @classmethod

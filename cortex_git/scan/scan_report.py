@@ -8,7 +8,7 @@ from typing import Literal
 
 from cortex_git.scan.records import SEVERITIES, NotScanned, RepositoryScan, Severity
 from cortex_git.scan.secrets_looked import SecretsLooked, together
-from cortex_git.scan.set_aside import Baseline, Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import AcceptedGap, Baseline, Suppressed, SuppressedSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class ScanReport:
     """Whether the formats for people group the findings by advisory; JSON always has both."""
     suppressed_secrets: tuple[SuppressedSecret, ...] = ()
     """Secrets that an ignore file takes out of the rows, each with its reason."""
+    accepted: tuple[AcceptedGap, ...] = ()
+    """Gaps that an ignore file takes out of the rows and the coverage, each with its reason."""
 
     @property
     def severity(self) -> dict[Severity, int]:

@@ -7,12 +7,15 @@ not: that is an `incomplete` row which names the part.
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.gitio import redact
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.cache import ScanCache, match_key
+from cortex_git.scan.direct_only import open_list_gaps
 from cortex_git.scan.lockfiles import kind_of, manifest_without_lock, unread_lockfiles
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.matching import MatchResult, match
@@ -73,7 +76,7 @@ def scan_repository(
             result = MatchResult(findings, result.not_scanned)
         cache.save()
     except NoCommit as problem:
-        read = _Read("", (), (NotScanned(WHOLE, problem.message),))
+        read = _Read("", (), (NotScanned(WHOLE, problem.message, gap_kinds.NO_COMMIT),))
     except OutOfTime as problem:
         error = f"{source.repo} {problem}"
     except CortexError as problem:
@@ -118,22 +121,25 @@ def _read(
         try:
             reader.read(lockfiles[: limits.lockfiles])
         except OutOfTime as problem:
-            snapshot.skip("the lockfiles not read by then", f"the repository {problem}")
+            snapshot.skip("the lockfiles not read by then", f"the repository {problem}", gap_kinds.LIMIT)
+        packages = reader.packages()
         gaps = [*_without_lockfiles(snapshot, lockfiles), *snapshot.not_scanned, *snapshot.submodules]
+        gaps += open_list_gaps(reader.open_lists(), packages)
         if len(lockfiles) > limits.lockfiles:
             over = len(lockfiles) - limits.lockfiles
-            gaps.append(NotScanned(f"{over:,} more lockfiles", f"the limit is {limits.lockfiles:,}"))
+            reason = f"the limit is {limits.lockfiles:,}"
+            gaps.append(NotScanned(f"{over:,} more lockfiles", reason, gap_kinds.LIMIT))
         answers: tuple[Answer, ...] = ()
         if others:
             from cortex_git.scan.others.running import ask
 
             asked = ask(snapshot, lockfiles[: limits.lockfiles], others)
-            answers, gaps = asked.answers, [*gaps, *asked.gaps]
+            answers, gaps = asked.answers, [*gaps, *map(_of_another, asked.gaps)]
         looked = SecretsRead()
         if secrets:
             looked = secrets_in(snapshot, cache)
-            gaps += looked.not_scanned
-        return _Read(snapshot.commit, reader.packages(), tuple(gaps), answers, looked.found, looked.looked)
+            gaps += (replace(gap, kind=gap_kinds.SECRETS, path=None) for gap in looked.not_scanned)
+        return _Read(snapshot.commit, packages, tuple(gaps), answers, looked.found, looked.looked)
 
 
 def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[NotScanned]:
@@ -141,7 +147,12 @@ def _without_lockfiles(snapshot: Snapshot, lockfiles: list[str]) -> Iterable[Not
     if lockfiles:
         return manifests
     nothing = "no lockfile found" if manifests else "no lockfile or manifest found"
-    return [NotScanned(WHOLE, nothing), *manifests]
+    return [NotScanned(WHOLE, nothing, gap_kinds.NOTHING_FOUND), *manifests]
+
+
+def _of_another(gap: NotScanned) -> NotScanned:
+    """A gap of another scanner; what could not be read for it has its kind already."""
+    return replace(gap, kind=gap_kinds.OTHER_SCANNER) if gap.kind == gap_kinds.OTHER else gap
 
 
 def _match(database: "AdvisoryDatabase", packages: tuple[Package, ...], cache: ScanCache) -> MatchResult:

@@ -6,7 +6,7 @@ Owns what is remembered of them. Nothing is ever dropped: every format counts an
 from dataclasses import dataclass
 from typing import Literal
 
-from cortex_git.scan.records import Finding, SecretFound
+from cortex_git.scan.records import Finding, NotScanned, SecretFound
 
 SuppressionStatus = Literal["accepted", "not_affected", "fixed", "false_positive"]
 """`accepted`: the risk is borne, which is what an ignore file says unless it says more."""
@@ -60,6 +60,21 @@ class SuppressedSecret:
     expires: str | None = None
     """Last day on which it applies (YYYY-MM-DD), None where it has no end."""
     in_baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedGap:
+    """Something not scanned that somebody's entry takes out of the count."""
+
+    repo: str
+    """Empty where it is about the whole batch."""
+    gap: NotScanned
+    reason: str
+    """Never empty: why it is accepted."""
+    source: str
+    """The file that says so, and which entry of it."""
+    expires: str | None = None
+    """Last day on which it applies (YYYY-MM-DD), None where it has no end."""
 
 
 @dataclass(frozen=True, slots=True)

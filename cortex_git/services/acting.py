@@ -13,11 +13,14 @@ from cortex_git.config import data_folder
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.exploitation.rating import rate
+from cortex_git.scan.gap_kinds import EXPLOITED_LISTS
 from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.suppressing.applying import Judgement, suppress
+from cortex_git.scan.suppressing.applying_gaps import accept_gaps
 from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
+from cortex_git.scan.suppressing.gap_entries import GapEntry, read_gap_entries
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
 from cortex_git.scan.suppressing.statements import Statement
@@ -30,6 +33,7 @@ LAST = "last"
 KEV_GAP = NotScanned(
     "known exploited vulnerabilities",
     "no list of them was imported; run `cortex-git advisories import-kev`",
+    EXPLOITED_LISTS,
 )
 
 
@@ -57,6 +61,8 @@ class Said:
     needs_kev: bool = False
     secrets: tuple[SecretEntry, ...] = ()
     """What the ignore files say of secrets."""
+    gaps: tuple[GapEntry, ...] = ()
+    """What the ignore files say of what is not scanned."""
 
 
 def read_said(request: ActingRequest) -> Said:
@@ -77,6 +83,7 @@ def read_said(request: ActingRequest) -> Said:
         earlier=earlier,
         needs_kev=request.needs_kev,
         secrets=tuple(one for path in request.ignore_files for one in read_secret_entries(path)),
+        gaps=tuple(one for path in request.ignore_files for one in read_gap_entries(path)),
     )
 
 
@@ -125,11 +132,13 @@ def refuse_own(said: Said, batch: str) -> None:
 
 
 def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
-    """The report with EPSS and KEV, and with what is suppressed, outvoted or known set aside."""
+    """The report with EPSS and KEV, and with what is suppressed, outvoted, known or accepted set aside."""
     try:
         report = rate(report, data_folder())
     except EnvironmentProblem as problem:  # the scan is done: its report must not be lost for a list
-        report = replace(report, coverage=(*report.coverage, NotScanned("EPSS and KEV", str(problem))))
+        report = replace(
+            report, coverage=(*report.coverage, NotScanned("EPSS and KEV", str(problem), EXPLOITED_LISTS))
+        )
     if by_vote:
         report = without_outvoted(report)
     if said.needs_kev and report.kev_date is None:
@@ -142,7 +151,7 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:
         report = against(report, said.baseline, said.earlier)
-    return report
+    return accept_gaps(report, said.gaps, _today()) if said.gaps else report
 
 
 class Judging:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch
 from cortex_git.results.taken_over import references_of
+from cortex_git.scan.gap_kinds import NOT_IN_BATCH
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Source
 from cortex_git.store import index, newer, tasks, tombstones
@@ -102,9 +103,9 @@ def not_in(coordination: Coordination, batch: Batch, sources: Sequence[Source]) 
     left_out = [source for source in sources if (source.url, source.ref) not in there]
     reason = f"not in batch {batch.batch}, which was resumed; begin a new batch with it"
     named = [
-        NotScanned(source.repo + (f"@{source.ref}" if source.ref else ""), reason)
+        NotScanned(source.repo + (f"@{source.ref}" if source.ref else ""), reason, NOT_IN_BATCH)
         for source in left_out[:_NAMED]
     ]
     if len(left_out) > _NAMED:
-        named.append(NotScanned(f"{len(left_out) - _NAMED:,} more repositories", reason))
+        named.append(NotScanned(f"{len(left_out) - _NAMED:,} more repositories", reason, NOT_IN_BATCH))
     return named

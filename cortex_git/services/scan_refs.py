@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from cortex_git.config import cache_folder
 from cortex_git.errors import CortexError
+from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Credentials, Source
 
@@ -43,14 +44,14 @@ def with_refs(
         if answer is None:
             made.append(source)
         elif isinstance(answer, CortexError):
-            gaps.append(NotScanned(source.repo, str(answer)))
+            gaps.append(NotScanned(source.repo, str(answer), LISTING))
         else:
             names, left = answer
             without += not (names or left)
             made += _one_each(source, names)
             if left:
                 reason = f"{len(names):,} are scanned; the others are too many or have unusual names"
-                gaps.append(NotScanned(f"{source.repo}: {left:,} more branches and tags", reason))
+                gaps.append(NotScanned(f"{source.repo}: {left:,} more branches and tags", reason, LISTING))
     if without:
         tell(f"left out: {without:,} repositories that have no branch or tag that fits")
     return made, gaps

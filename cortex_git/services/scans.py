@@ -16,6 +16,7 @@ from cortex_git.results import scan_gaps
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.results.taken_over import KEY, Reference, written
 from cortex_git.scan.cache import ScanCache
+from cortex_git.scan.gap_kinds import NOT_DONE, STARTER_SET
 from cortex_git.scan.marks import row_mark
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import NotScanned, RepositoryScan
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from cortex_git.workers.attempts import Watcher
 
 STARTER_GAP = NotScanned(
-    "advisories", "only the starter set of well-known ones was used; run `cortex-git advisories update`"
+    "advisories",
+    "only the starter set of well-known ones was used; run `cortex-git advisories update`",
+    STARTER_SET,
 )
 _WITH_OTHERS_S = 600.0
 """One repository's time where other scanners look at it, too: some download a database first."""
@@ -255,7 +258,9 @@ def run_scan(
         coverage.append(STARTER_GAP)
     missing = coordination.open_count(Scope(batch=batch.batch, merges=False))
     if missing:
-        coverage.append(NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}"))
+        coverage.append(
+            NotScanned(f"{missing} repositories", f"not done yet; --resume {batch.batch}", NOT_DONE)
+        )
     rows: list[RepositoryScan] = rows_of(
         coordination,
         batch,

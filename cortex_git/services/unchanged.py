@@ -14,6 +14,7 @@ from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
 from cortex_git.results.taken_over import Reference, earlier_rows, references_of
 from cortex_git.scan.cache import ScanCache
+from cortex_git.scan.gap_kinds import LASTING
 from cortex_git.scan.reading.heads import heads_of
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import RepositoryScan
@@ -84,9 +85,16 @@ def unchanged(
 
 def _commit(row: RepositoryScan | None, mark: str) -> str | None:
     """Of which commit the row is, if it could be taken over at all."""
-    if row is None or (row.status, row.mark) != ("scanned", mark):
+    if row is None or row.mark != mark or not _same_again(row):
         return None
     return row.commit
+
+
+def _same_again(row: RepositoryScan) -> bool:
+    """Whether what the row says would be found again: it is whole, or all that it lacks is in the commit."""
+    if row.status == "incomplete":
+        return bool(row.not_scanned) and all(gap.kind in LASTING for gap in row.not_scanned)
+    return row.status == "scanned"
 
 
 def _batches(coordination: Coordination, since: Since, *, sample: bool) -> Iterator[Batch]:

@@ -220,17 +220,21 @@ def test_another_database_scans_everything(
 def test_failed_and_incomplete_rows_are_scanned_again(
     cortex: Command, scan: Callable[..., Done], made: Made, tmp_path: Path
 ) -> None:
-    (made["r1"] / "Cargo.toml").write_text("[package]\n")
-    git(made["r1"], "add", ".")
-    git(made["r1"], *COMMIT, "no lock")
+    (made["r1"] / "Cargo.toml").write_text("[package]\n")  # without a lockfile, which a commit always is
+    (made["r3"] / "poetry.lock").symlink_to("elsewhere")
+    for name in ("r1", "r3"):
+        git(made[name], "add", ".")
+        git(made[name], *COMMIT, "no lock")
     hidden = made["r2"] / ".git"
     hidden.rename(tmp_path / "hidden")
     hidden.write_text("no git directory")
     before = scan("--batch", "bad").json()
-    assert [row["status"] for row in before["repositories"]] == ["incomplete", "failed", "scanned"]
+    assert [row["status"] for row in before["repositories"]] == ["incomplete", "failed", "incomplete"]
     hidden.unlink()
     (tmp_path / "hidden").rename(hidden)
-    assert since(scan().json()) == {"r1": None, "r2": None, "r3": "first"}
+    after = scan().json()
+    assert since(after) == {"r1": "bad", "r2": None, "r3": None}
+    assert after["repositories"][0]["not_scanned"] == before["repositories"][0]["not_scanned"] != []
 
 
 def test_another_ref_is_not_the_same_repository(

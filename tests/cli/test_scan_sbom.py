@@ -55,7 +55,14 @@ def test_a_damaged_file_is_not_scanned(cortex: Command, here: Path) -> None:
     report = scan(cortex, "--sbom", "bom.json").json()
     [row] = report["repositories"]
     assert (row["status"], row["findings"]) == ("incomplete", [])
-    assert row["not_scanned"] == [{"what": "bom.json", "reason": "is not valid JSON (line 1)"}]
+    assert row["not_scanned"] == [
+        {
+            "what": "bom.json",
+            "reason": "is not valid JSON (line 1)",
+            "kind": "unreadable",
+            "path": "bom.json",
+        }
+    ]
     assert cortex("multi-repo-scan", "--sbom", "bom.json").code == 3
 
 

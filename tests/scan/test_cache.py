@@ -9,7 +9,9 @@ from cortex_git.scan.matching import MatchResult
 from cortex_git.scan.records import Finding, LockfileContent, NotScanned, Package, RepositoryScan
 
 PACKAGE = Package("npm", "a", "1.0.0", "x/package-lock.json", 3)
-CONTENT = LockfileContent((PACKAGE,), (NotScanned("y", "is odd"),))
+CONTENT = LockfileContent(
+    (PACKAGE,), (NotScanned("y", "is odd", "entry", "z"),), (("pom.xml", "direct-only"),)
+)
 FINDING = Finding(
     *("CVE-1", ("GHSA-1",), "high", 7.5, "npm", "a", "1.0.0", None, "x/package-lock.json", 3, "s", ("z",))
 )

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import hostile_repositories as hostile
 from githttp import serve
 
-CLEAN = "jinja2==3.1.4\n"
-VULNERABLE = "jinja2==2.10\n"
+CLEAN = "jinja2==3.1.4 --hash=sha256:0\n"
+VULNERABLE = "jinja2==2.10 --hash=sha256:0\n"
 POETRY = 'package = []\n\n[metadata]\nlock-version = "2.0"\n'
 MEGABYTE = 1_000_000
 

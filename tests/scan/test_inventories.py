@@ -21,7 +21,7 @@ def scan(path: Path, database: AdvisoryDatabase) -> RepositoryScan:
 def test_a_vulnerability_in_a_bill_and_a_lockfile_counts_once_at_the_lockfile(make_repository, database):
     files = {
         "bom.json": bill("pkg:pypi/jinja2@2.10"),
-        "a/requirements.txt": "Jinja2==2.10\n",
+        "a/requirements.txt": "Jinja2==2.10 --hash=sha256:0\n",
         "app.spdx": "SPDXVersion: SPDX-2.3\nPackageName: x\n"
         "ExternalRef: PACKAGE-MANAGER purl pkg:pypi/Jinja2@2.10\n",
     }
@@ -51,5 +51,7 @@ def test_packages_without_advisories_make_the_row_incomplete_and_count_once(make
 
 
 def test_a_damaged_bill_is_not_scanned(make_repository, database):
-    row = scan(make_repository({"bom.json": bill()[:-9], "requirements.txt": "a==1\n"}), database)
+    row = scan(
+        make_repository({"bom.json": bill()[:-9], "requirements.txt": "a==1 --hash=sha256:0\n"}), database
+    )
     assert (row.status, [gap.what for gap in row.not_scanned]) == ("incomplete", ["bom.json"])

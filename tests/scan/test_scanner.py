@@ -13,8 +13,9 @@ from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Source
 
-VULNERABLE = "jinja2==2.10\n"
-CLEAN = "jinja2==3.1.4\n"
+VULNERABLE = "jinja2==2.10 --hash=sha256:0\n"
+CLEAN = "jinja2==3.1.4 --hash=sha256:0\n"
+"""With hashes, so that the file is known to list all that is installed."""
 
 
 def scan(path: Path, database: AdvisoryDatabase, ref: str | None = None, **more: object) -> RepositoryScan:
@@ -26,7 +27,7 @@ def reasons(row: RepositoryScan) -> dict[str, str]:
 
 
 def test_a_vulnerable_pin_is_found(make_repository, database, git):
-    repo = make_repository({"app/requirements.txt": VULNERABLE + "click==8.1.7\n"})
+    repo = make_repository({"app/requirements.txt": VULNERABLE + "click==8.1.7 --hash=sha256:0\n"})
     row = scan(repo, database)
     assert (row.status, row.error, row.packages, row.not_scanned) == ("scanned", None, 2, ())
     assert row.commit == git(repo, "rev-parse", "HEAD")
@@ -133,7 +134,7 @@ def test_an_unknown_ref_is_a_failed_row(make_repository, database):
 def test_included_files_are_read_wherever_they_are(make_repository, database):
     repo = make_repository(
         {
-            "requirements.txt": "-r deep/a.in\nclick==8.1.7\n",
+            "requirements.txt": "-r deep/a.in\nclick==8.1.7 --hash=sha256:0\n",
             "deep/a.in": "-r ../other/b.in\n",
             "other/b.in": VULNERABLE,
         }
@@ -184,8 +185,8 @@ def test_of_very_many_submodules_the_rest_is_counted(make_repository, database, 
 @pytest.mark.parametrize(
     ("limits", "what", "reason"),
     [
-        (Limits(lockfile_bytes=10), "b/requirements.txt", "is 14 bytes, the limit is 10"),
-        (Limits(total_bytes=30), "c/requirements.txt", "the lockfiles together pass the limit of 30 bytes"),
+        (Limits(lockfile_bytes=10), "b/requirements.txt", "is 30 bytes, the limit is 10"),
+        (Limits(total_bytes=62), "c/requirements.txt", "the lockfiles together pass the limit of 62 bytes"),
         (Limits(lockfiles=2), "1 more lockfiles", "the limit is 2"),
         (Limits(paths=2), "the files beyond a limit", "the repository has more than 2 files"),
         (Limits(path_depth=0), "3 files", "paths of more than 4,096 bytes or 0 folders"),

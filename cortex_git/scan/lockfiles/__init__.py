@@ -5,9 +5,11 @@ empty one. Cheap to import: a format's module is loaded when its first file is r
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.manifests import manifest_without_lock, unread_lockfiles
@@ -142,6 +144,7 @@ _KIND_OF_PATTERN = {
 _kind_by_pattern = matcher(_KIND_OF_PATTERN)
 
 _KINDS_WITH_INCLUDES = frozenset({"requirements", "maven"})
+_KINDS_THAT_MAY_BE_OPEN = frozenset({"requirements", "maven"})
 
 
 def kind_of(path: str) -> str | None:
@@ -187,11 +190,12 @@ def read_lockfile(
     """
     kind = kind_of(path)
     if kind is None:
-        return LockfileContent(not_scanned=(NotScanned(path, "not a lockfile format that is read"),))
+        gap = NotScanned(path, "not a lockfile format that is read", gap_kinds.UNREAD_LOCKFILE, path)
+        return LockfileContent(not_scanned=(gap,))
     form = FORMATS[kind]
     out = Collector(form.ecosystem, path)
+    source = Source(path, data, sibling, manifests)
     try:
-        source = Source(path, data, sibling, manifests)
         source.refuse_conflict_markers()
         reader: Reader = getattr(import_module(f"{__name__}.{form.module}"), form.reader)
         reader(source, out)
@@ -202,7 +206,12 @@ def read_lockfile(
     except Exception as problem:
         # A reader's own mistake must cost one file, never the sweep, and must be seen.
         out.skip_file(f"could not be read ({type(problem).__name__})")
-    return out.content()
+    content = out.content()
+    if kind not in _KINDS_THAT_MAY_BE_OPEN:
+        return content
+    from cortex_git.scan.lockfiles.open_lists import open_lists
+
+    return replace(content, open_lists=open_lists(kind, source, content))
 
 
 def includes_of(kind: str, path: str, data: bytes) -> tuple[str, ...]:

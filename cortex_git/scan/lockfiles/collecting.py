@@ -6,6 +6,7 @@ Owns the limits on names, versions and counts. Must never drop an entry without 
 import re
 from collections.abc import Collection, Iterable
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.records import MAX_VIA, LockfileContent, NotScanned, Package, joined
 
 MAX_TEXT = 512
@@ -25,6 +26,12 @@ _BEGINS_WITH_A_NUMBER = frozenset(
 _NUMBER = re.compile(r"[vV]?[0-9]")
 NO_EXACT_VERSION = "no exact version"
 NO_REGISTRY = "not from a registry"
+_KIND_OF_REASON = {
+    NO_REGISTRY: gap_kinds.NOT_FROM_REGISTRY,
+    f"{NO_EXACT_VERSION} ({NO_REGISTRY}": gap_kinds.NOT_FROM_REGISTRY,
+    NO_EXACT_VERSION: gap_kinds.NO_VERSION,
+}
+"""By how a reason begins, the first that fits; all else is `entry`."""
 
 
 class Collector:
@@ -89,11 +96,14 @@ class Collector:
         if len(self._not_scanned) >= MAX_NOT_SCANNED:
             self._not_scanned_over += 1  # counted without the cost of showing it
             return
-        self._gap(f"{path or self._path}: {shown(entry)}", reason)
+        kind = next(
+            (kind for text, kind in _KIND_OF_REASON.items() if reason.startswith(text)), gap_kinds.ENTRY
+        )
+        self._gap(f"{path or self._path}: {shown(entry)}", reason, kind, path)
 
-    def skip_file(self, reason: str, path: str | None = None) -> None:
+    def skip_file(self, reason: str, path: str | None = None, kind: str = gap_kinds.UNREADABLE) -> None:
         """The file as a whole, or the rest of it, could not be used."""
-        self._gap(path or self._path, reason)  # few per file, so none of them is only counted
+        self._gap(path or self._path, reason, kind, path)  # few per file, so none of them is only counted
 
     def format_version(self, value: object, known: Collection[str], key: str) -> None:
         """Say that the file may hold what is not read where its major version is none of the known ones."""
@@ -107,16 +117,19 @@ class Collector:
             others = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
             self.skip_file(f"needs {shown(min(names))}{others}, which it does not list: it may be cut off")
 
-    def _gap(self, what: str, reason: str) -> None:
-        self._not_scanned.setdefault((what, reason), NotScanned(what, reason))
+    def _gap(self, what: str, reason: str, kind: str, path: str | None) -> None:
+        gap = NotScanned(what, reason, kind, path or self._path)
+        self._not_scanned.setdefault((what, reason), gap)
 
     def content(self) -> LockfileContent:
         """What was gathered."""
         gaps = list(self._not_scanned.values())
         if self._packages_over:
-            gaps.append(NotScanned(self._path, f"more than {MAX_PACKAGES:,} packages, the rest was left out"))
+            reason = f"more than {MAX_PACKAGES:,} packages, the rest was left out"
+            gaps.append(NotScanned(self._path, reason, gap_kinds.LIMIT, self._path))
         if self._not_scanned_over:
-            gaps.append(NotScanned(self._path, f"{self._not_scanned_over:,} more entries could not be used"))
+            reason = f"{self._not_scanned_over:,} more entries could not be used"
+            gaps.append(NotScanned(self._path, reason, gap_kinds.LIMIT, self._path))
         return LockfileContent(tuple(self._packages.values()), tuple(gaps))
 
 

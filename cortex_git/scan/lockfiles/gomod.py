@@ -7,6 +7,7 @@ lose their leading `v`, as in the OSV records of the Go ecosystem.
 import re
 from typing import NamedTuple
 
+from cortex_git.scan.gap_kinds import DIRECT_ONLY
 from cortex_git.scan.lockfiles.collecting import Collector
 from cortex_git.scan.lockfiles.source import MalformedError, Source, numbered_lines, refuse_too_many_entries
 
@@ -40,7 +41,7 @@ def read(source: Source, out: Collector) -> None:
         if line.directive == "require":
             _add_required(line, replacements, out)
     if any(line.directive == "require" for line in lines) and _lists_direct_only(lines):
-        out.skip_file("is from before Go 1.17, and does not list what its modules bring in")
+        out.skip_file("is from before Go 1.17, and does not list what its modules bring in", kind=DIRECT_ONLY)
     _add_standard_library(lines, out)
 
 

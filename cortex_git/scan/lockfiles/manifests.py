@@ -4,8 +4,10 @@ all-clear.
 Works on paths alone. Must never name a manifest whose lockfile lies beside it or in a folder above.
 """
 
+import re
 from collections.abc import Collection
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.records import NotScanned
 
 MAX_NAMED = 1_000
@@ -33,6 +35,8 @@ _ECOSYSTEM_OF_MANIFEST = {
     "Podfile": "CocoaPods",
     "stack.yaml": "Hackage",
     "cabal.project": "Hackage",
+    "environment.yml": "conda",
+    "environment.yaml": "conda",
 }
 _ECOSYSTEM_OF_SUFFIX = {
     ".csproj": "NuGet",
@@ -40,6 +44,8 @@ _ECOSYSTEM_OF_SUFFIX = {
     ".vbproj": "NuGet",
     ".cabal": "Hackage",
 }
+_ASKED = re.compile(r"(?:^|/)(?:requirements[^/]*|[^/]*requirements|requirements/[^/]+)\.in$")
+"""`requirements.in`, `dev-requirements.in`, `requirements/base.in`: what pip-compile and uv resolve."""
 UNREAD = "is a lockfile of a kind that is not read"
 _UNREAD_LOCKFILES = frozenset(
     {
@@ -54,6 +60,8 @@ _UNREAD_LOCKFILES = frozenset(
         "rebar.lock",
     }
 )
+_ECOSYSTEM_OF_UNREAD = {"conda-lock.yml": "conda", "pixi.lock": "conda"}
+"""Of lockfiles whose manifests are named above: it is they that are told then."""
 _INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage"})
 """Folders with other people's packages, manifests included."""
 _XCODE = (".xcodeproj", ".xcworkspace")
@@ -94,18 +102,38 @@ _SUBFOLDERS_OF_KIND = {"gradle-verification": ("/gradle",)}
 def manifest_without_lock(paths: Collection[str]) -> list[NotScanned]:
     """The manifests among a repository's paths that no readable lockfile of their ecosystem covers.
 
-    Covered means: such a lockfile in the same folder or any folder above. Installed copies, such as
+    Covered means: such a lockfile in the same folder or any folder above; for a `requirements.in` one of its
+    own name, one that is of no other such file, or that of another tool. Installed copies, such as
     those below `node_modules/` and `vendor/`, are not manifests of the repository. Sorted by path.
     """
     manifests = [(path, ecosystem) for path in paths if (ecosystem := _ecosystem(path))]
-    if not manifests:
+    asked = [path for path in paths if _ASKED.search(path)]
+    if not manifests and not asked:
         return []
     covered = _covered(paths)
-    bare = sorted(path for path, ecosystem in manifests if not _is_covered(path, ecosystem, covered))
-    named = [NotScanned(path, NO_LOCKFILE) for path in bare[:MAX_NAMED]]
+    bare = [path for path, ecosystem in manifests if not _is_covered(path, ecosystem, covered)]
+    bare = sorted([*bare, *_unresolved(asked, paths)])
+    named = [NotScanned(path, NO_LOCKFILE, gap_kinds.NO_LOCKFILE, path) for path in bare[:MAX_NAMED]]
     if len(bare) > MAX_NAMED:
-        named.append(NotScanned(f"{len(bare) - MAX_NAMED:,} more manifests", NO_LOCKFILE))
+        what = f"{len(bare) - MAX_NAMED:,} more manifests"
+        named.append(NotScanned(what, NO_LOCKFILE, gap_kinds.NO_LOCKFILE))
     return named
+
+
+def _unresolved(asked: Collection[str], paths: Collection[str]) -> list[str]:
+    """Those of the files `*.in` that nothing here shows to be resolved."""
+    if not asked:
+        return []
+    own = {f"{path.removesuffix('.in')}.txt" for path in asked}
+    covered = _covered([path for path in paths if path not in own])
+    there = own.intersection(paths)
+    return [
+        path
+        for path in asked
+        if f"{path.removesuffix('.in')}.txt" not in there
+        and _INSTALLED.isdisjoint(path.split("/"))
+        and not _is_covered(path, "PyPI", covered)
+    ]
 
 
 def manifest_ecosystem(path: str) -> str | None:
@@ -117,9 +145,10 @@ def manifest_ecosystem(path: str) -> str | None:
 def unread_lockfiles(paths: Collection[str]) -> list[NotScanned]:
     """Lockfiles among a repository's paths that no reader here knows, installed copies left out. Sorted."""
     found = sorted(path for path in paths if _is_unread(path))
-    named = [NotScanned(path, UNREAD) for path in found[:MAX_NAMED]]
+    named = [NotScanned(path, UNREAD, gap_kinds.UNREAD_LOCKFILE, path) for path in found[:MAX_NAMED]]
     if len(found) > MAX_NAMED:
-        named.append(NotScanned(f"{len(found) - MAX_NAMED:,} more lockfiles", UNREAD))
+        what = f"{len(found) - MAX_NAMED:,} more lockfiles"
+        named.append(NotScanned(what, UNREAD, gap_kinds.UNREAD_LOCKFILE))
     return named
 
 
@@ -143,9 +172,9 @@ def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
 
     covered: set[tuple[str, str]] = set()
     for path in paths:
-        kind = kind_of(path) or ""
-        ecosystem = _ECOSYSTEM_OF_KIND.get(kind)
         folder, _, name = path.rpartition("/")
+        kind = kind_of(path) or ""
+        ecosystem = _ECOSYSTEM_OF_KIND.get(kind) or _ECOSYSTEM_OF_UNREAD.get(name)
         if ecosystem is None or name in _ONLY_OF_THE_BUILD:
             continue
         covered.add((folder, ecosystem))

@@ -89,7 +89,7 @@ def _read_files(source: Source, files: _Files, out: Collector) -> None:
             files.origins[file.path] = origins_in_requirements(file.path, text)
             if text.rstrip().endswith("\\"):
                 out.skip_file("ends in the middle of a line, so it may be cut off", file.path)
-            for number, line in _logical_lines(text):
+            for number, line in logical_lines(text):
                 match = _INCLUDE.match(line)
                 if match is None:
                     _read_line(file.path, number, line, files, is_constraint, out)
@@ -126,7 +126,7 @@ def _included(file: Source, line: str, target: str, out: Collector) -> Source | 
     return Source(path, data, file.sibling)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines joined over trailing backslashes, without comments, each with its first line's number."""
     parts: list[str] = []
     first = 0

@@ -48,6 +48,11 @@ def origins_in_requirements(path: str, text: str) -> Callable[[str], Origin]:
     return origin
 
 
+def annotated_names(text: str) -> set[str]:
+    """The packages below or beside which a `# via` comment names what asks for them; names normalised."""
+    return {name for name, _ in _annotations(text)}
+
+
 def _annotations(text: str) -> list[tuple[str, str]]:
     """(normalised name, what asks for it) of each word of each `# via` comment."""
     found: list[tuple[str, str]] = []

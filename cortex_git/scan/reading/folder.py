@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.lockfiles import is_inventory
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.listing import Entry
@@ -64,9 +65,13 @@ class FolderSnapshot:
             elif self._within_total(path, len(content)):
                 yield path, content
 
-    def skip(self, path: str, reason: str) -> None:
-        """Record that this file was not read."""
-        self.not_scanned.append(NotScanned(path, reason))
+    def skip(self, path: str, reason: str, kind: str = gap_kinds.UNREADABLE) -> None:
+        """Record that this file, or what `path` says in words, was not read."""
+        self.not_scanned.append(NotScanned(path, reason, kind, path if path in self.entries else None))
+
+    def skip_folder(self, path: str, reason: str, kind: str) -> None:
+        """Record that a folder, or a file that is not listed, was passed over."""
+        self.not_scanned.append(NotScanned(path, reason, kind, path))
 
     def _within_total(self, path: str, size: int) -> bool:
         more = 0 if path in self._counted else size
@@ -74,7 +79,8 @@ class FolderSnapshot:
             self._counted.add(path)
             self._bytes_read += more
             return True
-        self.skip(path, f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes")
+        reason = f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes"
+        self.skip(path, reason, gap_kinds.LIMIT)
         return False
 
     def _content(self, path: str) -> bytes | str:
@@ -133,19 +139,22 @@ def open_folder(root: Path, limits: Limits, deadline: Deadline) -> FolderSnapsho
             with os.scandir(root / folder) as listing:
                 found = sorted(listing, key=lambda entry: entry.name)
         except (OSError, ValueError) as error:
-            snapshot.skip(_shown(folder) or ".", f"the folder cannot be read ({_why(error)})")
+            reason = f"the folder cannot be read ({_why(error)})"
+            snapshot.skip_folder(_shown(folder) or ".", reason, gap_kinds.UNREADABLE)
             continue
         if folder and any(entry.name == ".git" for entry in found):
-            snapshot.skip(_shown(folder), "is a repository of its own; name it, or give --root")
+            reason = "is a repository of its own; name it, or give --root"
+            snapshot.skip_folder(_shown(folder), reason, gap_kinds.SUBMODULE)
             continue
         for entry in found:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if len(entries) >= limits.paths:
-                snapshot.skip("the files beyond a limit", f"the folder has more than {limits.paths:,} files")
+                reason = f"the folder has more than {limits.paths:,} files"
+                snapshot.skip("the files beyond a limit", reason, gap_kinds.LIMIT)
                 pending.clear()
                 break
             if len(os.fsencode(path)) > limits.path_bytes or path.count("/") > limits.path_depth:
-                snapshot.skip(_shown(path)[:200], "its path is too long or too deep")
+                snapshot.skip(_shown(path)[:200], "its path is too long or too deep", gap_kinds.LIMIT)
             elif entry.is_symlink():
                 entries[_shown(path)] = Entry("120000", "")
             elif entry.is_dir(follow_symlinks=False):

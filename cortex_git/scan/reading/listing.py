@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple, cast
 
 from cortex_git.gitio import telling_line
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.reading.errors import RepositoryUnreadable
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.process import GuardedGit
@@ -107,17 +108,19 @@ class _Reader:
         return True
 
     def submodules(self) -> list[NotScanned]:
-        found = [NotScanned(path, _OF_ITS_OWN) for path in self._submodules]
+        found = [NotScanned(path, _OF_ITS_OWN, gap_kinds.SUBMODULE, path) for path in self._submodules]
         if self._more_submodules:
-            found.append(NotScanned(f"{self._more_submodules:,} more submodules", _OF_ITS_OWN))
+            what = f"{self._more_submodules:,} more submodules"
+            found.append(NotScanned(what, _OF_ITS_OWN, gap_kinds.SUBMODULE))
         return found
 
     def not_scanned(self) -> list[NotScanned]:
         found = []
         if self._stopped:
-            found.append(NotScanned("the files beyond a limit", f"the repository has {self._stopped}"))
+            reason = f"the repository has {self._stopped}"
+            found.append(NotScanned("the files beyond a limit", reason, gap_kinds.LIMIT))
         if self._unusual:
             longest, deepest = self._limits.path_bytes, self._limits.path_depth
             reason = f"paths of more than {longest:,} bytes or {deepest} folders"
-            found.append(NotScanned(f"{self._unusual:,} files", reason))
+            found.append(NotScanned(f"{self._unusual:,} files", reason, gap_kinds.LIMIT))
         return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cortex_git.scan import gap_kinds
 from cortex_git.scan.reading.facts import ObjectFacts, facts_of
 from cortex_git.scan.reading.limits import Deadline, Limits
 from cortex_git.scan.reading.listing import Entry
@@ -35,7 +36,7 @@ class Snapshot(Protocol):
     def entries(self) -> Mapping[str, Entry]: ...
     def oid(self, path: str) -> str | None: ...
     def read(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]: ...
-    def skip(self, path: str, reason: str) -> None: ...
+    def skip(self, path: str, reason: str, kind: str = gap_kinds.UNREADABLE) -> None: ...
 
 
 @dataclass
@@ -81,9 +82,9 @@ class RepositorySnapshot:
             batch_bytes += size
         yield from self._contents(batch, sizes)
 
-    def skip(self, path: str, reason: str) -> None:
-        """Record that this file was not read."""
-        self.not_scanned.append(NotScanned(path, reason))
+    def skip(self, path: str, reason: str, kind: str = gap_kinds.UNREADABLE) -> None:
+        """Record that this file, or what `path` says in words, was not read."""
+        self.not_scanned.append(NotScanned(path, reason, kind, path if path in self.entries else None))
 
     def _regular(self, path: str) -> str | None:
         entry = self.entries.get(path)
@@ -112,9 +113,11 @@ class RepositorySnapshot:
         if size < 0:
             self.skip(path, "its content is not in the repository (partial clone, or damaged)")
         elif size > self.limits.lockfile_bytes:
-            self.skip(path, f"is {size:,} bytes, the limit is {self.limits.lockfile_bytes:,}")
+            reason = f"is {size:,} bytes, the limit is {self.limits.lockfile_bytes:,}"
+            self.skip(path, reason, gap_kinds.LIMIT)
         elif self._bytes_read + size > self.limits.total_bytes:
-            self.skip(path, f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes")
+            reason = f"the lockfiles together pass the limit of {self.limits.total_bytes:,} bytes"
+            self.skip(path, reason, gap_kinds.LIMIT)
         else:
             self._bytes_read += size
             return True

@@ -7,7 +7,8 @@ false all-clear.
 from collections import Counter
 from dataclasses import dataclass
 
-from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
+from cortex_git.scan.gap_kinds import FAILED, OTHER
+from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 
 UNNAMED_ERROR = "failed without a message"
@@ -23,6 +24,8 @@ class Gap:
     what: str
     """Empty when the whole repository failed."""
     reason: str
+    kind: str = OTHER
+    path: str | None = None
 
     @property
     def failed_repository(self) -> bool:
@@ -31,19 +34,21 @@ class Gap:
 
 def gaps(report: ScanReport) -> list[Gap]:
     """Gaps of the whole batch first, then failed repositories, then parts of repositories."""
-    batch = [Gap("", part.what or "the batch", part.reason) for part in report.coverage]
-    failed = [Gap(row.repo, "", row.error or UNNAMED_ERROR) for row in report.repositories if _failed(row)]
-    parts = [
-        Gap(row.repo, part.what or "a part", part.reason)
-        for row in report.repositories
-        for part in row.not_scanned
+    batch = [_gap("", part, "the batch") for part in report.coverage]
+    failed = [
+        Gap(row.repo, "", row.error or UNNAMED_ERROR, FAILED) for row in report.repositories if _failed(row)
     ]
+    parts = [_gap(row.repo, part, "a part") for row in report.repositories for part in row.not_scanned]
     silent = [
         Gap(row.repo, "a part", UNNAMED_GAP)
         for row in report.repositories
         if row.status == "incomplete" and not row.not_scanned
     ]
     return [*batch, *failed, *parts, *silent]
+
+
+def _gap(repo: str, part: NotScanned, unnamed: str) -> Gap:
+    return Gap(repo, part.what or unnamed, part.reason, part.kind, part.path)
 
 
 def unchanged(report: ScanReport) -> list[tuple[str, int]]:

@@ -18,7 +18,8 @@ COLUMNS = (
     "version", "fixed", "direct", "dev", "via", "upgrade", "lockfile", "line", "other_lockfiles", "summary",
     "reason", "expires", "source", "fingerprint",
 )  # fmt: skip
-"""`kind` is finding, known (from the baseline), suppressed, fixed (since the baseline) or not_scanned."""
+"""`kind` is finding, known (from the baseline), suppressed, fixed (since the baseline), not_scanned or
+accepted (not scanned, and counted apart); of the last two `id` is the kind of gap."""
 _CELL_LIMIT = 30_000
 """Spreadsheets take 32,767 characters."""
 _Line = dict[str, str]
@@ -47,7 +48,19 @@ def _lines(report: ScanReport) -> Iterator[_Line]:
         yield _line("suppressed", one.repo, one.finding) | said
     for gap in gaps(report):
         what = gap.what or "the whole repository"
-        yield {"kind": "not_scanned", "repository": gap.repo, "summary": what, "reason": gap.reason}
+        place = {"id": gap.kind, "lockfile": gap.path or ""}
+        yield {"kind": "not_scanned", "repository": gap.repo, "summary": what, "reason": gap.reason} | place
+    for accepted in report.accepted:
+        yield {
+            "kind": "accepted",
+            "repository": accepted.repo,
+            "id": accepted.gap.kind,
+            "lockfile": accepted.gap.path or "",
+            "summary": f"{accepted.gap.what}: {accepted.gap.reason}",
+            "reason": accepted.reason,
+            "expires": accepted.expires or "",
+            "source": accepted.source,
+        }
 
 
 def _line(kind: str, repo: str, finding: Finding) -> _Line:

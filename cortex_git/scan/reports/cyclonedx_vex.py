@@ -14,10 +14,11 @@ from uuid import UUID
 from cortex_git import __version__
 from cortex_git.scan.purls import purl_of
 from cortex_git.scan.records import Finding, Severity
+from cortex_git.scan.reports.accepted import said
 from cortex_git.scan.reports.contents import gaps
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed, SuppressionStatus
+from cortex_git.scan.set_aside import AcceptedGap, Suppressed, SuppressionStatus
 
 _LIMIT = 1000
 _SEVERITIES: dict[Severity, str] = {
@@ -89,12 +90,18 @@ def _metadata(report: ScanReport) -> _Json:
         ("sample", str(report.sample).lower()),
         ("not_scanned_count", str(len(missing))),
         *(("not_scanned", text) for text in missing),
+        ("accepted_count", str(len(report.accepted))),
+        *(("accepted", f"{_place(one)}: {said(one)}") for one in report.accepted),
     ]
     return {
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "tools": {"components": [{"type": "application", "name": "cortex-git", "version": __version__}]},
         "properties": [{"name": f"cortex-git:{name}", "value": _text(value)} for name, value in facts],
     }
+
+
+def _place(one: AcceptedGap) -> str:
+    return ": ".join(part for part in (one.repo, one.gap.what, one.gap.reason) if part)
 
 
 def _repository(index: int) -> str:

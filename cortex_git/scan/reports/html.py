@@ -99,7 +99,7 @@ def _opening(report: ScanReport) -> Html:
         )
     base = report.baseline
     known = base is not None and bool(base.known or base.known_secrets)
-    aside = bool(report.suppressed or report.suppressed_secrets) or known
+    aside = bool(report.suppressed or report.suppressed_secrets or report.accepted) or known
     if report.repositories and not (missing or report.cves_found or report.secrets_found or aside):
         found.append(Notice("good", "No known vulnerabilities, and nothing was left out."))
     counts, timing = report.severity, report.timing
@@ -108,7 +108,12 @@ def _opening(report: ScanReport) -> Html:
         Tile("Vulnerabilities", f"{report.cves_found:,}", listed or "none known in what was scanned"),
         Tile("Repositories scanned", f"{repositories_read(report):,}", f"of {len(report.repositories):,}"),
         Tile("Packages", f"{sum(row.packages for row in report.repositories):,}", "pinned in lockfiles"),
-        Tile("Not scanned", f"{len(missing):,}", "", "critical" if missing else "good"),
+        Tile(
+            "Not scanned",
+            f"{len(missing):,}",
+            f"beside {len(report.accepted):,} accepted" if report.accepted else "",
+            "critical" if missing else "good",
+        ),
         Tile("Real time", f"{timing.real_time_s:,.1f} s", f"{timing.scan_time_s_avg:.3f} s a repository"),
         Tile(
             "Parallel efficiency",
@@ -125,7 +130,12 @@ def _gaps(report: ScanReport) -> Section | None:
         return None
     table = Table(
         "What was not scanned, and why",
-        (Column("Repository", name=True), Column("What"), Column("Reason", long=True)),
+        (
+            Column("Repository", name=True),
+            Column("What"),
+            Column("Reason", long=True),
+            Column("Kind", choose=True),
+        ),
         [_gap_row(gap) for gap in found[:ROWS_SHOWN]],
         left_out=_left_out(len(found)),
     )
@@ -133,9 +143,9 @@ def _gaps(report: ScanReport) -> Section | None:
     return Section("not-scanned", f"Not scanned ({len(found):,})", join([text, draw(table, "gaps")]))
 
 
-def _gap_row(gap: Gap) -> tuple[str, str, str]:
+def _gap_row(gap: Gap) -> tuple[str, str, str, str]:
     where = clip_start(gap.repo, _NAME_LIMIT) if gap.repo else "all"
-    return (where, "the whole repository" if gap.failed_repository else gap.what, gap.reason)
+    return (where, "the whole repository" if gap.failed_repository else gap.what, gap.reason, gap.kind)
 
 
 def _secrets(report: ScanReport) -> Section | None:

@@ -7,6 +7,7 @@ from cortex_git.pages.parts import Section, paragraph
 from cortex_git.pages.tables import Cell, Column, Content, Table, draw
 from cortex_git.pages.text import clip_start
 from cortex_git.scan.records import SEVERITIES, Finding, SecretFound
+from cortex_git.scan.reports.accepted import until as accepted_until
 from cortex_git.scan.reports.aside import baseline_counts, dates_line, until
 from cortex_git.scan.reports.secrets import looked_line
 from cortex_git.scan.scan_report import ScanReport
@@ -38,8 +39,8 @@ def facts(report: ScanReport) -> tuple[tuple[str, str], ...]:
 
 
 def sections(report: ScanReport, most: int) -> list[Section]:
-    """What is suppressed, what the baseline knew, what is fixed since: those that there are."""
-    found = []
+    """What is accepted or suppressed, what the baseline knew, what is fixed since: those that there are."""
+    found = [_accepted(report, most)] if report.accepted else []
     if report.suppressed:
         title = f"Suppressed ({len(report.suppressed):,})"
         found.append(
@@ -71,6 +72,28 @@ def sections(report: ScanReport, most: int) -> list[Section]:
                 table = _placed(title, placed, most)
                 found.append(Section(name, f"{title} ({len(placed):,})", draw(table, f"{name}-list")))
     return found
+
+
+def _accepted(report: ScanReport, most: int) -> Section:
+    rows = [
+        (
+            clip_start(one.repo, _NAME_LIMIT) if one.repo else "all",
+            one.gap.what,
+            one.gap.reason,
+            one.gap.kind,
+            accepted_until(one),
+            one.reason,
+            clip_start(one.source, _NAME_LIMIT),
+        )
+        for one in report.accepted[:most]
+    ]
+    gap = (Column("Repository", name=True), Column("What"), Column("Not scanned as", long=True))
+    columns = (*gap, Column("Kind", choose=True), *_SAID)
+    left_out = _left_out(len(report.accepted), most)
+    table = Table("Gaps that an ignore file accepts, and why", columns, rows, left_out=left_out)
+    text = paragraph("An ignore file accepts these gaps. Any of them may hide a vulnerability.")
+    title = f"Accepted as not scanned ({len(report.accepted):,})"
+    return Section("accepted", title, join([text, draw(table, "accepted-list")]))
 
 
 def _secret_sections(baseline: Baseline, most: int) -> Iterator[Section]:

@@ -16,7 +16,7 @@ from cortex_git.scan.reports.escape import break_log_commands
 from cortex_git.scan.reports.summary import repositories_read
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.secrets_looked import SecretsLooked
-from cortex_git.scan.set_aside import Baseline, PlacedSecret, Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import AcceptedGap, Baseline, PlacedSecret, Suppressed, SuppressedSecret
 
 SCHEMA = 1
 
@@ -61,7 +61,7 @@ def _head(report: ScanReport) -> dict[str, Any]:
 def _tail(report: ScanReport) -> dict[str, Any]:
     return {
         "not_scanned": len(gaps(report)),
-        "coverage": [{"what": gap.what, "reason": gap.reason} for gap in report.coverage],
+        "coverage": [gap.to_json() for gap in report.coverage],
         "database": report.database,
         "sample": report.sample,
         "suppressed": [_suppressed(one) for one in report.suppressed],
@@ -73,6 +73,7 @@ def _tail(report: ScanReport) -> dict[str, Any]:
         "advisories": [_need(need) for need in by_advisory(report)],
         "secrets_looked": _looked(report.secrets_looked),
         "suppressed_secrets": [_suppressed_secret(one) for one in report.suppressed_secrets],
+        "accepted": [_accepted(one) for one in report.accepted],
     }
 
 
@@ -129,6 +130,11 @@ def _suppressed_secret(one: SuppressedSecret) -> dict[str, Any]:
     return {"repo": one.repo, **_secret(one.repo, one.secret), "suppression": said}
 
 
+def _accepted(one: AcceptedGap) -> dict[str, Any]:
+    said = {"reason": one.reason, "source": one.source, "expires": one.expires}
+    return {"repo": one.repo or None, **one.gap.to_json(), "acceptance": said}
+
+
 def _placed_secret(one: PlacedSecret) -> dict[str, Any]:
     return {"repo": one.repo, **_secret(one.repo, one.secret)}
 
@@ -160,7 +166,7 @@ def _repository_text(row: RepositoryScan) -> str:
         "duration_s": round(row.duration_s, 6),
     }
     tail = {
-        "not_scanned": [{"what": gap.what, "reason": gap.reason} for gap in row.not_scanned],
+        "not_scanned": [gap.to_json() for gap in row.not_scanned],
         "database": row.database,
         "unchanged_since": row.unchanged_since,
         "secrets": [_secret(row.repo, one) for one in numbered(row.secrets)],

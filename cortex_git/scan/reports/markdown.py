@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
+from cortex_git.scan.reports.accepted import until as accepted_until
 from cortex_git.scan.reports.aside import baseline_counts, dates_line, exploitation, until
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
@@ -21,7 +22,7 @@ from cortex_git.scan.reports.summary import (
     verdict,
 )
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import AcceptedGap, Suppressed, SuppressedSecret
 
 _CELL_LIMIT = 300
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
@@ -37,6 +38,7 @@ def render(report: ScanReport) -> str:
         _suppressed_table(report),
         _suppressed_secrets_table(report),
         _gaps_table(report),
+        _accepted_table(report),
         "\n".join(("## Summary", "", "```text", *seven_lines(report), "```")),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -159,14 +161,27 @@ def _gaps_table(report: ScanReport) -> str:
     found = gaps(report)
     if not found:
         return ""
-    table = _table(("Repository", "What", "Reason"), (_gap_row(gap) for gap in found))
+    table = _table(("Repository", "What", "Reason", "Kind"), (_gap_row(gap) for gap in found))
     return f"## Not scanned ({len(found)})\n\nAny of these may hide a vulnerability.\n\n{table}"
 
 
 def _gap_row(gap: Gap) -> tuple[str, ...]:
     where = _cell(gap.repo) if gap.repo else "all"
     what = "the whole repository" if gap.failed_repository else _cell(gap.what)
-    return (where, what, _cell(gap.reason))
+    return (where, what, _cell(gap.reason), _cell(gap.kind))
+
+
+def _accepted_table(report: ScanReport) -> str:
+    if not report.accepted:
+        return ""
+    header = ("Repository", "What", "Not scanned as", "Kind", "Status", "Reason", "Said by")
+    table = _table(header, (_accepted_row(one) for one in report.accepted))
+    return f"## Accepted as not scanned ({len(report.accepted)})\n\nNot counted above.\n\n{table}"
+
+
+def _accepted_row(one: AcceptedGap) -> tuple[str, ...]:
+    texts = (one.gap.what, one.gap.reason, one.gap.kind, accepted_until(one), one.reason, one.source)
+    return (_cell(one.repo) if one.repo else "all", *map(_cell, texts))
 
 
 def _linked_id(vulnerability: str) -> str:

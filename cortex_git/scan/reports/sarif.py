@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from cortex_git import __version__
 from cortex_git.scan.fingerprints import KEY, fingerprint, numbered, secret_fingerprint
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan, SecretFound, Severity
+from cortex_git.scan.reports.accepted import said
 from cortex_git.scan.reports.aside import until
 from cortex_git.scan.reports.contents import Gap, gaps, origin
 from cortex_git.scan.reports.escape import break_log_commands, clip, visible
@@ -25,7 +26,7 @@ from cortex_git.scan.reports.sarif_places import (
 )
 from cortex_git.scan.reports.secrets import looked_line
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import AcceptedGap, Suppressed, SuppressedSecret
 
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: dict[Severity, str] = {
@@ -243,7 +244,7 @@ def _about(finding: Finding) -> str:
 
 def _invocation(report: ScanReport) -> _Json:
     found = gaps(report)
-    notifications = [_notification(gap) for gap in found]
+    notifications = [*map(_notification, found), *map(_accepted, report.accepted)]
     if looked := looked_line(report):
         notifications.append({"level": "note", "message": {"text": message(looked)}})
     return {"executionSuccessful": not found, "toolExecutionNotifications": notifications}
@@ -254,6 +255,17 @@ def _notification(gap: Gap) -> _Json:
     return {
         "level": "error" if gap.failed_repository else "warning",
         "message": {"text": message(f"Not scanned: {text}")},
+        "properties": {"kind": gap.kind},
+    }
+
+
+def _accepted(one: AcceptedGap) -> _Json:
+    """What an ignore file accepts is told, and makes the run no failure."""
+    place = ": ".join(part for part in (one.repo, one.gap.what, one.gap.reason) if part)
+    return {
+        "level": "note",
+        "message": {"text": message(f"Not scanned, {said(one)}: {place}")},
+        "properties": {"kind": one.gap.kind},
     }
 
 

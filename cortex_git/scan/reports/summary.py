@@ -4,6 +4,8 @@ Scripts read the seven lines, so their form is fixed. Everything here is escaped
 must never say that all is well when something was not scanned.
 """
 
+from cortex_git.scan.gap_kinds import ACCEPTABLE
+from cortex_git.scan.reports.accepted import accepted_lines, accepted_sentence
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps, unchanged
 from cortex_git.scan.reports.escape import clip, terminal
@@ -58,12 +60,13 @@ def verdict(report: ScanReport) -> str:
     read, missing = repositories_read(report), len(gaps(report))
     tail = secrets_sentence(report)
     tail += f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
+    tail += accepted_sentence(report)
     if not read:
         return f"Nothing was scanned.{tail}"
     packages = sum(row.packages for row in report.repositories)
     scope = f"{_count(packages, 'package', 'packages')} of {_count(read, 'repository', 'repositories')}"
     if not report.cves_found:
-        qualifier = "the part that was scanned: " if missing else ""
+        qualifier = "the part that was scanned: " if missing or report.accepted else ""
         kind = "No new" if report.baseline is not None else "No"
         return f"{kind} known vulnerabilities in {qualifier}{scope}{aside(report)}.{tail}"
     new = "new " if report.baseline is not None else ""
@@ -72,15 +75,15 @@ def verdict(report: ScanReport) -> str:
 
 
 def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> list[str]:
-    """`Not scanned (N):` and a line for each of the first `limit` gaps; nothing when there is none."""
+    """`Not scanned (N):` and a line for each of the first `limit` gaps, then those accepted; maybe none."""
     found = gaps(report)
     if not found:
-        return []
+        return accepted_lines(report, limit)
     shown = found if limit is None else found[:limit]
     lines = [f"Not scanned ({len(found)}):", *(f"  - {_gap_line(gap)}" for gap in shown)]
     if len(found) > len(shown):
         lines.append(f"  ... and {len(found) - len(shown)} more (see --format json)")
-    return lines
+    return [*lines, *accepted_lines(report, limit)]
 
 
 def context_lines(report: ScanReport) -> list[str]:
@@ -111,7 +114,8 @@ def unchanged_line(report: ScanReport) -> str:
 
 def _gap_line(gap: Gap) -> str:
     parts = (gap.repo, gap.what or "failed", gap.reason)
-    return ": ".join(terminal(clip(part, _TEXT_LIMIT)) for part in parts if part)
+    text = ": ".join(terminal(clip(part, _TEXT_LIMIT)) for part in parts if part)
+    return f"{text} [{gap.kind}]" if gap.kind in ACCEPTABLE else text  # the word that an entry needs
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cortex_git.errors import BadInput
+from cortex_git.scan.gap_kinds import FOLDER
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources.addresses import Source
 
@@ -42,7 +43,9 @@ def _walk(top: Path, not_scanned: list[NotScanned]) -> Iterator[str]:
             with os.scandir(folder) as listing:
                 entries = {entry.name: entry for entry in listing}
         except OSError as error:
-            not_scanned.append(NotScanned(folder, f"the folder cannot be read ({error.strerror})"))
+            not_scanned.append(
+                NotScanned(folder, f"the folder cannot be read ({error.strerror})", FOLDER, folder)
+            )
             continue
         if ".git" in entries or {"HEAD", "objects", "refs"} <= entries.keys():
             yield folder
@@ -56,7 +59,7 @@ def _is_text(path: str, not_scanned: list[NotScanned]) -> bool:
         path.encode()
     except UnicodeEncodeError:
         shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        not_scanned.append(NotScanned(shown, "its path is not valid UTF-8; rename the folder"))
+        not_scanned.append(NotScanned(shown, "its path is not valid UTF-8; rename the folder", FOLDER, shown))
         return False
     return True
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cortex_git.errors import BadInput
+from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources.api import ListingFailed, NotThere, Tell, opened
 from cortex_git.scan.sources.candidates import Listing, Owner
@@ -49,9 +50,9 @@ def list_owner(owner: Owner, forge: Forge, cache_folder: Path | None, tell: Tell
     except NotThere as problem:
         hint = "check the name" + (", and that the token may see it" if forge.token else "")
         reason = problem.message if problem.hint else f"{forge.host} knows of no {owner.name!r}"
-        return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {reason}: {hint}")])
+        return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {reason}: {hint}", LISTING)])
     except ListingFailed as problem:
-        return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {problem}")])
+        return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {problem}", LISTING)])
     listing.candidates = [one for one in listing.candidates if one.name.lower() not in owner.skipped]
     listing.notes.append(f"{owner}: {len(listing.candidates):,} repositories listed")
     return listing

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cortex_git.errors import BadInput
+from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources.addresses import Source, parse_source
 from cortex_git.scan.sources.api import ForgeApi, ListingFailed
@@ -66,7 +67,7 @@ def read_pages(
                 continue
             except ListingFailed as problem:
                 reason = problem.message
-        listing.gaps.append(NotScanned(str(owner), f"listed only the first {entries:,} ({reason})"))
+        listing.gaps.append(NotScanned(str(owner), f"listed only the first {entries:,} ({reason})", LISTING))
         return listing
     _check_total(listing, owner, page.total, entries)
     return listing
@@ -75,7 +76,7 @@ def read_pages(
 def _check_total(listing: Listing, owner: Owner, total: int | None, entries: int) -> None:
     if total is not None and entries < total:
         reason = f"{entries:,} of {total:,} were listed, as the list changed meanwhile; scan again"
-        listing.gaps.append(NotScanned(str(owner), reason))
+        listing.gaps.append(NotScanned(str(owner), reason, LISTING))
 
 
 def _take(listing: Listing, page: Known, forge: Forge, owner: Owner) -> int:
@@ -88,7 +89,7 @@ def _take(listing: Listing, page: Known, forge: Forge, owner: Owner) -> int:
         else:
             name = row.get("name") if isinstance(row, dict) else None
             what = f"{owner}: {name[:200]}" if isinstance(name, str) else f"{owner}: an entry without a name"
-            listing.gaps.append(NotScanned(what, found))
+            listing.gaps.append(NotScanned(what, found, LISTING))
     return len(rows)
 
 

@@ -15,8 +15,8 @@ from cortex_git.scan.suppressing.statements import Globs, Statement
 
 NAME = ".cortex-git-ignore.toml"
 """What the file is usually called. It is never read unless a person names it."""
-_TABLES = {"ignore", "IgnoredVulns", "secret"}
-"""`secret_entries` reads the last one."""
+_TABLES = {"ignore", "IgnoredVulns", "secret", "not_scanned"}
+"""`secret_entries` and `gap_entries` read the last two."""
 _OURS = {"id", "reason", "expires", "package", "repository", "path", "ecosystem", "status"}
 _OSV_SCANNER = {"id", "reason", "ignoreUntil"}
 """Keys of `[[IgnoredVulns]]` in an `osv-scanner.toml`, which is read as well."""

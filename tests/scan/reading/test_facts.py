@@ -17,7 +17,7 @@ RunGit = Callable[..., str]
 NPM = '{"lockfileVersion": 3, "packages": {"": {}, "node_modules/minimist": {"version": "1.2.0"}}}'
 POETRY = 'package = []\n\n[metadata]\nlock-version = "2.0"\n'
 FILES = {"package-lock.json": NPM, "poetry.lock": POETRY, "requirements.txt": "-r base/pins.in\n"}
-INCLUDED = {"base/pins.in": "jinja2==2.10\n"}
+INCLUDED = {"base/pins.in": "jinja2==2.10 --hash=sha256:0\n"}
 
 
 @pytest.fixture(params=[True, False], ids=["git 2.36 and newer", "older git"])

@@ -23,7 +23,7 @@ TOKEN = "tok-3n'$(x)"
 
 @pytest.fixture
 def server(make_repository, tmp_path: Path, git) -> Iterator[Server]:
-    path = make_repository({"requirements.txt": "jinja2==2.10\n"}, "srv/app.git", bare=True)
+    path = make_repository({"requirements.txt": "jinja2==2.10 --hash=sha256:0\n"}, "srv/app.git", bare=True)
     for name in ("release/1", "release/2", "dev"):
         git(path, "branch", name, "main")
     git(path, "tag", "-a", "-m", "x", "v1", "main")

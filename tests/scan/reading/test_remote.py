@@ -20,7 +20,7 @@ from cortex_git.scan.sources import Credentials, Source, parse_source
 
 FILES = {
     "requirements.txt": "-r deep/base.in\n",
-    "deep/base.in": "jinja2==2.10\n",
+    "deep/base.in": "jinja2==2.10 --hash=sha256:0\n",
     "big.bin": bytes(range(256)) * 4000,
     "src/main.py": "print()\n",
 }
@@ -88,7 +88,7 @@ def test_sha256_over_the_wire(server, tmp_path, git, database):
     work = tmp_path / "work"
     work.mkdir()
     git(work, "init", "-q", "--object-format=sha256")
-    (work / "requirements.txt").write_text("jinja2==2.10\n")
+    (work / "requirements.txt").write_text("jinja2==2.10 --hash=sha256:0\n")
     git(work, "add", ".")
     git(work, "commit", "-qm", "x")
     git(tmp_path, "clone", "-q", "--bare", "work", "srv/long.git")
@@ -133,7 +133,7 @@ def test_missing_refs_and_empty_repositories(server, git, tmp_path):
 
 
 def test_no_redirect_leads_to_a_local_file(server, make_repository, database):
-    secret = make_repository({"requirements.txt": "jinja2==2.10\n"}, "secret")
+    secret = make_repository({"requirements.txt": "jinja2==2.10 --hash=sha256:0\n"}, "secret")
     server.redirect = f"file://{secret}/.git/info/refs"
     row = scan_repository(source(server), database=database)
     assert row.status == "failed"

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from cortex_git.scan.records import SEVERITIES, Finding, NotScanned, RepositoryScan, SecretFound
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
-from cortex_git.scan.set_aside import Baseline, Placed, PlacedSecret, Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import (
+    AcceptedGap,
+    Baseline,
+    Placed,
+    PlacedSecret,
+    Suppressed,
+    SuppressedSecret,
+)
 
 TIMING = BatchTiming(12.34, 0.0211, 0.1432, 0.871, 20, "parallel")
 FEW = settings(max_examples=40, deadline=None)
@@ -59,7 +66,11 @@ _findings = st.builds(
     epss=st.none() | st.floats(0, 1),
     kev=st.none() | st.just("2021-12-10"),
 )
-_parts = st.lists(st.builds(NotScanned, what=hostile, reason=hostile), max_size=3).map(tuple)
+_gap = st.builds(NotScanned, what=hostile, reason=hostile, kind=hostile, path=st.none() | hostile)
+_parts = st.lists(_gap, max_size=3).map(tuple)
+_accepted = st.builds(
+    AcceptedGap, repo=hostile, gap=_gap, reason=hostile, source=hostile, expires=st.none() | hostile
+)
 _secrets = st.builds(
     SecretFound, path=hostile, line=st.integers(1, 10**6), kind=hostile, number=st.integers(1, 9)
 )
@@ -128,6 +139,7 @@ hostile_reports = st.builds(
     sample=st.booleans(),
     suppressed=st.just(()) | st.lists(_suppressed, max_size=2).map(tuple),
     baseline=st.none() | _baselines,
+    accepted=st.just(()) | st.lists(_accepted, max_size=2).map(tuple),
     notes=st.lists(hostile, max_size=2).map(tuple),
     epss_date=st.none() | st.just("2026-11-28"),
     kev_date=st.none() | st.just("2026-11-27"),

@@ -11,7 +11,7 @@ from cortex_git.scan.scan_report import ScanReport
 def test_gaps_come_widest_first(full_report: ScanReport) -> None:
     assert gaps(full_report) == [
         Gap("", "Hex", "no advisories for this ecosystem"),
-        Gap("https://h.test/gone.git", "", "repository not found"),
+        Gap("https://h.test/gone.git", "", "repository not found", "failed"),
         Gap("git@h.test:t/third.git", "go.mod", "not valid UTF-8"),
     ]
 

@@ -24,7 +24,7 @@ def test_keys_and_their_order_are_those_of_schema_1(full_report: ScanReport) -> 
         "schema batch repositories_scanned repositories_failed cves_found severity real_time_s "
         "spawn_overhead_s_avg scan_time_s_avg parallel_efficiency workers mode repositories "
         "not_scanned coverage database sample suppressed baseline notes epss_date kev_date secrets_found "
-        "advisories secrets_looked suppressed_secrets"
+        "advisories secrets_looked suppressed_secrets accepted"
     )
     assert list(value["severity"]) == ["critical", "high", "medium", "low", "unknown"]
     row = value["repositories"][0]
@@ -39,7 +39,9 @@ def test_the_figures_are_those_of_the_report(full_report: ScanReport) -> None:
     assert (value["repositories_scanned"], value["repositories_failed"]) == (3, 1)
     assert (value["cves_found"], value["not_scanned"]) == (4, 3)
     assert value["severity"] == {"critical": 1, "high": 2, "medium": 0, "low": 1, "unknown": 0}
-    assert value["coverage"] == [{"what": "Hex", "reason": "no advisories for this ecosystem"}]
+    assert value["coverage"] == [
+        {"what": "Hex", "reason": "no advisories for this ecosystem", "kind": "other", "path": None}
+    ]
     assert value["repositories"][3]["error"] == "repository not found"
     assert value["repositories"][0]["findings"][1]["other_lockfiles"] == ["b/yarn.lock"]
 
