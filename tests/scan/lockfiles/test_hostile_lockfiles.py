@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import billworld
 import pytest
@@ -194,133 +194,158 @@ def test_merge_conflicts(path: str) -> None:
 
 DEEP = 200_000
 MIB = 1 << 20
-BOMBS: dict[str, tuple[str, bytes]] = {
-    "deep JSON arrays": ("package-lock.json", b"[" * DEEP),
-    "deep JSON objects": ("composer.lock", b'{"a":' * DEEP),
+BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "deep JSON arrays": ("package-lock.json", lambda: b"[" * DEEP),
+    "deep JSON objects": ("composer.lock", lambda: b'{"a":' * DEEP),
     "deep version 1 tree": (
         "package-lock.json",
-        b'{"dependencies":' + b'{"a":{"version":"1","dependencies":' * DEEP + b"{}" + b"}}" * DEEP + b"}",
+        lambda: (
+            b'{"dependencies":' + b'{"a":{"version":"1","dependencies":' * DEEP + b"{}" + b"}}" * DEEP + b"}"
+        ),
     ),
-    "many JSON objects": ("package-lock.json", b'{"packages":[' + b'{"":0},' * (2 * MIB) + b"0]}"),
-    "long JSON number": ("package-lock.json", b'{"lockfileVersion":' + b"9" * MIB + b"}"),
-    "deep YAML flow": ("pnpm-lock.yaml", b"a: " + b"[" * DEEP),
-    "deep YAML block": ("pnpm-lock.yaml", b"- " * DEEP + b"a"),
-    "deep YAML keys": ("pnpm-lock.yaml", b"? " * DEEP + b"a"),
-    "many YAML values": ("pnpm-lock.yaml", b"lockfileVersion: [" + b"[]," * (5 * MIB) + b"]"),
+    "many JSON objects": ("package-lock.json", lambda: b'{"packages":[' + b'{"":0},' * (2 * MIB) + b"0]}"),
+    "long JSON number": ("package-lock.json", lambda: b'{"lockfileVersion":' + b"9" * MIB + b"}"),
+    "deep YAML flow": ("pnpm-lock.yaml", lambda: b"a: " + b"[" * DEEP),
+    "deep YAML block": ("pnpm-lock.yaml", lambda: b"- " * DEEP + b"a"),
+    "deep YAML keys": ("pnpm-lock.yaml", lambda: b"? " * DEEP + b"a"),
+    "many YAML values": ("pnpm-lock.yaml", lambda: b"lockfileVersion: [" + b"[]," * (5 * MIB) + b"]"),
     "YAML alias bomb": (
         "pnpm-lock.yaml",
-        b"a0: &a0 [x]\n" + b"".join(b"a%d: &a%d [*a%d,*a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 60)),
+        lambda: (
+            b"a0: &a0 [x]\n"
+            + b"".join(b"a%d: &a%d [*a%d,*a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 60))
+        ),
     ),
-    "deep TOML arrays": ("poetry.lock", b"a = " + b"[" * DEEP),
-    "TOML dotted key": ("Cargo.lock", b"a" + b".a" * (4 * MIB) + b" = 1"),
-    "TOML dotted header": ("uv.lock", b"[a" + b".a" * (4 * MIB) + b"]"),
-    "TOML dotted inline key": ("pdm.lock", b"x = { a" + b'."a,"' * MIB + b" = 1 }"),
-    "many TOML arrays": ("pylock.toml", b"x = [" + b"[]," * (4 * MIB) + b"]"),
+    "deep TOML arrays": ("poetry.lock", lambda: b"a = " + b"[" * DEEP),
+    "TOML dotted key": ("Cargo.lock", lambda: b"a" + b".a" * (4 * MIB) + b" = 1"),
+    "TOML dotted header": ("uv.lock", lambda: b"[a" + b".a" * (4 * MIB) + b"]"),
+    "TOML dotted inline key": ("pdm.lock", lambda: b"x = { a" + b'."a,"' * MIB + b" = 1 }"),
+    "many TOML arrays": ("pylock.toml", lambda: b"x = [" + b"[]," * (4 * MIB) + b"]"),
     "billion laughs": (
         "pom.xml",
-        b'<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">'
-        + b"".join(b'<!ENTITY b%d "%s">' % (n, b"&b%d;" % (n - 1) * 10) for n in range(1, 30))
-        + b"]><project>&b29;</project>",
+        lambda: (
+            b'<!DOCTYPE p [<!ENTITY a "aaaaaaaaaa">'
+            + b"".join(b'<!ENTITY b%d "%s">' % (n, b"&b%d;" % (n - 1) * 10) for n in range(1, 30))
+            + b"]><project>&b29;</project>"
+        ),
     ),
     "outside entity": (
         "pom.xml",
-        b'<!DOCTYPE p [<!ENTITY a SYSTEM "file:///etc/passwd">]><project>&a;</project>',
+        lambda: b'<!DOCTYPE p [<!ENTITY a SYSTEM "file:///etc/passwd">]><project>&a;</project>',
     ),
-    "deep XML": ("pom.xml", b"<a>" * (4 * MIB)),
-    "wide XML": ("packages.config", b"<packages>" + b"<a/>" * (3 * MIB) + b"</packages>"),
+    "deep XML": ("pom.xml", lambda: b"<a>" * (4 * MIB)),
+    "wide XML": ("packages.config", lambda: b"<packages>" + b"<a/>" * (3 * MIB) + b"</packages>"),
     "XML attributes": (
         "packages.config",
-        b"<packages " + b" ".join(b'a%d="%d"' % (n, n) for n in range(MIB)) + b"/>",
+        lambda: b"<packages " + b" ".join(b'a%d="%d"' % (n, n) for n in range(MIB)) + b"/>",
     ),
-    "white space": ("requirements.txt", b"a" + b" " * (8 * MIB) + b"#" + b" #" * MIB),
-    "continuations": ("requirements.txt", b"a\\\n" * MIB),
-    "backslashes": ("requirements.txt", b"\\" * (8 * MIB) + b"$"),
-    "many open requirements": ("requirements.txt", b"".join(b"p%d\n" % n for n in range(2 * MIB))),
-    "many empty lines": ("requirements.txt", b"ab\n" * (5 * MIB)),
-    "many yarn entries": ("yarn.lock", b"a:\n" * (5 * MIB)),
-    "many go.mod lines": ("go.mod", b"module m\n" + b"go 1\n" * (3 * MIB)),
-    "many gems": ("Gemfile.lock", b"GEM\n  specs:\n" + b"    a\n" * MIB),
+    "white space": ("requirements.txt", lambda: b"a" + b" " * (8 * MIB) + b"#" + b" #" * MIB),
+    "continuations": ("requirements.txt", lambda: b"a\\\n" * MIB),
+    "backslashes": ("requirements.txt", lambda: b"\\" * (8 * MIB) + b"$"),
+    "many open requirements": ("requirements.txt", lambda: b"".join(b"p%d\n" % n for n in range(2 * MIB))),
+    "many empty lines": ("requirements.txt", lambda: b"ab\n" * (5 * MIB)),
+    "many yarn entries": ("yarn.lock", lambda: b"a:\n" * (5 * MIB)),
+    "many go.mod lines": ("go.mod", lambda: b"module m\n" + b"go 1\n" * (3 * MIB)),
+    "many gems": ("Gemfile.lock", lambda: b"GEM\n  specs:\n" + b"    a\n" * MIB),
     "many pnpm entries": (
         "pnpm-lock.yaml",
-        b"packages: {" + b"".join(b"a%d," % n for n in range(MIB)) + b"}",
+        lambda: b"packages: {" + b"".join(b"a%d," % n for n in range(MIB)) + b"}",
     ),
-    "many TOML keys": ("uv.lock", b"".join(b"a%d=1\n" % n for n in range(MIB + 9))),
-    "many TOML packages": ("uv.lock", b"version=1\n" + b"[[package]]\n" * 249_000),
+    "many TOML keys": ("uv.lock", lambda: b"".join(b"a%d=1\n" % n for n in range(MIB + 9))),
+    "many TOML packages": ("uv.lock", lambda: b"version=1\n" + b"[[package]]\n" * 249_000),
     "many JSON keys": (
         "composer.lock",
-        b'{"packages":[0]' + b"".join(b',"a%d":1' % n for n in range(MIB)) + b"}",
+        lambda: b'{"packages":[0]' + b"".join(b',"a%d":1' % n for n in range(MIB)) + b"}",
     ),
-    "many gradle lines": ("gradle.lockfile", b"".join(b"a:b:%d\n" % n for n in range(MIB))),
-    "long XML text": ("pom.xml", b"<project>" + b"&lt;\n" * (2 * MIB) + b"</project"),
-    "brackets": ("requirements.txt", b"a[" * (4 * MIB)),
-    "dashes in a wheel name": ("requirements.txt", b"./" + b"a-" * (4 * MIB) + b".whl"),
-    "quotes": ("yarn.lock", b'"' * (8 * MIB) + b":\n"),
-    "at signs": ("yarn.lock", b"@" * (8 * MIB) + b":\n"),
-    "open quotes in JSON": ("composer.lock", b'{"a": "\\"' + b'\\"' * (4 * MIB)),
-    "quote marks in go.mod": ("go.mod", b"module m\nrequire " + b'"' * (8 * MIB + 1)),
-    "arrows in go.mod": ("go.mod", b"module m\nreplace " + b"=> " * (3 * MIB)),
-    "parentheses in Gemfile.lock": ("Gemfile.lock", b"GEM\n  specs:\n    " + b"a (" * (3 * MIB)),
+    "many gradle lines": ("gradle.lockfile", lambda: b"".join(b"a:b:%d\n" % n for n in range(MIB))),
+    "long XML text": ("pom.xml", lambda: b"<project>" + b"&lt;\n" * (2 * MIB) + b"</project"),
+    "brackets": ("requirements.txt", lambda: b"a[" * (4 * MIB)),
+    "dashes in a wheel name": ("requirements.txt", lambda: b"./" + b"a-" * (4 * MIB) + b".whl"),
+    "quotes": ("yarn.lock", lambda: b'"' * (8 * MIB) + b":\n"),
+    "at signs": ("yarn.lock", lambda: b"@" * (8 * MIB) + b":\n"),
+    "open quotes in JSON": ("composer.lock", lambda: b'{"a": "\\"' + b'\\"' * (4 * MIB)),
+    "quote marks in go.mod": ("go.mod", lambda: b"module m\nrequire " + b'"' * (8 * MIB + 1)),
+    "arrows in go.mod": ("go.mod", lambda: b"module m\nreplace " + b"=> " * (3 * MIB)),
+    "parentheses in Gemfile.lock": ("Gemfile.lock", lambda: b"GEM\n  specs:\n    " + b"a (" * (3 * MIB)),
     "many components": (
         "bom.json",
-        b'{"bomFormat":"CycloneDX","components":[' + b'{"purl":"pkg:t/a"},' * 400_000 + b"{}]}",
+        lambda: b'{"bomFormat":"CycloneDX","components":[' + b'{"purl":"pkg:t/a"},' * 400_000 + b"{}]}",
     ),
     "many XML components": (
         "bom.xml",
-        b"<bom><components>" + b"<component><purl>x</purl></component>" * 400_000 + b"</components></bom>",
+        lambda: (
+            b"<bom><components>" + b"<component><purl>x</purl></component>" * 400_000 + b"</components></bom>"
+        ),
     ),
-    "many XML elements": ("bom.xml", b"<bom><components>" + b"<a/>" * (3 * MIB) + b"</components></bom>"),
-    "long purls": ("bom.xml", b"<bom><components><component><purl>" + b"pkg:" * (3 * MIB) + b"</purl>"),
-    "many SPDX tags": ("a.spdx", b"SPDXVersion: 2\n" + b"PackageName: a\n" * MIB),
-    "many SPDX relations": ("a.spdx", b"SPDXVersion: 2\n" + b"Relationship: a b c\n" * (MIB // 2)),
-    "open text in SPDX": ("a.spdx", b"SPDXVersion: 2\nDocumentComment: <text>\n" + b"a\n" * (4 * MIB)),
-    "many pods": ("Podfile.lock", b"PODS:\n" + b"  - A (1)\n" * MIB),
-    "many constraints": ("cabal.project.freeze", b"constraints: " + b"a ==1 ||," * MIB),
-    "many constraint fields": ("cabal.project.freeze", b"constraints: a ==1\n" * (MIB // 2)),
-    "constraint of many lines": ("cabal.project.freeze", b"constraints:\n" + b" a\n" * (5 * MIB)),
-    "long constraint": ("cabal.project.freeze", b"constraints: " + b"a." * (4 * MIB)),
-    "many Swift pins": ("Package.resolved", b'{"version":2,"pins":[' + b"{}," * 499_000 + b"{}]}"),
+    "many XML elements": (
+        "bom.xml",
+        lambda: b"<bom><components>" + b"<a/>" * (3 * MIB) + b"</components></bom>",
+    ),
+    "long purls": (
+        "bom.xml",
+        lambda: b"<bom><components><component><purl>" + b"pkg:" * (3 * MIB) + b"</purl>",
+    ),
+    "many SPDX tags": ("a.spdx", lambda: b"SPDXVersion: 2\n" + b"PackageName: a\n" * MIB),
+    "many SPDX relations": ("a.spdx", lambda: b"SPDXVersion: 2\n" + b"Relationship: a b c\n" * (MIB // 2)),
+    "open text in SPDX": (
+        "a.spdx",
+        lambda: b"SPDXVersion: 2\nDocumentComment: <text>\n" + b"a\n" * (4 * MIB),
+    ),
+    "many pods": ("Podfile.lock", lambda: b"PODS:\n" + b"  - A (1)\n" * MIB),
+    "many constraints": ("cabal.project.freeze", lambda: b"constraints: " + b"a ==1 ||," * MIB),
+    "many constraint fields": ("cabal.project.freeze", lambda: b"constraints: a ==1\n" * (MIB // 2)),
+    "constraint of many lines": ("cabal.project.freeze", lambda: b"constraints:\n" + b" a\n" * (5 * MIB)),
+    "long constraint": ("cabal.project.freeze", lambda: b"constraints: " + b"a." * (4 * MIB)),
+    "many Swift pins": ("Package.resolved", lambda: b'{"version":2,"pins":[' + b"{}," * 499_000 + b"{}]}"),
     "many Bun packages": (
         "bun.lock",
-        b'{"packages":{' + b"".join(b'"a%d":["a@1.0.0"],' % n for n in range(499_990)) + b'"a":1}}',
+        lambda: b'{"packages":{' + b"".join(b'"a%d":["a@1.0.0"],' % n for n in range(499_990)) + b'"a":1}}',
     ),
     "many Bun dependencies": (
         "bun.lock",
-        b'{"packages":{"%b":["a@1.0.0",{"dependencies":{' % (b"a/" * 500)
-        + b",".join(b'"b%d":0' % n for n in range(MIB))
-        + b"}}]}}",
+        lambda: (
+            b'{"packages":{"%b":["a@1.0.0",{"dependencies":{' % (b"a/" * 500)
+            + b",".join(b'"b%d":0' % n for n in range(MIB))
+            + b"}}]}}"
+        ),
     ),
-    "deep Bun key": ("bun.lock", b'{"packages":{"' + b"a/" * (7 * MIB) + b'":["a@1.0.0"],"b":["b@1.0.0"]},}'),
-    "many trailing commas": ("bun.lock", b'{"packages":[' + b"[1,]," * 499_000 + b"]}"),
-    "many comments": ("bun.lock", b"{" + b"/**/" * (4 * MIB)),
-    "open comment": ("bun.lock", b'{"a":1, /*' + b"*" * (8 * MIB)),
-    "open string": ("bun.lock", b'{"a' + b'\\"' * (7 * MIB)),
+    "deep Bun key": (
+        "bun.lock",
+        lambda: b'{"packages":{"' + b"a/" * (7 * MIB) + b'":["a@1.0.0"],"b":["b@1.0.0"]},}',
+    ),
+    "many trailing commas": ("bun.lock", lambda: b'{"packages":[' + b"[1,]," * 499_000 + b"]}"),
+    "many comments": ("bun.lock", lambda: b"{" + b"/**/" * (4 * MIB)),
+    "open comment": ("bun.lock", lambda: b'{"a":1, /*' + b"*" * (8 * MIB)),
+    "open string": ("bun.lock", lambda: b'{"a' + b'\\"' * (7 * MIB)),
     "one reference of many Conan nodes": (
         "conan.lock",
-        b'{"graph_lock":{"nodes":{"1":{"ref":"'
-        + b"a" * (7 * MIB)
-        + b'"},"0":{"path":"p","requires":["1"'
-        + b',"1"' * (2 * MIB)
-        + b"]}}}}",
+        lambda: (
+            b'{"graph_lock":{"nodes":{"1":{"ref":"'
+            + b"a" * (7 * MIB)
+            + b'"},"0":{"path":"p","requires":["1"'
+            + b',"1"' * (2 * MIB)
+            + b"]}}}}"
+        ),
     ),
-    "slashes in conan.lock": ("conan.lock", b'{"requires":[\n"' + b"a/" * (7 * MIB) + b'\\n"]}'),
+    "slashes in conan.lock": ("conan.lock", lambda: b'{"requires":[\n"' + b"a/" * (7 * MIB) + b'\\n"]}'),
     "many Pub packages": (
         "pubspec.lock",
-        b"packages: {" + b"".join(b"a%d: {source: hosted}," % n for n in range(300_000)),
+        lambda: b"packages: {" + b"".join(b"a%d: {source: hosted}," % n for n in range(300_000)),
     ),
     "many renv packages": (
         "renv.lock",
-        b'{"Packages":{' + b"".join(b'"a%d":{},' % n for n in range(499_990)) + b'"a":1}}',
+        lambda: b'{"Packages":{' + b"".join(b'"a%d":{},' % n for n in range(499_990)) + b'"a":1}}',
     ),
-    "many Elixir words": ("mix.lock", b"%{" + b'"a": {:hex, :a, "1"},' * (MIB // 2) + b"}"),
-    "deep Elixir term": ("mix.lock", b"%{" + b'"a": {' * DEEP),
-    "open text in mix.lock": ("mix.lock", b'%{"' + b'\\"' * (7 * MIB)),
-    "comments in mix.lock": ("mix.lock", b"# \n" * (4 * MIB)),
-    "long word in mix.lock": ("mix.lock", b"%{" + b"a" * (14 * MIB)),
+    "many Elixir words": ("mix.lock", lambda: b"%{" + b'"a": {:hex, :a, "1"},' * (MIB // 2) + b"}"),
+    "deep Elixir term": ("mix.lock", lambda: b"%{" + b'"a": {' * DEEP),
+    "open text in mix.lock": ("mix.lock", lambda: b'%{"' + b'\\"' * (7 * MIB)),
+    "comments in mix.lock": ("mix.lock", lambda: b"# \n" * (4 * MIB)),
+    "long word in mix.lock": ("mix.lock", lambda: b"%{" + b"a" * (14 * MIB)),
     "many components to verify": (
         "gradle/verification-metadata.xml",
-        b"<verification-metadata><components>" + b'<component group="a"/>' * 600_000,
+        lambda: b"<verification-metadata><components>" + b'<component group="a"/>' * 600_000,
     ),
-    "colons in gradle.lockfile": ("gradle.lockfile", b"a:" * (4 * MIB)),
+    "colons in gradle.lockfile": ("gradle.lockfile", lambda: b"a:" * (4 * MIB)),
 }
 
 
@@ -345,28 +370,40 @@ HEAVY = [
 ]
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", [name for name in BOMBS if name not in HEAVY])
 def test_bombs_end(name: str) -> None:
     path, data = BOMBS[name]
-    content = run(path, data)
-    assert content.not_scanned
+    assert run(path, data()).not_scanned
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+MEASURED = """
+import sys
+from pathlib import Path
+from cortex_git.scan.lockfiles import includes_of, kind_of, read_lockfile
+
+path, data = sys.argv[1], sys.stdin.buffer.read()
+content = read_lockfile(path, data, lambda _: data)
+assert content.not_scanned
+for gap in content.not_scanned:
+    assert not gap.reason.startswith("could not be read"), gap
+for package in content.packages:
+    assert package.name.isprintable() and package.version.isprintable()
+includes_of(kind_of(path) or "", path, data)
+status = Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else ["VmHWM: 0 kB"]
+print(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+"""
+"""What `run` does and looks at, in a process of its own; its peak memory in KiB, 0 where nobody says."""
+
+
 @pytest.mark.parametrize("name", HEAVY)
-def test_bombs_cost_little_memory(name: str) -> None:
+def test_bombs_end_and_cost_little_memory(name: str) -> None:
     """Peak memory of a process that reads the bomb: under 400 MiB, the bomb's own bytes included."""
-    code = (
-        "import sys;"
-        "from cortex_git.scan.lockfiles import read_lockfile;"
-        "read_lockfile(sys.argv[1], sys.stdin.buffer.read(), lambda _: None);"
-        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
-    )
     path, data = BOMBS[name]
     done = subprocess.run(
-        [sys.executable, "-c", code, path], input=data, capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", MEASURED, path], input=data(), capture_output=True, check=False, timeout=110
     )
+    assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 400 * 1024
 
 
