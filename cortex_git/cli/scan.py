@@ -178,6 +178,7 @@ def multi_repo_scan(
     from cortex_git.scan.others.programs import chosen
     from cortex_git.services import open_if_there, open_or_embedded
     from cortex_git.services.acting import act, refuse_own, with_batch
+    from cortex_git.services.clocks import noted
     from cortex_git.services.scan_plan import planned
     from cortex_git.services.scan_sources import SourceRequest
     from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
@@ -245,7 +246,7 @@ def multi_repo_scan(
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:
         report, ended = run_scan(coordination, prepared, request, watcher)
-    report = act(report, judgements, by_vote=by_vote)
+    report = noted(act(report, judgements, by_vote=by_vote), coordination)
     report = replace(report, grouped=group_by is GroupBy.ADVISORY)
     show_report(report, report_format.value if report_format else None, output or [], show_all=show_all)
     least = fail_on.value if fail_on else None

@@ -97,7 +97,7 @@ def form_of(path: Path) -> str | None:
 def forms_of(outputs: Sequence[Path], chosen: str | None) -> list[tuple[Path, str]]:
     """Each file with its form: of one file the form chosen, of several by their endings.
 
-    What neither tells, such as a pipe, is a table.
+    What neither tells, such as a pipe or a name without an ending, is a table.
     """
     if len(outputs) == 1 and chosen is not None:
         return [(outputs[0], chosen)]
@@ -124,11 +124,11 @@ def refuse_vain(
 
 
 def _refuse_unknown_endings(outputs: Sequence[Path], chosen: str | None) -> None:
-    """A file that says no form would silently become a table; a pipe or a device has no ending to go by."""
+    """A file whose ending says another form than ours would silently become a table."""
     if chosen is not None:
         return
     for path in outputs:
-        if form_of(path) is None and (path.is_file() or not path.exists()):
+        if path.suffix and form_of(path) is None:
             endings = ", ".join(_FORMS)
             raise BadInput(f"the ending of {path} says no form", f"give --format, or one of {endings}")
 

@@ -49,10 +49,14 @@ def since_of(text: str | None) -> "Since | None":
     from cortex_git.cli.periods import moment_of
     from cortex_git.services.unchanged import Since
 
+    now = time.time()
     try:
-        return Since(text, moment_of(text, "--changed-since", time.time()))
+        moment = moment_of(text, "--changed-since", now)
     except BadInput:
         return Since(text)
+    if moment > now:
+        note(f"--changed-since {text} has not come yet by this host's clock: unless a batch, all is scanned")
+    return Since(text, moment)
 
 
 def said(batch: "Batch") -> str:

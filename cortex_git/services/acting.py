@@ -6,7 +6,6 @@ file that lies in a scanned repository says nothing unless it is named.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 from cortex_git.config import data_folder
@@ -25,6 +24,7 @@ from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
+from cortex_git.services.clocks import today
 from cortex_git.services.scan_history import last_before, no_batch, scan_batch, scan_rows
 from cortex_git.store.coordination import Coordination
 
@@ -143,23 +143,25 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
         report = without_outvoted(report)
     if said.needs_kev and report.kev_date is None:
         report = replace(report, coverage=(*report.coverage, KEV_GAP))
-    if said.ignored or said.vex:
-        report = suppress(report, said.ignored, said.vex, _today())
-    if said.secrets:
-        report = suppress_secrets(report, said.secrets, _today())
+    if said.ignored or said.vex or said.secrets or said.gaps:
+        day, notes = today(report)
+        report = suppress(report, said.ignored, said.vex, day)
+        report = suppress_secrets(report, said.secrets, day)
+        report = replace(report, notes=(*report.notes, *notes))
     if said.notes:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:
         report = against(report, said.baseline, said.earlier)
-    return accept_gaps(report, said.gaps, _today()) if said.gaps else report
+    return accept_gaps(report, said.gaps, today(report)[0]) if said.gaps else report
 
 
 class Judging:
     """Takes what is suppressed today out of the rows of any batch, and counts it."""
 
     def __init__(self, said: Said) -> None:
-        self._judgement = Judgement(said.ignored, said.vex, _today())
-        self._notes = said.notes
+        day, notes = today()
+        self._judgement = Judgement(said.ignored, said.vex, day)
+        self._notes = (*said.notes, *notes)
         self.suppressed = 0
 
     def __call__(self, rows: Sequence[RepositoryScan]) -> Sequence[RepositoryScan]:
@@ -170,7 +172,3 @@ class Judging:
     def notes(self) -> list[str]:
         """What is to be said when all rows were seen."""
         return [*self._notes, *self._judgement.notes()]
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()

@@ -7,7 +7,6 @@ keep silent about it.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -210,11 +209,12 @@ def _without_ignored(
         return list(found), (), ()
     from cortex_git.scan.suppressing.applying import suppress
     from cortex_git.scan.suppressing.ignore_file import read_ignore_file
+    from cortex_git.services.clocks import today
 
     statements = read_ignore_file(repository.top / Path(settings.ignore_file).expanduser())
     row = RepositoryScan(str(repository.top), "scanned", findings=tuple(one.finding for one in found))
     report = ScanReport("", (row,), BatchTiming(0, 0, 0, 0, 1, "sequential"), "")
-    told = suppress(report, statements, (), datetime.now(UTC).date())
+    told = suppress(report, statements, (), today()[0])
     [left] = told.repositories
     kept = set(left.findings)
     expired = tuple(note for note in told.notes if "expired" in note)
