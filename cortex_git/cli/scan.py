@@ -128,7 +128,11 @@ def multi_repo_scan(
     by_vote: ByVoteOption = False,
     secrets: SecretsOption = False,
     allow_incomplete: Annotated[
-        bool, typer.Option("--allow-incomplete", help="Exit with 0 although something was not scanned.")
+        bool,
+        typer.Option(
+            "--allow-incomplete",
+            help="Exit with 0 although something was not scanned (an ignore file accepts single gaps).",
+        ),
     ] = False,
     group_by: Annotated[
         GroupBy,

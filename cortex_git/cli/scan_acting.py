@@ -16,7 +16,7 @@ IgnoreFileOption = Annotated[
     typer.Option(
         "--ignore-file",
         metavar="FILE",
-        help="TOML entries of findings that do not count, each with a reason (may be repeated).",
+        help="TOML entries of what does not count, each with a reason (may be repeated).",
         show_default=False,
     ),
 ]

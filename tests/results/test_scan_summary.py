@@ -8,8 +8,9 @@ from gitworld import git, new_coordination, result_for
 
 from cortex_git.results import scan_summary
 from cortex_git.results.rows import row_of
+from cortex_git.results.scan_gaps import KEY, gaps_of, written
 from cortex_git.results.scan_summary import merge_scan, rows_of
-from cortex_git.scan.records import RepositoryScan
+from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.sources import parse_source
 from cortex_git.services.scans import ScanRequest, prepare_batch
 from cortex_git.store import index
@@ -55,6 +56,18 @@ def test_rows_in_the_order_of_the_tasks(scanned: Coordination) -> None:
     assert rows[1].error == "no answer"
     assert rows[2].repo == "https://h.example/c"
     assert "cannot be read" in (rows[2].error or "")
+
+
+def test_the_gaps_of_a_batch_come_back_with_their_kinds(scanned: Coordination) -> None:
+    gaps = (
+        NotScanned("/srv/x", "the folder cannot be read", "folder", "/srv/x"),
+        NotScanned("github:acme", "could not be listed", "listing"),
+    )
+    batch = index.batch_of(scanned.repository, "weekly")
+    kept = batch.model_copy(update={"options": {KEY: written(gaps)}})
+    assert gaps_of(kept) == gaps
+    older = batch.model_copy(update={"options": {KEY: [["x", "as older versions write it"]]}})
+    assert [gap.kind for gap in gaps_of(older)] == ["other"]
 
 
 def test_a_row_comes_back_as_it_was_published(scanned: Coordination) -> None:

@@ -25,6 +25,7 @@ from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import AcceptedGap, Suppressed, SuppressedSecret
 
 _CELL_LIMIT = 300
+_LINE_LIMIT = 2_000
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,99}")
 
 
@@ -60,7 +61,8 @@ def _opening(report: ScanReport) -> str:
     if report.baseline is not None:
         lines[-1] += f": {', '.join(baseline_counts(report.baseline))}"
     if looked := looked_line(report):
-        lines.append(f"- {looked}")
+        name, _, amount = looked.partition(": ")  # it names reasons that a result document gave
+        lines.append(f"- {name}: {markdown_code(clip(amount, _LINE_LIMIT))}")
     if since := unchanged_line(report):
         lines.append(f"- {since}")
     if dates := dates_line(report):

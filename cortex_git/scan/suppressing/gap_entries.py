@@ -70,7 +70,8 @@ def _entry(entry: Mapping[str, Any], where: str) -> GapEntry:
         )
     if kind in NOT_ACCEPTABLE:
         raise BadInput(
-            f"{where}: {kind} cannot be accepted ({NOT_ACCEPTABLE[kind]})", "or use --allow-incomplete"
+            f"{where}: {kind} cannot be accepted ({NOT_ACCEPTABLE[kind]})",
+            "only --allow-incomplete passes over it",
         )
     if kind not in ACCEPTABLE:
         raise BadInput(f"{where}: unknown kind {kind[:100]!r}", f"use {', '.join(ACCEPTABLE)}")

@@ -33,9 +33,9 @@ def test_what_was_not_scanned_comes_first(full_report: ScanReport) -> None:
     ]
     assert "osv 2026-08-01, 8,158 records" in page.text
     rows = page.rows("gaps")
-    assert rows[0] == ["all", "Hex", "no advisories for this ecosystem"]
-    assert rows[1] == ["https://h.test/gone.git", "the whole repository", "repository not found"]
-    assert rows[2] == ["git@h.test:t/third.git", "go.mod", "not valid UTF-8"]
+    assert rows[0] == ["all", "Hex", "no advisories for this ecosystem", "other"]
+    assert rows[1] == ["https://h.test/gone.git", "the whole repository", "repository not found", "failed"]
+    assert rows[2] == ["git@h.test:t/third.git", "go.mod", "not valid UTF-8", "other"]
 
 
 def test_findings_are_listed_most_severe_first_with_a_link_to_what_is_known(full_report: ScanReport) -> None:

@@ -23,8 +23,8 @@ def test_a_full_report_has_all_its_parts(full_report: ScanReport) -> None:
         " [CVE-2021-44228](https://osv.dev/vulnerability/CVE-2021-44228) |"
     ) in lines
     assert "## Not scanned (3)" in lines
-    assert "| all | `Hex` | `no advisories for this ecosystem` |" in lines
-    assert "| `https://h.test/gone.git` | the whole repository | `repository not found` |" in lines
+    assert "| all | `Hex` | `no advisories for this ecosystem` | `other` |" in lines
+    assert "| `https://h.test/gone.git` | the whole repository | `repository not found` | `failed` |" in lines
 
 
 def test_it_ends_with_the_seven_lines_as_code(full_report: ScanReport) -> None:
@@ -56,9 +56,15 @@ def test_only_a_plain_id_is_linked(
 @given(hostile_reports)
 def test_nothing_hostile_becomes_markdown(report: ScanReport) -> None:
     tokens = MARKDOWN.parse(RENDERERS["markdown"](report))
-    assert sum(token.type == "heading_open" for token in tokens) == (
-        3 + bool(report.cves_found) + bool(report.suppressed) + bool(report.not_scanned)
+    listed = (
+        report.cves_found,
+        len(report.suppressed),
+        report.not_scanned,
+        report.secrets_found,
+        len(report.suppressed_secrets),
+        len(report.accepted),
     )
+    assert sum(token.type == "heading_open" for token in tokens) == 3 + sum(map(bool, listed))
     assert not any(token.type == "html_block" for token in tokens)
     children = [child for token in tokens for child in token.children or []]
     assert {child.type for child in children} <= {
@@ -73,4 +79,4 @@ def test_nothing_hostile_becomes_markdown(report: ScanReport) -> None:
     assert all(re.fullmatch(r"https://osv\.dev/vulnerability/[A-Za-z0-9.%:-]+", link) for link in links)
     rows = sum(token.type == "tr_open" for token in tokens)
     tables = sum(token.type == "table_open" for token in tokens)
-    assert rows == tables + 5 + report.cves_found + len(report.suppressed) + report.not_scanned
+    assert rows == tables + 5 + sum(listed)

@@ -145,7 +145,7 @@ def test_csv(aside: ScanReport) -> None:
         ("known", "CVE-2020-1", ""),
         ("fixed", "CVE-2020-2", ""),
         ("suppressed", "CVE-2020-3", "never called"),
-        ("not_scanned", "", "damaged"),
+        ("not_scanned", "other", "damaged"),
     ]
     assert (rows[0]["epss"], rows[0]["kev"], rows[0]["line"]) == ("0.94358", "2021-12-10", "12")
 
@@ -156,7 +156,7 @@ def test_any_csv_has_a_line_each_and_no_formula(report: ScanReport) -> None:
     text = RENDERERS["csv"](report)
     rows = list(csv.reader(io.StringIO(text)))
     base = report.baseline
-    aside = len(report.suppressed) + (len(base.known) + len(base.fixed) if base else 0)
+    aside = len(report.suppressed) + len(report.accepted) + (len(base.known) + len(base.fixed) if base else 0)
     assert len(rows) == 1 + report.cves_found + report.not_scanned + aside == text.count("\n")
     assert {len(row) for row in rows} == {len(COLUMNS)}
     cells = [cell for row in rows for cell in row]
