@@ -6,14 +6,13 @@ is told to; both drain on the first signal, kill on the second. What becomes of 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cortex_git.errors import CortexError
 from cortex_git.models import Task
 from cortex_git.processes import hurry
-from cortex_git.state import PASSING, problem_of
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.heartbeat import Heart
@@ -25,10 +24,11 @@ from cortex_git.workers.balancing import StrategyName
 from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
 from cortex_git.workers.dependencies import Dependencies
+from cortex_git.workers.dispatching import Dispatcher
 from cortex_git.workers.lanes import Lane, LanePlan
 from cortex_git.workers.merges import Merger, Merges
 from cortex_git.workers.orders import Orders
-from cortex_git.workers.pool import Died, Finished, Pool, Slot
+from cortex_git.workers.pool import Died, Finished, Pool, Returned, Slot
 from cortex_git.workers.sizing import Sizer
 from cortex_git.workers.snapshot import PoolSnapshot
 from cortex_git.workers.staffing import FEWER, Staffing
@@ -112,13 +112,15 @@ class BatchRun:
         self._heart = Heart(coordination.repository, lambda: len(pool.slots))
         self._views = Views(coordination, Frame(owner, strategy, tuple(self._lanes), pool, self._attempts))
         self.orders = Orders(coordination, self._attempts, self._given, self._lanes, pool, self._wake)
+        self._dispatcher = Dispatcher(
+            pool, self._attempts, self._allowances, self._dependencies, self._given, self._lanes, self.orders,
+            strategy=strategy, make_room=self._make_room,
+        )  # fmt: skip
         self._draining = False
         self._killing = False
-        self._used: set[str] = set()
         self._trouble_since: float | None = None
         self._began = 0.0
         self._staff_at = 0.0
-        self._first_dispatch: float | None = None
 
     def _lane(self, plan: LanePlan) -> Lane:
         if self._merger is None:
@@ -258,22 +260,22 @@ class BatchRun:
     def _step(self) -> None:
         self._look_round()
         if self._draining:
+            self._dispatcher.recall_all()
             for source in self._sources:
                 source.stop()
         else:
             self._dispatch()
+            self._dispatcher.linger()
         finished: list[tuple[Slot, Outcome]] = []
-        ended: list[Slot] = []
+        ended: dict[str, Slot] = {}
         for event in self._pool.wait(_TICK_S, [self._waker.read_end]):
             if isinstance(event, Died):
                 self._on_died(event)
-                continue
-            self._staffing.ended(event.slot)
-            ended.append(event.slot)
-            if (outcome := self._attempts.finished(event)) is not None:
-                finished.append((event.slot, outcome))
+            elif isinstance(event, Returned):
+                self._dispatcher.not_begun(event.assignments)
             else:
-                self._released(event)
+                ended[event.slot.name] = event.slot
+                finished += self._on_finished(event)
         self._waker.drain()
         for claim in self._attempts.take_over_orphans():
             self._given.put_back(claim)
@@ -283,7 +285,7 @@ class BatchRun:
             self._attempts.enter([outcome for _, outcome in finished])
         for slot, (claim, _, _) in finished:
             self._pool.recorded(slot, claim.record.nonce)
-        for slot in ended:
+        for slot in ended.values():
             self._staffing.depart(slot)
 
     def _look_round(self) -> None:
@@ -301,57 +303,27 @@ class BatchRun:
             reasons=self._allowances.reasons,
         )  # fmt: skip
 
-    def _released(self, event: Finished) -> None:
+    def _on_finished(self, event: Finished) -> list[tuple[Slot, Outcome]]:
+        """The attempt's outcome; none where it was released, to be tried again."""
+        self._staffing.ended(event.slot)
+        if event.following is not None:
+            self._dispatcher.come_to(event.slot, event.following)
+        if (outcome := self._attempts.finished(event)) is not None:
+            return [(event.slot, outcome)]
         self._pool.recorded(event.slot, event.report.nonce)
         self.look_again()
+        return []
 
     def _dispatch(self) -> None:
         self._merges.carry_out(self._sources)
-        for source, slot, task in self._starts():
-            if (claim := self._attempts.taken(source, task)) is not None:
-                self._start(source, slot, claim)
+        self._dispatcher.dispatch()
 
-    def _starts(self) -> Iterator[tuple[ClaimSource, Slot, str]]:
-        """Which claim each idle worker starts: those that were given first, then its lane's."""
-        held_back = self._allowances.held_back()
-        for held in self._given.waiting():
-            if held.claim.task.task in held_back:
-                continue
-            kind = self.orders.kind_for(held.claim.task.type)
-            idle = [slot for slot in self._pool.idle() if slot.kind == kind]
-            if idle:
-                yield self._given, idle[0], held.claim.task.task
-            elif self._kept:
-                self.orders.make_room(kind, self._staffing)
-        for lane in self._lanes:
-            for slot, task in lane.starts(self._pool, self._strategy, held_back):
-                yield lane.claims, slot, task
-
-    def _start(self, source: ClaimSource, slot: Slot, claim: Claim) -> None:
-        try:
-            if not self._dependencies.allow(claim):
-                return
-        except PASSING as error:  # of this host, and no reason to end everybody's run
-            self._attempts.put_off(claim, str(problem_of(error)))
-            return
-        try:
-            assignment = self._attempts.assignment(claim, slot.name, self._pool.overhead_s(slot))
-        except CortexError as error:
-            self._attempts.give_up(claim, str(error))
-            return
-        answer = self._allowances.ask(claim, assignment)
-        if answer == "exhausted":
-            self._attempts.refuse(claim)
-            return
-        if answer == "wait" or not self._pool.assign(slot, assignment):
-            self._allowances.close(claim.record.nonce)
-            source.put_back(claim)
-            return
-        self._attempts.started(claim, slot.name)
-        self._used.add(slot.name)
-        self._first_dispatch = self._first_dispatch or time.monotonic()
+    def _make_room(self, kind: str) -> None:
+        if self._kept:
+            self.orders.make_room(kind, self._staffing)
 
     def _on_died(self, event: Died) -> None:
+        self._dispatcher.not_begun(event.ahead)
         how = "was ended for its time" if event.out_of_time else f"died (status {event.status})"
         if event.assignment is not None:
             claim, spent = self._attempts.orphaned(event.assignment.nonce)
@@ -393,12 +365,12 @@ class BatchRun:
         report.pushes = self._committer.pushes
         report.metered, report.limit = self._allowances.metered, self._allowances.limit
         report.waiting = self._attempts.unpublished
-        report.workers_used = len(self._used)
-        if self._first_dispatch is not None:
-            warm = min(self._first_dispatch, max(self._began, self._pool.ready_at))
+        report.workers_used = len(self._dispatcher.used)
+        if (first := self._dispatcher.first) is not None:
+            warm = min(first, max(self._began, self._pool.ready_at))
             report.real_s = max(self._attempts.last_published - self._began, 0.0)
             report.wall_s = max(self._attempts.last_published - warm, 0.0)
-            report.scan_wall_s = max(self._attempts.last_report - self._first_dispatch, 0.0)
+            report.scan_wall_s = max(self._attempts.last_report - first, 0.0)
         if not self._kept:  # whoever serves requests may still wake us, and their numbers may be reused
             self._waker.close()
         hurry(None)
