@@ -19,11 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packageurl import PackageURL
-
 from cortex_git.scan.lockfiles import includes_of, is_inventory, kind_of, read_lockfile
-from cortex_git.scan.lockfiles.components import ECOSYSTEM_OF_TYPE
 from cortex_git.scan.names import lookup_name
+from cortex_git.scan.purls import read_purl
 
 Identity = tuple[str, str, str]
 """Ecosystem, name as it is looked up, version."""
@@ -105,11 +103,9 @@ def _scan(folder: Path, syft: str) -> dict[str, set[Identity]]:
 
 def identity_of(artifact: dict[str, Any]) -> Identity | None:
     """Of syft's artifact, by its package URL and with syft's own spelling of the version."""
-    if not artifact.get("purl"):
-        return None
-    purl = PackageURL.from_string(artifact["purl"])
-    ecosystem = ECOSYSTEM_OF_TYPE.get(purl.type)
-    if ecosystem is None:
+    purl = read_purl(artifact.get("purl"))
+    ecosystem = purl.ecosystem if purl else None
+    if purl is None or ecosystem is None:
         return None
     name = artifact["name"]
     version = artifact["version"]
