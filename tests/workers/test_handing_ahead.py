@@ -78,12 +78,13 @@ def test_what_a_held_up_worker_was_handed_is_done_by_others(
     host: Coordination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatching, "_HELD_UP_S", 0.1)
-    add_tasks(host, 1, "b1", runner="sleep", context={"seconds": 1.5}, priority="critical")
-    add_tasks(host, 40, "b2", runner="sleep", context={"seconds": 0.01})
+    add_tasks(host, 12, "b0", runner="sleep", context={"seconds": 0.01}, priority="critical")
+    add_tasks(host, 1, "b1", runner="sleep", context={"seconds": 2.0}, priority="high")
+    add_tasks(host, 30, "b2", runner="sleep", context={"seconds": 0.01})
     seen = Order()
     with open_pool(host, ["sleep"], 2, "scan-worker") as pool:
         BatchRun(host, pool, Scope(), watcher=seen).run()
-    assert [result.batch for result in seen.results] == ["b2"] * 40 + ["b1"]
+    assert len(seen.results) == 43 and seen.results[-1].batch == "b1"
 
 
 def test_a_drained_run_has_back_what_its_workers_have_not_begun(host: Coordination, bare: Path) -> None:
