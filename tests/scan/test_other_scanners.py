@@ -39,7 +39,7 @@ LOCK = {
     },
 }  # fmt: skip
 FILES = {
-    "requirements.txt": "jinja2==2.10 --hash=sha256:0\n",
+    "requirements.txt": "jinja2==2.10  # via -r requirements.in\n",
     "web/package-lock.json": json.dumps(LOCK),
     "web/package.json": json.dumps(LOCK["packages"][""]),  # type: ignore[index]
 }

@@ -25,8 +25,6 @@ _TOP = 4_096
 """Characters in which that is looked for."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FROZEN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:===?[A-Za-z0-9.!+_-]+| @ \S+)")
-_EXPORTED = re.compile(r"[A-Za-z0-9][^;]*==[^;]+;.*python_(?:full_)?version\b.*")
-"""How Poetry exports a package without hashes: nobody writes that for each by hand."""
 _BRINGS = {
     "aiohttp": {"multidict", "yarl"},
     "boto3": {"botocore", "jmespath", "s3transfer"},
@@ -83,14 +81,23 @@ def _is_whole(source: Source, path: str) -> bool:
 def _shows_that_it_is_whole(text: str) -> bool:
     lines = [line for _, line in logical_lines(text)]
     entries = [line for line in lines if not line.startswith("-")]
-    if _WRITTEN.search(text[:_TOP]) or any(line.startswith("--require-hashes") for line in lines):
+    top = text[:_TOP]
+    if (_WRITTEN.search(top) and "--no-deps" not in top) or any(
+        line.startswith("--require-hashes") for line in lines
+    ):
         return True
     if all(" --hash=" in line for line in entries):  # pip then wants all that they bring in, too
         return True
     names = [python_name(found.group()) for line in entries if (found := _NAME.match(line))]
     if "# via" in text and set(names) <= annotated_names(text):
         return True
-    return all(_EXPORTED.fullmatch(line) for line in entries) or _is_frozen(text, entries)
+    return all(map(_is_exported, entries)) or _is_frozen(text, entries)
+
+
+def _is_exported(line: str) -> bool:
+    """Whether it is how Poetry exports a package without hashes: nobody writes that for each by hand."""
+    pin, _, marker = line.partition(";")
+    return "==" in pin and ("python_version" in marker or "python_full_version" in marker)
 
 
 def _is_frozen(text: str, entries: Sequence[str]) -> bool:
