@@ -4,6 +4,7 @@ import typer
 
 from cortex_git.cli.output import note
 from cortex_git.errors import ExitCode
+from cortex_git.pages.text import counted
 from cortex_git.services.batches import Ended
 
 
@@ -14,11 +15,12 @@ def end_batch(ended: Ended, *, failed: bool) -> None:
     report = ended.report
     if report.fenced:
         note(
-            f"{report.fenced} results came after another host's, or after a cancel,"
-            " and are kept aside: see `cortex-git results list --fenced`"
+            f"{counted(report.fenced, 'result')} came after another host's, or after a cancel,"
+            f" and {'is' if report.fenced == 1 else 'are'} kept aside: see `cortex-git results list --fenced`"
         )
     if report.waiting:
-        note(f"{report.waiting} results wait to be published: {report.problem or 'run `cortex-git sync`'}")
+        todo = report.problem or "run `cortex-git sync`"
+        note(f"{counted(report.waiting, 'result')} not published yet: {todo}")
     elif report.problem is not None:
         note(str(report.problem))
     if report.interrupted:

@@ -110,12 +110,14 @@ def _made(
     """A new campaign; None where there is nothing to do, or nothing is to be done, and that was said."""
     from cortex_git.cli.fix_view import show_campaign, show_plan
     from cortex_git.cli.output import note
+    from cortex_git.pages.text import counted
     from cortex_git.services.fixing import affected, campaign_batch, scan_to_go_by
 
     scan = scan_to_go_by(coordination, campaign.scan)
     found = affected(coordination, scan, campaign)
     if found.unsure:
-        note(f"{found.unsure} repositories of {scan.batch} were not scanned whole: they may be affected, too")
+        amount = counted(found.unsure, "repository", "repositories")
+        note(f"of {scan.batch}, {amount} not scanned whole may be affected, too")
     if not found.affected:
         note(f"no repository of {scan.batch} has {', '.join(campaign.advisories)}")
     if dry_run:

@@ -15,6 +15,7 @@ from cortex_git.cli.output import (
     write_file,
 )
 from cortex_git.errors import BadInput
+from cortex_git.pages.text import counted
 from cortex_git.results.fix_summary import STATUSES, FixRow
 from cortex_git.runners.bump.change_request import new_ones
 
@@ -40,7 +41,8 @@ def show_plan(
 ) -> None:
     """What would be upgraded where: a document in JSON, else a table on the terminal."""
     if found:
-        note(f"would upgrade {len(found)} repositories of {scan} with {campaign.runner}")
+        amount = counted(len(found), "repository", "repositories")
+        note(f"would upgrade {amount} of {scan} with {campaign.runner}")
     rows = [(one.source.repo, f) for one in found for f in one.findings]
     if form == "json":
         _give(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from cortex_git.services.pools import PoolPlan
@@ -147,8 +148,8 @@ def status(
     else:
         print_line(
             f"Pool {found['pid']} since {found['started_at']}{', draining' if found['draining'] else ''}:"
-            f" {len(found['workers'])} workers, target {found['target']} ({found['min']} to {found['max']},"
-            f" {found['policy']}, {found['strategy']})"
+            f" {counted(len(found['workers']), 'worker')}, target {found['target']}"
+            f" ({found['min']} to {found['max']}, {found['policy']}, {found['strategy']})"
         )
         print_line(
             f"Queue: {found['queue']}, completed: {found['completed']}, failed: {found['failed']},"

@@ -14,6 +14,7 @@ from cortex_git.cli.options import (
     LimitOption,
     RepositoryOption,
 )
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from cortex_git.services.merging import Merge, Merged
@@ -148,7 +149,8 @@ def merge(
         if not merged.fresh:
             note(f"{planned.task.task} is there already: these results were merged before")
     if planned.left_out:
-        note(f"{planned.left_out} tasks have no result yet and are not in it")
+        verb = "is" if planned.left_out == 1 else "are"
+        note(f"{counted(planned.left_out, 'task')} without a result yet {verb} not in it")
     _show_merge(planned, merged, output)
     if merged is not None and merged.result.status != "completed":
         from cortex_git.errors import ExitCode
@@ -174,7 +176,7 @@ def _show_merge(planned: "Merge", merged: "Merged | None", output: DocumentForma
             }
         )  # fmt: skip
         return
-    print_line(f"{task.task}: {len(aggregate.voices)} results made one by {task.strategy}")
+    print_line(f"{task.task}: {counted(len(aggregate.voices), 'result')} made one by {task.strategy}")
     findings = aggregate.output.get("findings")
     if isinstance(findings, list):
         print_line(f"Findings: {len(findings)}")

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cortex_git.cli.output import announce, note
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +24,10 @@ def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bo
     kept = Counter(one.unchanged_since for one in found if one.unchanged_since)
     left = len(found) - kept.total()
     count = min(request.workers if request.mode == "parallel" else 1, left if kept else max(left, 1))
-    text = f"scan {left} repositories with {count} workers"
+    text = f"scan {counted(left, 'repository', 'repositories')} with {counted(count, 'worker')}"
     if kept:
-        text += f", and take over {kept.total()} rows from {', '.join(kept)} (--rescan scans those, too)"
+        rows = counted(kept.total(), "row")
+        text += f", and take over {rows} from {', '.join(kept)} (--rescan scans those, too)"
     plan = {
         "repositories": [one._asdict() for one in found],
         "coverage": [gap.to_json() for gap in request.not_looked_into],

@@ -11,6 +11,7 @@ from cortex_git.cli.output import note, print_line, write_document, write_file
 from cortex_git.cli.scan_acting import forms_of
 from cortex_git.config import cache_folder
 from cortex_git.errors import BadInput, ExitCode
+from cortex_git.pages.text import counted
 from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
 from cortex_git.scan.records import SEVERITIES
@@ -63,9 +64,11 @@ def said(batch: "Batch") -> str:
     """The line that begins a batch."""
     kept = len(references_of(batch))
     if not batch.tasks:
-        return f"batch {batch.batch}: {kept} repositories, all unchanged (--rescan scans them again)"
-    unchanged = f", {kept} more are unchanged" if kept else ""
-    return f"batch {batch.batch}: {batch.tasks} repositories{unchanged} (if stopped: --resume {batch.batch})"
+        amount = counted(kept, "repository", "repositories")
+        return f"batch {batch.batch}: {amount}, all unchanged (--rescan scans them again)"
+    unchanged = f", {kept:,} more {'is' if kept == 1 else 'are'} unchanged" if kept else ""
+    amount = counted(batch.tasks, "repository", "repositories")
+    return f"batch {batch.batch}: {amount}{unchanged} (if stopped: --resume {batch.batch})"
 
 
 class _Watcher:
@@ -202,7 +205,7 @@ def _code_of(ended: "Ended", batch: str) -> int:
     run = ended.report
     waits = run.problem is not None or bool(run.waiting)
     if waits:
-        note(f"{run.waiting} results wait to be published: {run.problem or 'run `cortex-git sync`'}")
+        note(f"{counted(run.waiting, 'result')} not published yet: {run.problem or 'run `cortex-git sync`'}")
     if run.interrupted:
         note(f"interrupted; go on with --resume {batch}")
         return ExitCode.INTERRUPTED

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cortex_git.analysis.utilization import Utilization
 from cortex_git.cli.screen import LABEL, Section, fitted, terminal_size, word
+from cortex_git.pages.text import counted
 from cortex_git.services.overview import Budget, ClaimAge, Overview, Queue
 from cortex_git.store.hosts import Host
 from cortex_git.store.outcomes import Outcome
@@ -78,7 +79,7 @@ def _pool(found: Overview) -> str:
         return "none runs: `cortex-git pool start`"
     state = ", draining" if pool["draining"] else ""
     return (
-        f"{pool['pid']}{state}: {len(pool['workers'])} workers, target {pool['target']}"
+        f"{pool['pid']}{state}: {counted(len(pool['workers']), 'worker')}, target {pool['target']}"
         f" ({pool['min']} to {pool['max']}), {word(pool['policy'])}"
     )
 

@@ -10,6 +10,7 @@ import typer
 
 from cortex_git.cli import task_graph
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LimitOption, RepositoryOption
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from cortex_git.models import Task
@@ -103,7 +104,7 @@ def add(
     tasks = [task for several in made for task in several]
     check_order(coordination, tasks)
     if dry_run:
-        what = f"add {len(tasks)} tasks to {coordination.repository.folder}"
+        what = f"add {counted(len(tasks), 'task')} to {coordination.repository.folder}"
         announce(what, as_json=output is Format.JSON)
         return
     for name in dict.fromkeys(task.batch for task in tasks):

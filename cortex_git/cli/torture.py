@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_git.cli.options import DryRunOption, Format, FormatOption
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from cortex_git.analysis.torture.directed import Race
@@ -177,7 +178,7 @@ def _show(report: "Report") -> None:
     )
     print_line(f"git fsck: {told['fsck']}, time: {told['wall_s']:.1f} s")
     for name, count in report.waiting.items():
-        print_line(f"{name} has {count} results that were not published")
+        print_line(f"{name} has {counted(count, 'result that was', 'results that were')} not published")
     in_full = next((task for task in report.problems if report.histories.get(task)), None)
     for task, what in report.problems.items():
         print_line(f"FAILED {task}: {what}")
@@ -206,7 +207,7 @@ def _without(tasks: dict[str, str]) -> str:
 def _show_plan(plan: "Plan", races: Sequence["Race"], output: Format) -> None:
     from cortex_git.cli.output import note, print_json, print_line
 
-    note(f"would run {plan.tasks} tasks on {plan.clones} clones with these faults")
+    note(f"would run {counted(plan.tasks, 'task')} on {counted(plan.clones, 'clone')} with these faults")
     if output is Format.JSON:
         print_json({"dry_run": True, "directed": [race.name for race in races], "plan": plan.to_json()})
         return

@@ -7,6 +7,7 @@ import typer
 
 from cortex_git.cli import spawn_worker
 from cortex_git.cli.options import DryRunOption, Format, FormatOption, LogFormatOption, RepositoryOption
+from cortex_git.pages.text import counted
 
 if TYPE_CHECKING:
     from cortex_git.workers.attempts import BatchReport
@@ -85,7 +86,8 @@ def spawn_workers(
     paid = coordination.claims.handed_in()
     if paid and not economy:
         note(
-            f"{len(paid)} tasks are left alone: --economy has handed them in, and fetches them when run again"
+            f"{counted(len(paid), 'task is', 'tasks are')} left alone:"
+            " --economy has handed them in, and fetches them when run again"
         )
         wanted = replace(wanted, apart=tuple(paid))
     queue = coordination.open_count(replace(wanted, merges=False))

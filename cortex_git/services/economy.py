@@ -13,6 +13,7 @@ from cortex_git.errors import CortexError, EnvironmentProblem
 from cortex_git.flocks import try_lock
 from cortex_git.llm.clients import batches
 from cortex_git.models import Task
+from cortex_git.pages.text import counted
 from cortex_git.runners import ready, runner_name
 from cortex_git.runners.agent.single import is_single
 from cortex_git.services.batches import Ended, finish
@@ -48,9 +49,8 @@ class Ways:
         return replace(self.scope, apart=(*self.scope.apart, *self.waiting))
 
     def __str__(self) -> str:
-        return (
-            f"{len(self.waiting)} tasks can wait for the provider's batches, {len(self.now)} run on workers"
-        )
+        waiting = counted(len(self.waiting), "task")
+        return f"{waiting} can wait for the provider's batches, {len(self.now)} run on workers"
 
 
 def ways(coordination: Coordination, scope: Scope, runner: str | None) -> Ways:

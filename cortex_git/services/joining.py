@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 from cortex_git.errors import CortexError, LimitReached
 from cortex_git.flocks import try_lock
 from cortex_git.models import Result
+from cortex_git.pages.text import counted
 from cortex_git.services.spawning import spawn_many
 from cortex_git.state import PASSING, own_process
 from cortex_git.store import index
@@ -121,7 +122,8 @@ def _work(coordination: Coordination, work: Work, place: str, sender: Sender) ->
     report = ended.report
     problem = "" if report.problem is None else report.problem.message
     if report.waiting:
-        problem = f"{report.waiting} results wait in {coordination.repository.folder}: {problem}"
+        waiting = counted(report.waiting, "result waits", "results wait")
+        problem = f"{waiting} in {coordination.repository.folder}: {problem}"
     return JoinReport(place, host, report.fenced, report.waiting, report.pushes, problem, _said(report.limit))
 
 

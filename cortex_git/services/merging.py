@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.models import MERGE_RUNNER, MOST_AFTER, MergeStrategy, Result, Task, derived_name
+from cortex_git.pages.text import counted
 from cortex_git.results.aggregation import Aggregate
 from cortex_git.results.merging import SOURCES, aggregate_of, counting, merge_results, nothing_in
 from cortex_git.services.batches import finish
@@ -71,10 +72,13 @@ def plan_merge(
     finished = index.with_result(repository, names)
     left = len(names) - len(finished) + _open_again(coordination, sorted(finished))
     if not finished:
-        raise BadInput(f"none of the {left} tasks of {name!r} has a result yet", "see `cortex-git task list`")
-    if left and not partial:
         raise BadInput(
-            f"{left} of the {len(names)} tasks of {name!r} have no result yet",
+            f"none of the {counted(left, 'task')} of {name!r} has a result yet", "see `cortex-git task list`"
+        )
+    if left and not partial:
+        verb = "has" if left == 1 else "have"
+        raise BadInput(
+            f"{left:,} of the {counted(len(names), 'task')} of {name!r} {verb} no result yet",
             "wait for them, or merge what is there with --partial",
         )
     sources = _sources(coordination, sorted(finished))

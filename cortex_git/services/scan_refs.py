@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from cortex_git.config import cache_folder
 from cortex_git.errors import CortexError
+from cortex_git.pages.text import counted
 from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Credentials, Source
@@ -34,7 +35,7 @@ def with_refs(
 ) -> tuple[list[Source], list[NotScanned]]:
     """One source for each ref that fits, and what could not be asked; sources with a ref stay as they are."""
     asked = [source for source in sources if source.ref is None]
-    tell(f"asking {len(asked):,} repositories for their branches and tags")
+    tell(f"asking {counted(len(asked), 'repository', 'repositories')} for their branches and tags")
     answers = dict(zip(asked, _ask(asked, wanted, credentials, per_host), strict=True))
     made: list[Source] = []
     gaps: list[NotScanned] = []

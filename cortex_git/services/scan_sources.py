@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cortex_git.config import cache_folder, load_host_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
+from cortex_git.pages.text import counted
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources import Credentials, HostToken, Source, checked_ref, find_checkouts
 from cortex_git.scan.sources.addresses import parse_source, without_duplicates
@@ -81,7 +82,10 @@ def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
         tell(note)
     _warn_of_private(kept, request, tell)
     if candidates and not kept and not found.gaps:
-        raise BadInput(f"the filters leave none of {len(candidates):,} repositories", "leave some out")
+        raise BadInput(
+            f"the filters leave none of {counted(len(candidates), 'repository', 'repositories')}",
+            "leave some out",
+        )
     sources = without_duplicates(_at(candidate.source, ref) for candidate in kept)
     found.sources = sources
     if any(wanted):
@@ -105,7 +109,7 @@ def _warn_of_private(kept: Sequence[Candidate], request: SourceRequest, tell: Te
     closed = sum(bool(one.private) and one.source.url.startswith("http") for one in kept)
     if closed:
         ways = "--use-token, --clone-by ssh or --askpass"
-        tell(f"{closed:,} repositories are private: git needs {ways} for them")
+        tell(f"{counted(closed, 'repository is', 'repositories are')} private: git needs {ways} for them")
 
 
 def _forges(request: SourceRequest) -> Forges:

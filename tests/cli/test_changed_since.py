@@ -100,7 +100,7 @@ def test_a_dry_run_says_what_would_be_taken_over(scan: Callable[..., Done], made
     done = scan("--dry-run")
     plan = done.json()
     assert plan["would"] == (
-        "scan 1 repositories with 1 workers, and take over 2 rows from first (--rescan scans those, too)"
+        "scan 1 repository with 1 worker, and take over 2 rows from first (--rescan scans those, too)"
     )
     assert since(plan) == {"r1": "first", "r2": None, "r3": "first"}
     assert f"{made['r1']}, unchanged since batch first: its row would be taken over" in done.err
@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_would_be_taken_over(scan: Callable[..., Done], made
 def test_only_what_changed_is_scanned_in_the_order_given(scan: Callable[..., Done], made: Made) -> None:
     commit(made["r2"])
     done = scan("--batch", "second")
-    assert "1 repositories, 2 more are unchanged" in done.err
+    assert "1 repository, 2 more are unchanged" in done.err
     assert list(since(done.json()).items()) == [("r1", "first"), ("r2", None), ("r3", "first")]
     assert found(done.json()) == found(scan("--rescan").json())
 

@@ -75,7 +75,7 @@ def test_a_sealed_batch(cortex: Command, coordinated: Path) -> None:
     made = cortex("results", "merge", "b1", "--partial", "--format", "json")
     assert (made.json()["batch"], made.json()["open"]) == ("merges", 1)
     assert len(made.json()["output"]["sources"]) == 2
-    assert "1 tasks have no result yet" in made.err
+    assert "1 task without a result yet is not in it" in made.err
     # A batch's merges are no opinions in it.
     assert "no task with results to merge" in cortex("results", "merge", "merges").error(2)
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_merged(cortex: Command, host: Coordination) -> None:
     for name, why in (
         ("nope", "no task or batch 'nope'"),
         ("t-security", "task 't-security' has no parts"),
-        ("b2", "none of the 1 tasks of 'b2' has a result yet"),
+        ("b2", "none of the 1 task of 'b2' has a result yet"),
     ):
         assert cortex("results", "merge", name).error(2).startswith(why)
     (claim,) = claim_all(host, batch="b2")

@@ -202,7 +202,7 @@ def test_report_to_something_that_is_there_and_no_file(
 
 def test_batch_name_once(cortex: Command, here: Path, checkout: Checkout) -> None:
     made = checkout("r1")
-    assert scan(cortex, made, ALLOW, "--batch", "weekly").err.startswith("batch weekly: 1 repositories")
+    assert scan(cortex, made, ALLOW, "--batch", "weekly").err.startswith("batch weekly: 1 repository")
     assert "--resume" in scan(cortex, made, "--batch", "weekly").error(2)
 
 
@@ -248,7 +248,7 @@ def test_in_a_coordination_repository_the_results_are_published(
 
 def test_dry_run(cortex: Command, here: Path, checkout: Checkout) -> None:
     done = scan(cortex, checkout("r1"), "--dry-run", "--format", "json")
-    assert done.json()["would"] == "scan 1 repositories with 1 workers"
+    assert done.json()["would"] == "scan 1 repository with 1 worker"
     assert "would scan" in done.err
     assert scan(cortex, "--resume", "last").code == 2
 

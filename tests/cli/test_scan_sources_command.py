@@ -98,7 +98,7 @@ def test_private_repositories_need_the_word_of_the_person(
 @pytest.mark.parametrize("option", ["--github", "--gitlab"])
 def test_a_plan_says_how_private_repositories_are_fetched(cortex: Command, forge: Forge, option: str) -> None:
     forge.add("acme", "closed", private=True)
-    told = "1 repositories are private: git needs --use-token"
+    told = "1 repository is private: git needs --use-token"
     assert told in scan(cortex, forge, option, "acme", "--dry-run").err
     for way in (["--use-token"], ["--clone-by", "ssh"], ["--askpass", "/bin/true"]):
         assert told not in scan(cortex, forge, option, "acme", "--dry-run", *way).err
@@ -159,7 +159,7 @@ def test_a_filter_without_hold_leaves_the_repository_in(cortex: Command, forge: 
     (here / "plain").mkdir()
     done = scan(cortex, forge, "plain", "--language", "Go", "--dry-run")
     assert "would scan plain" in done.err
-    assert "1 repositories are scanned although nobody says their language" in done.err
+    assert "1 repository is scanned although nobody says their language" in done.err
 
 
 def test_a_listing_that_breaks_off_is_in_the_report_and_in_a_resumed_one(

@@ -111,7 +111,7 @@ def test_without_a_pool_it_says_so_and_keeps_looking(host: Path) -> None:
         await pilot.press("d", "y")
         await until_shown(pilot, lambda text: text.count("No pool runs here") == 2)
         with pool(host, "--workers", "1"):
-            await until_shown(pilot, lambda text: "1 workers, target 1" in text)
+            await until_shown(pilot, lambda text: "1 worker, target 1" in text)
         await until_shown(pilot, lambda text: "No pool runs here: start" in text)
 
     watch(host, (80, 24), look)

@@ -11,6 +11,7 @@ from rich.cells import chop_cells
 from cortex_git.cli.dashboard.acting import Failure
 from cortex_git.cli.dashboard.history import BAR_S, History, sparkline
 from cortex_git.cli.screen import fold as fold_words
+from cortex_git.pages.text import counted
 from cortex_git.scan.reports.escape import clip, terminal
 from cortex_git.workers.snapshot import PoolSnapshot, WorkerView
 
@@ -47,7 +48,7 @@ def header_lines(folder: Path, pool: PoolSnapshot | None, problem: str | None, w
     if pool is not None:
         state = ", draining" if pool.draining else ""
         lines += fold(
-            f"Pool {pool.pid}{state}: {len(pool.workers)} workers, target {pool.target}"
+            f"Pool {pool.pid}{state}: {counted(len(pool.workers), 'worker')}, target {pool.target}"
             f" ({pool.min}–{pool.max}), policy {terminal(pool.policy)}, {terminal(pool.strategy)}",
             width,
         )

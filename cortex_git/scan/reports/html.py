@@ -56,8 +56,9 @@ def render(report: ScanReport) -> str:
         Section("repositories", "Repositories", draw(_repositories(report), "repositories-list")),
     ]
     read = repositories_read(report)
+    amount = counted(len(report.repositories), "repository", "repositories")
     page = Page(
-        title=f"Vulnerability scan of {read:,} of {len(report.repositories):,} repositories",
+        title=f"Vulnerability scan of {read:,} of {amount}",
         subtitle=verdict(report),
         facts=(
             ("Database", report.database or "none"),
@@ -81,7 +82,9 @@ def _opening(report: ScanReport) -> Html:
     if missing:
         what = f"{len(missing):,} {'thing was' if len(missing) == 1 else 'things were'} not scanned"
         failed = (
-            f"{report.failed:,} of {len(report.repositories):,} repositories failed" if report.failed else ""
+            f"{report.failed:,} of {counted(len(report.repositories), 'repository', 'repositories')} failed"
+            if report.failed
+            else ""
         )
         found.append(
             Notice("critical", what, failed, "Each may hide a vulnerability: see Not scanned below.")
@@ -183,17 +186,18 @@ def _plot(report: ScanReport) -> Plot | None:
     rows = [row for row in report.repositories if row.findings]
     if not rows:
         return None
-    counted = sorted(
+    ordered = sorted(
         ((_counts(row), row.repo) for row in rows), key=lambda pair: ([-n for n in pair[0]], pair[1])
     )
-    shown = counted[:BARS_SHOWN]
+    shown = ordered[:BARS_SHOWN]
     stacks = [Stack(repo, tuple(float(number) for number in counts)) for counts, repo in shown]
-    left = len(counted) - len(shown)
+    left = len(ordered) - len(shown)
     worst = shown[0]
+    bars = counted(len(shown), "repository", "repositories")
     return Plot(
         "severity",
         "Known vulnerabilities of each repository, the worst first",
-        f"Bars for {len(shown)} repositories, made of findings by severity. The worst is "
+        f"Bars for {bars}, made of findings by severity. The worst is "
         f"{clip_start(worst[1], 80)} with {worst[0][0]} critical and {worst[0][1]} high of {sum(worst[0])}.",
         lambda width: ranked(stacks, SERIES, Axis("findings", ",d"), width),
         Table(
@@ -202,8 +206,8 @@ def _plot(report: ScanReport) -> Plot | None:
                 Column("Repository", name=True),
                 *(Column(name.capitalize(), number=True) for name in SEVERITIES),
             ),
-            [(clip_start(repo, _NAME_LIMIT), *counts) for counts, repo in counted[:ROWS_SHOWN]],
-            left_out=_left_out(len(counted)),
+            [(clip_start(repo, _NAME_LIMIT), *counts) for counts, repo in ordered[:ROWS_SHOWN]],
+            left_out=_left_out(len(ordered)),
         ),
         note=f"{left:,} more repositories with findings are in the table only." if left else "",
     )

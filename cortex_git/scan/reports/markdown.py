@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from cortex_git.pages.text import counted
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
 from cortex_git.scan.reports.accepted import until as accepted_until
 from cortex_git.scan.reports.aside import baseline_counts, dates_line, exploitation, until
@@ -47,8 +48,9 @@ def render(report: ScanReport) -> str:
 
 def _opening(report: ScanReport) -> str:
     read = repositories_read(report)
+    amount = counted(len(report.repositories), "repository", "repositories")
     lines = [
-        f"# Vulnerability scan of {read} of {len(report.repositories)} repositories",
+        f"# Vulnerability scan of {read} of {amount}",
         "",
         verdict(report),
     ]

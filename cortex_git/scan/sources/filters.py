@@ -11,6 +11,7 @@ from fnmatch import translate
 from typing import NamedTuple
 
 from cortex_git.errors import BadInput
+from cortex_git.pages.text import counted
 from cortex_git.scan.sources.candidates import Candidate
 
 _LONGEST = 500
@@ -50,7 +51,10 @@ class Filters:
             else:
                 kept.append(candidate)
         notes = [f"left out: {count:,} {reason}" for reason, count in out.items()]
-        notes += [f"{count:,} repositories are scanned although {why}" for why, count in unknown.items()]
+        notes += [
+            f"{counted(count, 'repository is', 'repositories are')} scanned although {why}"
+            for why, count in unknown.items()
+        ]
         return Filtered(kept, notes)
 
     def _reason(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cortex_git.errors import BadInput
+from cortex_git.pages.text import counted
 from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.sources.api import ListingFailed, NotThere, Tell, opened
@@ -54,5 +55,5 @@ def list_owner(owner: Owner, forge: Forge, cache_folder: Path | None, tell: Tell
     except ListingFailed as problem:
         return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {problem}", LISTING)])
     listing.candidates = [one for one in listing.candidates if one.name.lower() not in owner.skipped]
-    listing.notes.append(f"{owner}: {len(listing.candidates):,} repositories listed")
+    listing.notes.append(f"{owner}: {counted(len(listing.candidates), 'repository', 'repositories')} listed")
     return listing

@@ -76,7 +76,9 @@ class Collector:
 
     def parsed(self) -> Parsed:
         """All of it."""
-        notes = [f"{self.source}: {count:,} statements {why}" for why, count in sorted(self.left_out.items())]
+        notes = [
+            f"{self.source}: statements that {why}: {count:,}" for why, count in sorted(self.left_out.items())
+        ]
         return Parsed(tuple(self.statements), tuple(notes))
 
 

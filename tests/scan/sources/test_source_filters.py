@@ -50,8 +50,8 @@ def test_what_is_left_out_is_counted_and_what_cannot_be_judged_is_said() -> None
         "left out: 2 in another language",
         "left out: 1 that are archived (--archived takes them)",
         "left out: 1 that are forks (--forks takes them)",
-        "1 repositories are scanned although nobody says their language (--language)",
-        "1 repositories are scanned although nobody says when they were pushed to (--pushed-since)",
+        "1 repository is scanned although nobody says their language (--language)",
+        "1 repository is scanned although nobody says when they were pushed to (--pushed-since)",
     ]
 
 

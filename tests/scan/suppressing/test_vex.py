@@ -241,10 +241,10 @@ def test_what_suppresses_nothing_is_said(tmp_path: Path) -> None:
         ),
     )
     assert said == [
-        "1 statements have a status that is not known",
-        "1 statements name no package or repository that can be compared",
-        "1 statements name no vulnerability",
-        "1 statements say not_affected without a justification",
+        "statements that have a status that is not known: 1",
+        "statements that name no package or repository that can be compared: 1",
+        "statements that name no vulnerability: 1",
+        "statements that say not_affected without a justification: 1",
     ]
 
 
