@@ -22,7 +22,11 @@ def tarball(name: str, version: str, dependencies: Dependencies) -> bytes:
     """The smallest package npm takes."""
     manifest = json.dumps({"name": name, "version": version, "dependencies": dict(dependencies)}).encode()
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    # The same bytes each time: their hash stands in lockfiles.
+    with (
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
         info = tarfile.TarInfo("package/package.json")
         info.size = len(manifest)
         archive.addfile(info, io.BytesIO(manifest))
@@ -91,4 +95,6 @@ def _document(name: str, packages: Packages, address: str, files: dict[str, byte
             },
         }
     latest = list(packages[name])[-1]
-    return json.dumps({"name": name, "dist-tags": {"latest": latest}, "versions": versions}).encode()
+    old = "2020-01-01T00:00:00.000Z"  # pnpm and Yarn leave out what is new, or of no known age
+    document = {"name": name, "dist-tags": {"latest": latest}, "versions": versions}
+    return json.dumps(document | {"time": dict.fromkeys(versions, old) | {"modified": old}}).encode()

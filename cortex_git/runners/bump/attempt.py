@@ -4,7 +4,6 @@ Owns the order, and what is kept of an upgrade that did not help: nothing. What 
 although something else is vulnerable still; where the tests fail, its commit says that it is unfinished.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from cortex_git.runners.agent.confinement import Confined, Refused
 from cortex_git.runners.bump.asked import Wanted, asked_of
 from cortex_git.runners.bump.change_request import Upgrade, body, message, subject
 from cortex_git.runners.bump.judging import Judge, State, highest
-from cortex_git.runners.bump.pins import repinned
+from cortex_git.runners.bump.manifests import PINNED_IN_TOML, asking, repin, repin_manifest
 from cortex_git.runners.bump.tools import Need, tool_for
 from cortex_git.runners.scan import open_database
 from cortex_git.scan.lockfiles import kind_of
@@ -130,14 +129,18 @@ class Attempt:
             return "no fixed version was published"
         try:
             if kind_of(wanted.lockfile) == "requirements":
-                return _repin(checkout, wanted, fixes)
+                return repin(Confined(checkout.folder), wanted, fixes)
             content = checkout.read(tree, wanted.lockfile) or b""
             tool = tool_for(wanted.lockfile, content)
             if tool is None:
                 return _NO_TOOL
             folder = wanted.lockfile.rpartition("/")[0]
             manifest = checkout.read(tree, f"{folder}/package.json" if folder else "package.json")
-            need = Need(wanted.package, fixes, target, asking(wanted.package, manifest, content))
+            need = Need(
+                wanted.package, fixes, target, asking(wanted.package, manifest, content), state.direct
+            )
+            if kind_of(wanted.lockfile) in PINNED_IN_TOML:
+                repin_manifest(Confined(checkout.folder), folder, wanted, fixes)
             for words in tool.commands(need):
                 ran = programs.run(words, self._left(), below=folder, variables=tool.variables)
                 if ran.status != 0:
@@ -241,45 +244,6 @@ def _stayed(wanted: Wanted, state: State) -> str:
     who = ", ".join(wanted.via) or "what asks for it"
     fixes = ", ".join(dict.fromkeys(fix for fix in state.vulnerable.values() if fix)) or "another version"
     return f"it stayed at {pinned}: {who} may not allow {fixes}"
-
-
-def _repin(checkout: Checkout, wanted: Wanted, fixes: Mapping[str, str]) -> str | None:
-    files = Confined(checkout.folder)
-    try:
-        text = files.read(wanted.lockfile).decode("utf-8")
-    except UnicodeDecodeError:
-        return "it is not UTF-8 text"
-    changed, problem = repinned(text, wanted.package, fixes)
-    if problem is None:
-        files.write(wanted.lockfile, changed.encode())
-    return problem
-
-
-def asking(package: str, manifest: bytes | None, lockfile: bytes) -> list[str]:
-    """Where a `package.json` asks for the package: empty for the one beside the lockfile, else workspaces.
-
-    Of these only npm's lockfile tells.
-    """
-    found = [""] if _asks(_json(manifest or b""), package) else []
-    packages = _json(lockfile).get("packages")
-    if isinstance(packages, dict):
-        own = [folder for folder in packages if folder and "node_modules" not in folder.split("/")]
-        found += [folder for folder in own if _asks(packages[folder], package)]
-    return found
-
-
-def _asks(manifest: Any, package: str) -> bool:
-    sections = ("dependencies", "devDependencies", "optionalDependencies")
-    found = [manifest.get(name) for name in sections] if isinstance(manifest, dict) else []
-    return any(isinstance(section, dict) and package in section for section in found)
-
-
-def _json(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _output(

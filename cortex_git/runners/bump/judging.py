@@ -34,6 +34,8 @@ class State:
     that none of these is in; None where an advisory names no fix."""
     problem: str | None = None
     """Why the lockfile cannot be judged."""
+    direct: bool = False
+    """Whether a manifest asks for it; also where the files do not tell, False."""
 
     @property
     def is_fixed(self) -> bool:
@@ -95,7 +97,7 @@ class Judge:
             fixes = [one.fixed for one in found.findings if self.asked.ids & {one.id, *one.aliases}]
             if fixes:
                 bad[package.version] = highest(package.ecosystem, fixes)
-        return State(tuple(versions), bad)
+        return State(tuple(versions), bad, direct=any(package.direct for package in own))
 
     def _unknown(self, wanted: Wanted) -> str | None:
         """A vulnerability asked about that these advisories see in no version in which the scan saw it."""

@@ -1,6 +1,7 @@
 """Which program upgrades a package in which lockfile, and with which words.
 
-Owns the table of package managers. Where they can be told to run no scripts of packages, they are. Most may
+Owns the table of what they are asked for a lockfile alone; `scan.upgrades` has what a person asks them, which
+installs and writes manifests. Where they can be told to run no scripts of packages, they are. Most may
 run code of the repository all the same (a Gemfile, a `.pnpmfile.cjs`, Yarn's `yarnPath`): they run apart.
 """
 
@@ -23,6 +24,8 @@ class Need:
     """The highest of these."""
     asking: Sequence[str]
     """Folders below the lockfile's whose manifests ask for the package; the lockfile's own is empty."""
+    direct: bool = False
+    """Whether any manifest of the lockfile asks for it, as far as the lockfile tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,14 @@ def _npm(need: Need) -> list[Words]:
 
 
 def _pnpm(need: Need) -> list[Words]:
-    quiet = ["--lockfile-only", "--ignore-scripts"]
-    if need.asking:
+    quiet = ["--recursive", "--lockfile-only", "--ignore-scripts"]
+    if need.asking or need.direct:
         return [["pnpm", "update", *quiet, f"{need.package}@^{need.target}"]]
     return [["pnpm", "update", *quiet, "--depth", "Infinity", need.package]]
 
 
 def _yarn(need: Need) -> list[Words]:
-    if need.asking:
+    if need.asking or need.direct:
         return [["yarn", "up", "--mode=update-lockfile", f"{need.package}@^{need.target}"]]
     return [["yarn", "up", "--recursive", "--mode=update-lockfile", need.package]]
 
@@ -84,7 +87,7 @@ def _poetry(need: Need) -> list[Words]:
 
 
 def _pdm(need: Need) -> list[Words]:
-    return [["pdm", "update", "--no-sync", "--non-interactive", need.package]]
+    return [["pdm", "update", "--no-sync", need.package]]
 
 
 def _pipenv(need: Need) -> list[Words]:
@@ -110,7 +113,7 @@ _TOOLS: dict[str, Tool] = {
     "go": Tool(_go, {"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}),
     "uv": Tool(_uv, {}),
     "poetry": Tool(_poetry, {}),
-    "pdm": Tool(_pdm, {}),
+    "pdm": Tool(_pdm, {"PDM_NON_INTERACTIVE": "1", "PDM_CHECK_UPDATE": "0"}),
     "pipfile": Tool(_pipenv, {}),
     "bundler": Tool(_bundle, {}),
     "composer": Tool(_composer, {}),
