@@ -16,6 +16,7 @@ from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
 from cortex_git.scan.records import SEVERITIES
 from cortex_git.scan.reports import RENDERERS
+from cortex_git.scan.reports.secrets import looked_line
 from cortex_git.scan.reports.summary import seven_lines
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.services.scan_sources import Gathered, SourceRequest, gather_sources
@@ -144,6 +145,8 @@ def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *
         write_file(path, _text(report, chosen))
         note(f"report written to {path}")
     if outputs and not annotated:
+        if looked := looked_line(report):
+            note(looked)
         for line in seven_lines(report):
             print_line(line)
     elif form in (None, "table"):

@@ -155,17 +155,36 @@ def test_a_file_that_the_detector_cannot_look_through_is_a_gap(
     assert "the detector of secrets failed" in gap.reason
 
 
-def test_a_fingerprint_stays_when_lines_move(cortex: Command, here: Path, leaky: Path) -> None:
-    def marks() -> dict[tuple[str, str], str]:
-        (row,) = scan(cortex, leaky, "--format", "json").json()["repositories"]
-        return {(one["path"], one["kind"]): one["fingerprint"] for one in row["secrets"]}
-
-    before = marks()
+def test_only_new_secrets_count_and_fingerprints_stay_when_lines_move(
+    cortex: Command, here: Path, leaky: Path
+) -> None:
+    assert "Secrets: looked for in 3 files" in scan(cortex, leaky, "-o", "before.json").err
+    (before,) = json.loads(Path("before.json").read_text())["repositories"]
+    marks = {one["path"]: one["fingerprint"] for one in before["secrets"]}
+    assert before["secrets_looked"]["passed_over"] == [
+        {"reason": "lockfiles", "files": 2},
+        {"reason": "symbolic links", "files": 1},
+        {"reason": "no text", "files": 1},
+    ]
     script = leaky / "deploy" / "run.sh"
     script.write_text("\n\n\n" + script.read_text())
-    git(leaky, *COMMIT, "lines", "-a")
-    assert marks() == before
-    assert len(set(before.values())) == 2
+    (leaky / "new.sh").write_text(f"TOKEN={TOKEN}\n")
+    git(leaky, "add", ".")
+    git(leaky, *COMMIT, "lines")
+    Path("ignore.toml").write_text(
+        f'[[secret]]\nfingerprint = "{marks["config.ini"]}"\nreason = "revoked"\nexpires = 2999-01-01\n'
+    )
+    said = ("--ignore-file", "ignore.toml", "--baseline", "before.json", "--fail-on", "critical")
+    done = scan(cortex, leaky, *said, "--format", "json")
+    value = done.json()
+    assert done.code == 1
+    assert [one["path"] for one in value["repositories"][0]["secrets"]] == ["new.sh"]
+    (known,) = value["baseline"]["known_secrets"]
+    assert (known["line"], known["fingerprint"]) == (6, marks["deploy/run.sh"])
+    (aside,) = value["suppressed_secrets"]
+    assert (aside["path"], aside["suppression"]["in_baseline"]) == ("config.ini", True)
+    kept = Path("ignore.toml").read_text() + Path("before.json").read_text()
+    assert TOKEN not in kept + done.out + done.err
 
 
 def test_sarif_with_secrets_is_sarif(cortex: Command, here: Path, leaky: Path) -> None:
