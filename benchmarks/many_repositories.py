@@ -254,8 +254,12 @@ def _same(expected: Run, run: Run, taken_over: int = 0) -> None:
         raise SystemExit(f"{run.name} took over {run.taken_over} rows, and not {taken_over}")
 
 
-def measure(place: Path, repositories: Sequence[Path], loop: int, workers: int, advisories: str) -> list[Run]:
-    """The loop in folders of its own, then the runs over all, each with what the one before left."""
+def measure(place: Path, made: Sequence[Path], loop: int, workers: int, advisories: str) -> list[Run]:
+    """The loop in folders of its own, then the runs over all, each with what the one before left.
+
+    The last repository is for the warm-up: neither the loop nor the first run may have a row to take over.
+    """
+    *repositories, spare = made
     alone, all_of_them = _environment(place / "loop"), _environment(place / "all")
     runs: list[Run] = []
     if advisories:
@@ -263,16 +267,15 @@ def measure(place: Path, repositories: Sequence[Path], loop: int, workers: int, 
         runs.append(carry_out("import of advisories", update, all_of_them))
         carry_out("import of advisories", update, alone, look=False)
     picked = repositories[:: max(1, len(repositories) // loop)][:loop]
-    # Once without the clock: the embedded coordination repository and the starter set are made then. Of the
-    # sample, so that neither the loop nor the first run has a row to take over.
-    carry_out("warm-up", (*CORTEX, "--sample"), alone, look=False)
+    # Once without the clock: the embedded coordination repository and the starter set are made then.
+    carry_out("warm-up", (*CORTEX, str(spare)), alone, look=False)
     looped = Run(f"loop over {len(picked)}, scaled")
     for repository in picked:
         one = carry_out("loop", (*CORTEX, str(repository)), alone, look=False)
         looped.seconds += one.seconds
         looped.findings |= one.findings
     looped.seconds *= len(repositories) / len(picked)
-    carry_out("warm-up", (*CORTEX, "--sample"), all_of_them, look=False)
+    carry_out("warm-up", (*CORTEX, str(spare)), all_of_them, look=False)
     listing = place / "names"
     listing.write_text("".join(f"{path}\n" for path in repositories))
     run_all = (*CORTEX, "--workers", str(workers), "--repos-file", str(listing))
@@ -328,7 +331,7 @@ def main() -> None:
         kinds = [
             k for k, name in sorted(ECOSYSTEMS.items()) if not given.advisories or (dumps / name).is_dir()
         ]
-        repositories = make_repositories(place / "repositories", given.repositories, kinds)
+        repositories = make_repositories(place / "repositories", given.repositories + 1, kinds)
         runs = measure(place, repositories, given.loop, given.workers, given.advisories)
     print(table(runs, given.repositories), file=sys.stderr)
     machine = {"cores": os.cpu_count(), "load_before": round(load, 1), "python": sys.version.split()[0]}

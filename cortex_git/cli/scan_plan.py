@@ -26,8 +26,8 @@ def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bo
     count = min(request.workers if request.mode == "parallel" else 1, left if kept else max(left, 1))
     text = f"scan {counted(left, 'repository', 'repositories')} with {counted(count, 'worker')}"
     if kept:
-        rows = counted(kept.total(), "row")
-        text += f", and take over {rows} from {', '.join(kept)} (--rescan scans those, too)"
+        parts = ", ".join(f"{counted(count, 'row')} from batch {name}" for name, count in kept.most_common())
+        text += f", and take over {parts} (--rescan scans those, too)"
     plan = {
         "repositories": [one._asdict() for one in found],
         "coverage": [gap.to_json() for gap in request.not_looked_into],

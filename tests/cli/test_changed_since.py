@@ -99,9 +99,8 @@ def test_a_dry_run_says_what_would_be_taken_over(scan: Callable[..., Done], made
     commit(made["r2"])
     done = scan("--dry-run")
     plan = done.json()
-    assert plan["would"] == (
-        "scan 1 repository with 1 worker, and take over 2 rows from first (--rescan scans those, too)"
-    )
+    taken = "take over 2 rows from batch first (--rescan scans those, too)"
+    assert plan["would"] == f"scan 1 repository with 1 worker, and {taken}"
     assert since(plan) == {"r1": "first", "r2": None, "r3": "first"}
     assert f"{made['r1']}, unchanged since batch first: its row would be taken over" in done.err
     assert since(scan("--dry-run", "--rescan").json()) == dict.fromkeys(ALL)

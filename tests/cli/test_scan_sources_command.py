@@ -110,7 +110,7 @@ def test_a_plan_as_json(cortex: Command, forge: Forge) -> None:
     )
     plan = done.json()
     assert plan["repositories"] == [
-        {"repo": f"{forge.url}/acme/{name}", "ref": "v1"} for name in ("web", "api")
+        {"repo": f"{forge.url}/acme/{name}", "ref": "v1", "unchanged_since": None} for name in ("web", "api")
     ]
     assert [gap["what"] for gap in plan["coverage"]] == ["github:gone"]
 

@@ -8,11 +8,13 @@ from gitworld import add_tasks, claim_all, finish, new_coordination
 from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.locating import located
+from cortex_git.scan.others.programs import Chosen
 from cortex_git.services import open_coordination, open_or_embedded
 from cortex_git.services.batches import worker_name
 from cortex_git.services.looking import STATUSES, result_rows, task_detail, task_rows
 from cortex_git.services.scans import ScanRequest, choose_database, options_for, prepare_batch
 from cortex_git.services.spawning import Overrides, check_scope, known_task, sized
+from cortex_git.services.unchanged import Since
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
@@ -139,3 +141,14 @@ def test_a_batch_that_is_no_scan_is_not_resumed_as_one(host: Coordination) -> No
     for name in ("b1", "last"):
         with pytest.raises(BadInput, match="no scan batch"):
             prepare_batch(host, ScanRequest(resume=name))
+
+
+def test_rows_are_taken_over_wherever_that_is_allowed() -> None:
+    assert ScanRequest().since == ScanRequest(secrets=True, resume="begun-now").since == Since("last")
+    for request in (
+        ScanRequest(rescan=True),
+        ScanRequest(sample=True),
+        ScanRequest(scanners=[Chosen("trivy")]),
+    ):
+        assert request.since is None, request
+    assert ScanRequest(sample=True, changed_since=Since("one")).since == Since("one")

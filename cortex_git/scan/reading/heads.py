@@ -11,7 +11,7 @@ import re
 import selectors
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -26,6 +26,8 @@ from cortex_git.scan.sources import Credentials, Source
 
 MOST_AT_ONCE = 16
 """git processes that are asked at the same time."""
+REFS_AT_ONCE = 100
+"""Of one remote repository that are asked for with one `git ls-remote`."""
 ANSWER_S = 30.0
 """Seconds that one repository has to answer."""
 _MAX_PACKED = 8 * 1024 * 1024
@@ -57,11 +59,31 @@ def heads_of(
     left = [number for number, commit in enumerate(found) if commit is None]
     if not left:
         return found
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(left)), "cortex-heads") as pool:
-        asked = pool.map(lambda n: asked_head(sources[n], credentials, limits, gate), left)
-        for number, commit in zip(left, asked, strict=True):
-            found[number] = commit
+    together = _together(sources, left)
+    with ThreadPoolExecutor(min(MOST_AT_ONCE, len(together)), "cortex-heads") as pool:
+        asked = pool.map(
+            lambda ns: _asked_heads([sources[n] for n in ns], credentials, limits, gate), together
+        )
+        for numbers, commits in zip(together, asked, strict=True):
+            for number, commit in zip(numbers, commits, strict=True):
+                found[number] = commit
     return found
+
+
+def _together(sources: Sequence[Source], numbers: Sequence[int]) -> list[list[int]]:
+    """Which of them one git process answers for: full names of refs of one remote repository."""
+    parts: dict[str, list[list[int]]] = {}
+    alone: list[list[int]] = []
+    for number in numbers:
+        source = sources[number]
+        if source.local or not (source.ref or "").startswith("refs/"):
+            alone.append([number])
+            continue
+        own = parts.setdefault(source.url, [[]])
+        if len(own[-1]) == REFS_AT_ONCE:
+            own.append([])
+        own[-1].append(number)
+    return alone + [part for own in parts.values() for part in own]
 
 
 def plain_head(source: Source) -> str | None:
@@ -144,49 +166,65 @@ def _packed(data: bytes, name: bytes) -> str | None:
     return (line[2] or line[1]).decode() if line else None
 
 
-def asked_head(
-    source: Source, credentials: Credentials | None, limits: Limits | None, gate: HostGate | None = None
-) -> str | None:
-    """What git says, with one process."""
+def _asked_heads(
+    sources: Sequence[Source], credentials: Credentials | None, limits: Limits | None, gate: HostGate | None
+) -> list[str | None]:
+    """What git says, with one process: of a source, or of full names of one remote repository."""
+    first = sources[0]
     try:
-        with (gate or HostGate()).place(source):
-            return _asked(source, credentials, limits or Limits())
+        with (gate or HostGate()).place(first):
+            return _asked(first, [source.ref for source in sources], credentials, limits or Limits())
     except CortexError:
-        return None
+        return [None] * len(sources)
 
 
-def _asked(source: Source, credentials: Credentials | None, limits: Limits) -> str | None:
+def _asked(
+    source: Source, refs: Sequence[str | None], credentials: Credentials | None, limits: Limits
+) -> list[str | None]:
     deadline = Deadline(min(limits.time_s, ANSWER_S))
     try:
         with tempfile.TemporaryDirectory(prefix="cortex-git-head-", ignore_cleanup_errors=True) as name:
             if not source.local:
-                return _remote(source, Path(name), credentials, limits, deadline)
+                return _remote(source.url, refs, Path(name), credentials, limits, deadline)
             git = borrow(Path(source.url), Path(name), limits, deadline)
             with object_facts(git, deadline) as facts:
                 [commit] = facts.ask([f"{source.ref or 'HEAD'}^{{commit}}"])
-            return commit.oid if commit else None
+            return [commit.oid if commit else None]
     except (CortexError, OSError, ValueError, OutOfTime):
-        return None
+        return [None] * len(refs)
 
 
 def _remote(
-    source: Source, folder: Path, credentials: Credentials | None, limits: Limits, deadline: Deadline
-) -> str | None:
-    if source.ref is not None and _HEX.fullmatch(source.ref):
-        return None
+    url: str,
+    refs: Sequence[str | None],
+    folder: Path,
+    credentials: Credentials | None,
+    limits: Limits,
+    deadline: Deadline,
+) -> list[str | None]:
+    nothing: list[str | None] = [None] * len(refs)
+    if refs[0] is not None and _HEX.fullmatch(refs[0]):
+        return nothing
     git = GuardedGit(folder, limits, remote=True, credentials=credentials)
     bare_folder(folder, ["[core]", "\trepositoryformatversion = 0", "\tbare = true"])
     (folder / "objects").mkdir()
     (folder / "refs").mkdir()
-    names = ["HEAD"] if source.ref is None else [source.ref, *(rule.format(source.ref) for rule in _RULES)]
-    patterns = [text for name in names for text in (name, f"{name}^{{}}")]
-    with git.streaming("ls-remote", "--", source.url, *patterns, timeout=deadline.left()) as process:
+    patterns = [text for ref in refs for name in _names(ref) for text in (name, f"{name}^{{}}")]
+    with git.streaming("ls-remote", "--", url, *patterns, timeout=deadline.left()) as process:
         out = _read(cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr))
         if out is None or process.wait():
-            return None
+            return nothing
     lines = (line.partition("\t") for line in out.decode("utf-8", "replace").splitlines())
     said = {name: oid for oid, _, name in lines}
-    name = next((name for name in names if name in said), "")
+    return [_said_of(ref, said) for ref in refs]
+
+
+def _names(ref: str | None) -> list[str]:
+    return ["HEAD"] if ref is None else [ref, *(rule.format(ref) for rule in _RULES)]
+
+
+def _said_of(ref: str | None, said: Mapping[str, str]) -> str | None:
+    name = next((name for name in _names(ref) if name in said), "")
     oid = said.get(f"{name}^{{}}") or said.get(name, "")
     return oid if re.fullmatch(_OID.decode(), oid) else None
 

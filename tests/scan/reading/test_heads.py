@@ -211,6 +211,26 @@ def test_a_remote_is_asked_and_one_that_lies_or_is_away_names_nothing(
         server.server_close()
 
 
+def test_refs_of_one_remote_are_asked_for_together(
+    repository: Path, git: RunGit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "REFS_AT_ONCE", 2)
+    bare = tmp_path / "served/app.git"
+    git(tmp_path, "clone", "-q", "--bare", str(repository), str(bare))
+    refs = git(bare, "for-each-ref", "--format=%(refname)").split()
+    asked: list[str] = []
+
+    def heard(_method: str, path: str) -> None:
+        asked.append(path)
+
+    with serve(tmp_path / "served") as server:
+        address, server.answer = f"{server.url}/app.git", heard
+        named = [Source(address, address, ref) for ref in (*refs, "refs/heads/gone", None)]
+        expected = [git(bare, "rev-parse", f"{ref}^{{commit}}") for ref in (*refs, "HEAD")]
+        assert heads_of(named) == [*expected[:-1], None, expected[-1]]
+        assert sum("info/refs" in path for path in asked) == -(-(len(refs) + 1) // 2) + 1
+
+
 @pytest.mark.parametrize(
     "ref", [None, "main", "team/old", "light", "heavy", "both", "refs/heads/main"], ids=str
 )
