@@ -49,8 +49,22 @@ def written(references: Iterable[Reference]) -> list[list[Any]]:
 
 def references_of(batch: Batch) -> list[Reference]:
     """What the batch took over, in the order of its repositories; what is not of this form names no task."""
+    return list(_read(_runs(batch)))
+
+
+def names_beside(batch: Batch, seen: set[str]) -> list[str]:
+    """The tasks whose rows the batch took over, but for runs that are in `seen`, to which its own are added.
+
+    Every night takes over nearly the same, and many nights are looked through.
+    """
+    fresh = [run for run in _runs(batch) if str(run) not in seen]
+    seen.update(str(run) for run in fresh)
+    return [reference.task for reference in _read(fresh)]
+
+
+def _runs(batch: Batch) -> list[Any]:
     runs = batch.options.get(KEY, [])
-    return list(_read(runs if isinstance(runs, list) else [runs]))
+    return runs if isinstance(runs, list) else [runs]
 
 
 def _read(runs: Sequence[Any]) -> Iterator[Reference]:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
-from cortex_git.results.taken_over import Reference, earlier_rows, references_of
+from cortex_git.results.taken_over import Reference, earlier_rows, names_beside
 from cortex_git.scan.cache import ScanCache
 from cortex_git.scan.gap_kinds import LASTING
 from cortex_git.scan.reading.heads import heads_of
@@ -53,10 +53,11 @@ def done_before(
         (source.repo, source.url, source.ref): number for number, source in enumerate(sources, 1)
     }
     found: dict[int, str] = {}
+    seen: set[str] = set()
     for batch in _batches(coordination, since, sample=sample):
         if not left:
             break
-        of_batch = dict(_in(coordination, batch, left, secrets=secrets))
+        of_batch = dict(_in(coordination, batch, left, seen, secrets=secrets))
         done = index.with_result(coordination.repository, list(of_batch.values()))
         found |= {left.pop(key): task for key, task in of_batch.items() if task in done}
     return dict(sorted(found.items()))
@@ -132,10 +133,13 @@ def _made_at(batch: Batch) -> float:
 
 
 def _in(
-    coordination: Coordination, batch: Batch, wanted: Mapping[_Key, int], *, secrets: bool
+    coordination: Coordination, batch: Batch, wanted: Mapping[_Key, int], seen: set[str], *, secrets: bool
 ) -> Iterator[tuple[_Key, str]]:
-    """Those of the wanted repositories that the batch has a row of, each with the row's task."""
-    names = [reference.task for reference in references_of(batch)]
+    """Those of the wanted repositories that the batch has a row of, each with the row's task.
+
+    Not what was taken over and `seen` in another batch.
+    """
+    names = names_beside(batch, seen)
     repos = {repo for repo, _, _ in wanted}
     for task in _plain(tasks.about(coordination.repository, repos, batch.batch, names), secrets=secrets):
         url, ref = task.context.get("url"), task.context.get("ref")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_git.models import Batch
-from cortex_git.results.taken_over import KEY, MOST, Reference, place_of, references_of, written
+from cortex_git.results.taken_over import KEY, MOST, Reference, names_beside, place_of, references_of, written
 
 
 def batch(runs: object) -> Batch:
@@ -26,6 +26,17 @@ REFERENCES = st.dictionaries(
 @given(REFERENCES)
 def test_what_is_written_is_read_again(references: list[Reference]) -> None:
     assert references_of(batch(written(references))) == references
+
+
+def test_what_another_batch_took_over_as_well_is_looked_at_once() -> None:
+    seen: set[str] = set()
+    assert names_beside(batch([[1, "night-1", 2], [3, "other-1", 1]]), seen) == [
+        "night-1",
+        "night-2",
+        "other-1",
+    ]
+    assert names_beside(batch([[1, "night-1", 2], [3, "later-1", 1]]), seen) == ["later-1"]
+    assert names_beside(batch("x"), seen) == [""]
 
 
 def test_a_thousand_rows_of_one_batch_are_one_entry() -> None:
