@@ -105,6 +105,8 @@ def preload() -> None:
         "git",
         "git.exc",
         "yaml",
+        "tomli",
+        "encodings.utf_8_sig",
         "packaging.version",
         "cortex_git.scan.scanner",
     ):

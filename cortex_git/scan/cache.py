@@ -22,6 +22,8 @@ from cortex_git.scan.secrets_looked import FileSecrets
 
 _MAX_BYTES = 512 * 1024 * 1024
 _BUSY_S = 0.5
+_PAGES_KIB = 256
+"""What SQLite keeps of the file in each of many workers: hardly anything is asked for twice."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS lockfile (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS matched (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -224,6 +226,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_PAGES_KIB}")
         connection.executescript(_TABLES)
     except sqlite3.Error:
         connection.close()

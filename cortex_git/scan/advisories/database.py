@@ -23,7 +23,10 @@ FILE = Path("advisories") / "osv.sqlite"
 
 _AGAIN = "run `cortex-git advisories update`"
 _NAMES_A_QUERY = 500
-_CACHED_NAMES = 20_000
+_CACHED_NAMES = 4_000
+"""Packages whose entries are kept; some 250 bytes each where there are none, in each of many workers."""
+_PAGES_KIB = 512
+"""SQLite's own memory of the file; the system's is shared by all workers."""
 
 
 class Advised(NamedTuple):
@@ -78,6 +81,7 @@ class AdvisoryDatabase:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
         try:
+            connection.execute(f"PRAGMA cache_size = -{_PAGES_KIB}")
             return cls(path, connection)
         except (sqlite3.DatabaseError, KeyError, ValueError) as error:
             connection.close()
