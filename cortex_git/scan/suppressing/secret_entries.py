@@ -22,6 +22,8 @@ from cortex_git.scan.suppressing.entry_values import day, read_document, tables,
 TABLE = "secret"
 _LIMITS = ("repository", "path", "kind", "fingerprint")
 _KEYS = {*_LIMITS, "reason", "expires", "status"}
+_RULE = "secret/"
+"""Before a kind in the ids of SARIF's rules, which may be written, too."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -47,12 +49,13 @@ class SecretEntry:
 
         A key of this host's own settings is no test key: it has to be named by its kind or fingerprint.
         """
-        if secret.kind == HOST_KEY and self.kind != HOST_KEY and self.fingerprint is None:
+        named = self.kind is not None and self.kind.removeprefix(_RULE) == HOST_KEY
+        if secret.kind == HOST_KEY and not named and self.fingerprint is None:
             return False
         return (
             (self.repository is None or fnmatchcase(repo, self.repository))
             and (self.path is None or fnmatchcase(secret.path, self.path))
-            and (self.kind is None or fnmatchcase(secret.kind, self.kind))
+            and (self.kind is None or fnmatchcase(secret.kind, self.kind.removeprefix(_RULE)))
             and (self.fingerprint is None or secret_fingerprint(repo, secret) == self.fingerprint)
         )
 

@@ -53,7 +53,7 @@ def left(done: ScanReport) -> list[SecretFound]:
         ('repository = "other"', []),
         (f'fingerprint = "{secret_fingerprint(REPO, SECOND)}"', [SECOND]),
         ('path = "tests/*"\nkind = "aws*"', []),
-        ('kind = "key of this host"', [HOST]),
+        ('kind = "secret/key of this host"', [HOST]),
         (f'fingerprint = "{secret_fingerprint(REPO, HOST)}"', [HOST]),
     ],
     ids=["path", "kind", "repository", "other", "fingerprint", "both", "host-kind", "host-fingerprint"],
