@@ -14,6 +14,7 @@ from cortex_git.results.scan_summary import rows_of
 from cortex_git.results.taken_over import references_of
 from cortex_git.scan.comparing import Difference, compare
 from cortex_git.scan.records import SEVERITIES, RepositoryScan, Severity
+from cortex_git.services.resuming import LAST
 from cortex_git.store import index, newer, tasks, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -81,8 +82,7 @@ def archived_note(coordination: Coordination) -> str | None:
 def last_finished(coordination: Coordination, other_than: Collection[str]) -> Batch | None:
     """The newest scan batch of which every repository is done, None where there is none."""
     batches = (one for one in reversed(scan_batches(coordination)) if one.batch not in other_than)
-    ended = (one for one in batches if not coordination.open_count(Scope(batch=one.batch, merges=False)))
-    return next(ended, None)
+    return next((one for one in batches if _is_done(coordination, one)), None)
 
 
 def last_before(
@@ -95,6 +95,9 @@ def last_before(
     """
     known = scan_batches(coordination)
     names = [one.batch for one in known]
+    if running == LAST:
+        open_ones = (one.batch for one in reversed(known) if not _is_done(coordination, one))
+        running = next(open_ones, None)
     older, wanted = known, set(repos)
     if running in names:
         place = names.index(running)
@@ -102,10 +105,18 @@ def last_before(
         wanted |= _repositories(coordination, known[place])
     for batch in reversed(older):
         alike = bool(batch.options.get("sample")) == sample
-        ended = alike and not coordination.open_count(Scope(batch=batch.batch, merges=False))
-        if ended and tasks.about(coordination.repository, wanted, batch.batch, _taken_over(batch)):
+        if alike and _is_done(coordination, batch) and _has_any(coordination, batch, wanted):
             return batch
     return None
+
+
+def _is_done(coordination: Coordination, batch: Batch) -> bool:
+    return not coordination.open_count(Scope(batch=batch.batch, merges=False))
+
+
+def _has_any(coordination: Coordination, batch: Batch, repos: Collection[str]) -> bool:
+    """Of none, any batch has one: an archived batch that is reported on again names them nowhere here."""
+    return not repos or bool(tasks.about(coordination.repository, repos, batch.batch, _taken_over(batch)))
 
 
 def _repositories(coordination: Coordination, batch: Batch) -> set[str]:

@@ -9,6 +9,10 @@ from pathlib import Path
 from actingworld import IDS, entry, ids, report, scan
 from command_line import Command
 
+from cortex_git.scan.sources import parse_source
+from cortex_git.services import open_or_embedded
+from cortex_git.services.scans import ScanRequest, prepare_batch
+
 Checkout = Callable[..., Path]
 
 
@@ -54,6 +58,8 @@ def test_the_last_batch_is_no_sample_and_not_newer(cortex: Command, shop: Path) 
     again = scan(cortex, "--resume", "one", "--baseline", "last", "--fail-on", "low")
     assert again.code == 1
     assert "everything is new" in again.err
+    prepare_batch(open_or_embedded(None), ScanRequest([parse_source("shop")], batch="open", rescan=True))
+    assert "Baseline two: 2 known" in scan(cortex, "--resume", "last", "--baseline", "last").out
     assert "Baseline shown: 79 known" in cortex("multi-repo-scan", "--sample", "--baseline", "last").out
 
 
