@@ -1,9 +1,9 @@
 """What a batch would do on machines that are not there: hosts, workers and one remote, event by event.
 
-Owns what comes out, and which wall binds; `simulation_setup` has what goes in, and `simulated_host` the parts of
+Owns what comes out, and which wall binds; `simulation_setup` has what goes in, `simulated_host` the parts of
 a host: the loop that hands out tasks and records results, the claimer that claims ahead, the committer that
-publishes, and the gate of the token limit. What an operation costs is measured (`bench simulation`). Left out:
-failures, takeovers, recycling, tasks that differ in tokens.
+publishes, and the gate of the token limit. What an operation costs is measured (`bench simulation`). Left
+out: failures, takeovers, recycling, tasks that differ in tokens.
 """
 
 import importlib.util

@@ -111,6 +111,7 @@ def preload() -> None:
         "cortex_git.scan.scanner",
     ):
         import_module(name)
+    from cortex_git.scan import scanner
     from cortex_git.scan.advisories.starter_set import content_key
     from cortex_git.scan.cache import code_mark
     from cortex_git.scan.lockfiles import FORMATS
@@ -125,6 +126,7 @@ def preload() -> None:
         takes_commands()
     for module in {form.module for form in FORMATS.values()}:
         import_module(f"cortex_git.scan.lockfiles.{module}")
+    scanner.warm_up()
 
 
 def _others(payload: Mapping[str, Any]) -> "list[Chosen]":

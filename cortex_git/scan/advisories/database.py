@@ -23,7 +23,7 @@ FILE = Path("advisories") / "osv.sqlite"
 
 _AGAIN = "run `cortex-git advisories update`"
 _NAMES_A_QUERY = 500
-_CACHED_NAMES = 4_000
+_CACHED_NAMES = 2_000
 """Packages whose entries are kept; some 250 bytes each where there are none, in each of many workers."""
 _PAGES_KIB = 512
 """SQLite's own memory of the file; the system's is shared by all workers."""
