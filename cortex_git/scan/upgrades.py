@@ -169,6 +169,9 @@ def _go(need: _Need) -> Commands:
 
 
 def _bundler(need: _Need) -> Commands:
+    """Bundler itself takes another Gemfile only from the environment."""
+    if basename(need.package.lockfile) not in ("Gemfile.lock", "gems.locked"):
+        return []
     return [["bundle", "update", "--conservative", need.name]]
 
 

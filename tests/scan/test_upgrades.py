@@ -96,6 +96,7 @@ def test_there_is_none_where_none_is_known() -> None:
     assert upgrade_command(package("package-lock.json", "a", "1.0.0", direct=True), None) is None
     assert upgrade_command(package("requirements.txt", "a", "1.0.0", direct=True), "1.1.0") is None
     assert upgrade_command(package("bom.json", "a", "1.0.0", direct=True), "1.1.0") is None
+    assert upgrade_command(package("rails_7.gemfile.lock", "a", "1.0.0", direct=True), "1.1.0") is None
     assert upgrade_command(package("base.txt", "a", "1.0.0", direct=True), "1.1.0") is None
 
 
