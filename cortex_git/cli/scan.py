@@ -184,8 +184,9 @@ def multi_repo_scan(
     from cortex_git.services.acting import act, refuse_own, with_batch
     from cortex_git.services.clocks import noted
     from cortex_git.services.scan_plan import planned
+    from cortex_git.services.scan_request import ScanRequest
     from cortex_git.services.scan_sources import SourceRequest
-    from cortex_git.services.scans import ScanRequest, prepare_batch, run_scan
+    from cortex_git.services.scans import prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
 
     for file in output or []:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cortex_git.services.scan_plan import Planned
-    from cortex_git.services.scans import ScanRequest
+    from cortex_git.services.scan_request import ScanRequest
 
 
 def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bool) -> None:

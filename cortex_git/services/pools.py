@@ -24,7 +24,7 @@ from cortex_git.services.alerts import Alarm
 from cortex_git.services.batches import Ended, draining, finish, worker_name
 from cortex_git.services.metrics import serve_metrics
 from cortex_git.services.pool_requests import Requests
-from cortex_git.services.scans import ScanRequest, choose_database, options_for
+from cortex_git.services.scan_request import ScanRequest, choose_database, options_for
 from cortex_git.services.upgrading import newer_notes
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination

@@ -19,7 +19,7 @@ from cortex_git.store.index import Scope
 
 if TYPE_CHECKING:
     from cortex_git.scan.others.programs import Chosen
-    from cortex_git.services.scans import ScanRequest
+    from cortex_git.services.scan_request import ScanRequest
 
 LAST = "last"
 """`--resume last`: the newest scan batch that is not finished."""

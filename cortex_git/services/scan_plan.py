@@ -9,7 +9,8 @@ from cortex_git.errors import BadInput
 from cortex_git.models import Batch
 from cortex_git.results.taken_over import earlier_rows
 from cortex_git.services.resuming import batch_to_resume
-from cortex_git.services.scans import ScanRequest, kept_rows, refuse_contradictions
+from cortex_git.services.scan_request import ScanRequest, refuse_contradictions
+from cortex_git.services.scans import kept_rows
 from cortex_git.services.unchanged import LAST, no_such
 from cortex_git.store import tasks
 from cortex_git.store.coordination import Coordination

@@ -13,7 +13,7 @@ from cortex_git.models import WORKER_TYPES, Result, Task
 from cortex_git.results.scan_summary import merge_scan
 from cortex_git.runners import HARMLESS, ready, runner_name, split_name
 from cortex_git.services.batches import Conduct, Ended, open_pool, run_tasks, worker_name
-from cortex_git.services.scans import ScanRequest, choose_database, options_for
+from cortex_git.services.scan_request import ScanRequest, choose_database, options_for
 from cortex_git.services.submitting import make_task, parse_context
 from cortex_git.state import monotonic
 from cortex_git.store import index, newer

@@ -11,7 +11,8 @@ from command_line import Command
 
 from cortex_git.scan.sources import parse_source
 from cortex_git.services import open_or_embedded
-from cortex_git.services.scans import ScanRequest, prepare_batch
+from cortex_git.services.scan_request import ScanRequest
+from cortex_git.services.scans import prepare_batch
 
 Checkout = Callable[..., Path]
 

@@ -17,7 +17,8 @@ from cortex_git.results.rows import row_of
 from cortex_git.scan import marks
 from cortex_git.scan.sources import parse_source
 from cortex_git.services import unchanged
-from cortex_git.services.scans import ScanRequest, prepare_batch
+from cortex_git.services.scan_request import ScanRequest
+from cortex_git.services.scans import prepare_batch
 from cortex_git.store import results
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.tasks import new_batch

@@ -12,7 +12,8 @@ from gitworld import git
 from cortex_git.scan.others.programs import Chosen
 from cortex_git.scan.sources import Source
 from cortex_git.services import open_coordination
-from cortex_git.services.scans import ScanRequest, prepare_batch
+from cortex_git.services.scan_request import ScanRequest
+from cortex_git.services.scans import prepare_batch
 
 Checkout = Callable[..., Path]
 

@@ -218,7 +218,8 @@ def test_resume_goes_on_with_what_is_open(cortex: Command, here: Path, checkout:
     """A batch that was made and never run, as a killed command leaves it."""
     from cortex_git.scan.sources import parse_source
     from cortex_git.services import open_or_embedded
-    from cortex_git.services.scans import ScanRequest, prepare_batch
+    from cortex_git.services.scan_request import ScanRequest
+    from cortex_git.services.scans import prepare_batch
 
     sources = [parse_source(str(checkout(name))) for name in ("r1", "r2")]
     prepare_batch(open_or_embedded(None), ScanRequest(sources=sources, batch="weekly"))

@@ -12,7 +12,8 @@ from cortex_git.results.scan_gaps import KEY, gaps_of, written
 from cortex_git.results.scan_summary import merge_scan, rows_of
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.sources import parse_source
-from cortex_git.services.scans import ScanRequest, prepare_batch
+from cortex_git.services.scan_request import ScanRequest
+from cortex_git.services.scans import prepare_batch
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope

@@ -12,7 +12,8 @@ from cortex_git.scan.others.programs import Chosen
 from cortex_git.services import open_coordination, open_or_embedded
 from cortex_git.services.batches import worker_name
 from cortex_git.services.looking import STATUSES, result_rows, task_detail, task_rows
-from cortex_git.services.scans import ScanRequest, choose_database, options_for, prepare_batch
+from cortex_git.services.scan_request import ScanRequest, choose_database, options_for
+from cortex_git.services.scans import prepare_batch
 from cortex_git.services.spawning import Overrides, check_scope, known_task, sized
 from cortex_git.services.unchanged import Since
 from cortex_git.store.coordination import Coordination
