@@ -17,6 +17,8 @@ _MAX_ROUNDS = 10
 _MAX_HELD_BYTES = 48 * 1024 * 1024
 _KINDS_INCLUDED = frozenset({"requirements", "maven"})
 """Kinds whose files are kept while reading, because others of the repository may include them."""
+_KINDS_SERVING = frozenset({"npm", "pnpm", "yarn", "bun"})
+"""Kinds of lockfiles that serve projects in the folders below them."""
 _MAX_MANIFESTS = 1_000
 _MAX_MANIFEST_BYTES = 1024 * 1024
 _MAX_MANIFESTS_BYTES = 16 * 1024 * 1024
@@ -50,7 +52,26 @@ class PackageReader:
     def open_lists(self) -> dict[str, str]:
         """The files read so far that do not, or may not, list what their packages bring in: the kind of gap
         by path."""
-        return dict(one for content in self._content.values() for one in content.open_lists)
+        found: dict[str, str] = {}
+        for lockfile, content in self._content.items():
+            found |= {path: kind for path, kind in content.open_lists if self._is_nearest(lockfile, path)}
+        return found
+
+    def _is_nearest(self, lockfile: str, path: str) -> bool:
+        """Whether no other JavaScript lockfile, nearer to the manifest at `path` or as near, serves it.
+
+        True for a list that is no manifest: what is open there is said of the file itself.
+        """
+        if lockfile == path or kind_of(lockfile) not in _KINDS_SERVING:
+            return True
+        depth = len(_folder(lockfile))
+        for other, content in self._content.items():
+            folder = _folder(other)
+            if kind_of(other) not in _KINDS_SERVING or not path.startswith(folder):
+                continue
+            if len(folder) > depth or (len(folder) == depth and path not in dict(content.open_lists)):
+                return False
+        return True
 
     def read(self, lockfiles: list[str]) -> None:
         """Read these lockfiles. OutOfTime when the repository's time has passed; what was read stays."""
@@ -189,3 +210,8 @@ class PackageReader:
     def _take(self, path: str, content: LockfileContent) -> None:
         self._content[path] = content
         self._snapshot.not_scanned += content.not_scanned
+
+
+def _folder(path: str) -> str:
+    """The folder of a path with its slash, empty for the repository's own."""
+    return path[: path.rfind("/") + 1]

@@ -144,7 +144,7 @@ _KIND_OF_PATTERN = {
 _kind_by_pattern = matcher(_KIND_OF_PATTERN)
 
 _KINDS_WITH_INCLUDES = frozenset({"requirements", "maven"})
-_KINDS_THAT_MAY_BE_OPEN = frozenset({"requirements", "maven"})
+_KINDS_THAT_MAY_BE_OPEN = frozenset({"requirements", "maven", "npm", "pnpm", "yarn"})
 
 
 def kind_of(path: str) -> str | None:

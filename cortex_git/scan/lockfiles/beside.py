@@ -13,6 +13,7 @@ MAX_BELOW = 500
 _BESIDE = {
     "npm": ("package.json",),
     "yarn": ("package.json",),
+    "pnpm": ("package.json",),
     "poetry": ("pyproject.toml",),
     "pdm": ("pyproject.toml",),
     "pylock": ("pyproject.toml",),
@@ -21,8 +22,8 @@ _BESIDE = {
     "composer": ("composer.json",),
     "gradle": ("build.gradle", "build.gradle.kts"),
 }
-_BELOW = frozenset({"yarn", "cargo"})
-"""Kinds whose lockfile serves the projects in the folders below it, too."""
+_BELOW = frozenset({"npm", "pnpm", "yarn", "cargo"})
+"""Kinds whose lockfile may serve the projects in the folders below it, too."""
 _INSTALLED = frozenset({"node_modules", "vendor"})
 _NAMES_BELOW = frozenset({"package.json", "Cargo.toml"})
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from cortex_git.scan import gap_kinds
+from cortex_git.scan.lockfiles import members
 from cortex_git.scan.lockfiles.asked import python_name
 from cortex_git.scan.lockfiles.requirements import logical_lines
 from cortex_git.scan.lockfiles.source import MalformedError, Source
@@ -51,8 +52,11 @@ makes a whole list look open, never the other way round."""
 def open_lists(kind: str, source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
     """Path and kind of gap of each open list among a file and those it includes. Never raises.
 
-    An included file that is a lockfile by its own name is judged when it is read itself.
+    An included file that is a lockfile by its own name is judged when it is read itself. Of a JavaScript
+    lockfile the projects below that it does not serve, by their manifests.
     """
+    if kind in members.KINDS:
+        return _unserved(kind, source)
     if kind == "maven":
         asks = any(package.direct for package in content.packages) or _asks(source.path, content)
         return ((source.path, gap_kinds.DIRECT_ONLY),) if asks else ()
@@ -62,6 +66,13 @@ def open_lists(kind: str, source: Source, content: LockfileContent) -> tuple[tup
     paths += [gap.path for gap in content.not_scanned if gap.path and gap.kind in _OF_ENTRIES]
     judged = [path for path in dict.fromkeys(paths) if path == source.path or kind_of(path) is None]
     return tuple((path, gap_kinds.MAYBE_DIRECT_ONLY) for path in judged if not _is_whole(source, path))
+
+
+def _unserved(kind: str, source: Source) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((path, gap_kinds.NO_LOCKFILE) for path in members.unserved(kind, source))
+    except Exception:
+        return ()  # a lockfile that cannot be read, which is told
 
 
 def _asks(path: str, content: LockfileContent) -> bool:
