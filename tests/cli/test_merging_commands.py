@@ -71,7 +71,7 @@ def test_a_sealed_batch(cortex: Command, coordinated: Path) -> None:
     add_tasks(host, 3)
     finish(host, claim_all(host, 2))
     refused = cortex("results", "merge", "b1").error(2)
-    assert refused.startswith("1 of the 3 tasks of 'b1' have no result yet") and "--partial" in refused
+    assert refused.startswith("1 of the 3 tasks of 'b1' has no result yet") and "--partial" in refused
     made = cortex("results", "merge", "b1", "--partial", "--format", "json")
     assert (made.json()["batch"], made.json()["open"]) == ("merges", 1)
     assert len(made.json()["output"]["sources"]) == 2

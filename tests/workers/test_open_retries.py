@@ -131,7 +131,7 @@ def test_a_merge_on_request_counts_it_as_not_there_yet(host: Coordination) -> No
     one_part_retried(host)
     end(host, "t-development")
     for name in ("t", "b"):
-        with pytest.raises(BadInput, match=r"1 of the [23] tasks of '.' have no result yet"):
+        with pytest.raises(BadInput, match=r"1 of the [23] tasks of '.' has no result yet"):
             plan_merge(host, name, "vote")
     assert plan_merge(host, "t", "vote", partial=True).left_out == 1
     end(host, "t-security-r1")

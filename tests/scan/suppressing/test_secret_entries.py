@@ -15,6 +15,7 @@ from cortex_git.scan.records import RepositoryScan, SecretFound
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
+from cortex_git.scan.stored_rows import BadRow, stored_row
 from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
 from cortex_git.scan.suppressing.ignore_file import read_ignore_file
 from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
@@ -180,3 +181,20 @@ def test_a_clean_run_says_in_how_much_it_looked(form: str) -> None:
         assert "looked for in" not in unasked
     if form not in ("json", "sarif"):
         assert "No secrets in 12 files." in text
+
+
+@pytest.mark.parametrize(
+    "looked",
+    [
+        {"files": -1, "size": 0},
+        {"files": 1, "size": 1 << 60},
+        {"files": 1, "size": 1, "passed_over": [{"reason": "x", "files": 1}] * 21},
+        {"files": "many", "size": 1},
+    ],
+    ids=["negative", "huge", "reasons", "text"],
+)
+def test_a_result_cannot_say_anything_it_likes_of_how_much_was_looked(looked: dict[str, object]) -> None:
+    with pytest.raises(BadRow):
+        stored_row({"repo": "r", "status": "scanned", "secrets_looked": looked})
+    fine = stored_row({"repo": "r", "status": "scanned", "secrets_looked": {"files": 1, "size": 2}})
+    assert fine.secrets_looked == SecretsLooked(1, 2)
