@@ -1,5 +1,6 @@
 """Fixtures for every test: nothing of the person's own machine is read, and the network is closed."""
 
+import gc
 import json
 import os
 import socket
@@ -33,6 +34,12 @@ _REAL_CONNECT = socket.socket.connect
 def pytest_xdist_auto_num_workers() -> int:
     """More than there are cores: tests of pools and of remotes wait for other processes half their time."""
     return len(os.sched_getaffinity(0)) * 3 // 2 or 1
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks through all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

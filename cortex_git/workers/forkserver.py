@@ -37,6 +37,11 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     _serve(control)
+    # The pool waits for this end: nothing is left to be done, and taking apart what was imported takes long.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(0)
 
 
 def _preload(name: str) -> None:
