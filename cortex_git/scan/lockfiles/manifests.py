@@ -50,14 +50,18 @@ UNREAD = "is a lockfile of a kind that is not read"
 _UNREAD_LOCKFILES = frozenset(
     {
         "Cartfile.resolved",
+        "Godeps.json",
         "Gopkg.lock",
+        "build.sbt.lock",
         "conda-lock.yml",
         "deno.lock",
         "glide.lock",
         "maven_install.json",
+        "packrat.lock",
         "paket.lock",
         "pixi.lock",
         "rebar.lock",
+        "shrinkwrap.yaml",
     }
 )
 _ECOSYSTEM_OF_UNREAD = {"conda-lock.yml": "conda", "pixi.lock": "conda"}

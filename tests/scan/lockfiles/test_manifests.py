@@ -98,11 +98,13 @@ def test_lockfiles_that_no_reader_knows_are_named() -> None:
     paths = [
         "web/deno.lock",
         "rebar.lock",
+        "r/packrat/packrat.lock",
         "package-lock.json",
         "vendor/x/Gopkg.lock",
         "node_modules/a/deno.lock",
     ]
     assert [(gap.what, gap.reason) for gap in unread_lockfiles(paths)] == [
+        ("r/packrat/packrat.lock", "is a lockfile of a kind that is not read"),
         ("rebar.lock", "is a lockfile of a kind that is not read"),
         ("web/deno.lock", "is a lockfile of a kind that is not read"),
     ]
