@@ -1,5 +1,6 @@
 """`multi-repo-fix`: upgrade a vulnerable dependency in every repository that has it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from cortex_git.cli.options import DocumentFormat, DryRunOption, LogFormatOption
 
 if TYPE_CHECKING:
     from cortex_git.models import Batch
+    from cortex_git.results.fix_summary import FixRow
     from cortex_git.services.fixing import Campaign
     from cortex_git.store.coordination import Coordination
 
@@ -96,21 +98,30 @@ def multi_repo_fix(
     )
     coordination = open_or_embedded(repository)
     coordination.pull()
+    earlier: Sequence[FixRow] = ()
     if resume is not None:
         chosen: Batch | None = resumed(coordination, resume)
     else:
-        chosen = _made(coordination, campaign, report_format.value, output, dry_run=dry_run)
+        chosen, earlier = _made(coordination, campaign, report_format.value, output, dry_run=dry_run)
     if chosen is not None:
-        _carry_out(coordination, chosen, campaign, report_format.value, output, dry_run=dry_run)
+        _carry_out(coordination, chosen, campaign, report_format.value, output, earlier, dry_run=dry_run)
 
 
 def _made(
     coordination: "Coordination", campaign: "Campaign", form: str, output: Path | None, *, dry_run: bool
-) -> "Batch | None":
-    """A new campaign; None where there is nothing to do, or nothing is to be done, and that was said."""
-    from cortex_git.cli.fix_view import show_campaign, show_plan
+) -> "tuple[Batch | None, Sequence[FixRow]]":
+    """A new campaign; None where there is nothing to do, or nothing is to be done, and that was said.
+
+    With the rows of earlier campaigns that stand for repositories of this one.
+    """
+    from dataclasses import replace
+
+    from cortex_git.cli.fix_view import note_earlier, show_campaign, show_plan
     from cortex_git.cli.output import note
+    from cortex_git.errors import ExitCode
     from cortex_git.pages.text import counted
+    from cortex_git.results.fix_summary import ENOUGH
+    from cortex_git.services.fix_earlier import name_of, without_earlier
     from cortex_git.services.fixing import affected, campaign_batch, scan_to_go_by
 
     scan = scan_to_go_by(coordination, campaign.scan)
@@ -120,13 +131,18 @@ def _made(
         note(f"of {scan.batch}, {amount} not scanned whole may be affected, too")
     if not found.affected:
         note(f"no repository of {scan.batch} has {', '.join(campaign.advisories)}")
+    earlier = without_earlier(coordination, found.affected)
+    note_earlier(earlier.rows)
     if dry_run:
-        show_plan(found.affected, campaign, scan.batch, form, output)
-    elif found.affected:
-        return campaign_batch(coordination, campaign, found.affected)
+        show_plan(earlier.left, campaign, scan.batch, form, output)
+    elif earlier.left:
+        named = replace(campaign, derived=name_of(campaign, scan.batch, earlier))
+        return campaign_batch(coordination, named, earlier.left), earlier.rows
     else:
-        show_campaign([], campaign.advisories, "", form, output)
-    return None
+        show_campaign(earlier.rows, campaign.advisories, "", form, output)
+        if any(row.status not in ENOUGH for row in earlier.rows):
+            raise typer.Exit(ExitCode.FINDINGS)
+    return None, ()
 
 
 def _carry_out(
@@ -135,6 +151,7 @@ def _carry_out(
     campaign: "Campaign",
     form: str,
     output: Path | None,
+    earlier: "Sequence[FixRow]",
     *,
     dry_run: bool,
 ) -> None:
@@ -145,6 +162,7 @@ def _carry_out(
     from cortex_git.cli.fix_view import show_campaign
     from cortex_git.cli.output import note
     from cortex_git.errors import ExitCode
+    from cortex_git.pages.text import counted
     from cortex_git.results.fix_summary import ENOUGH
     from cortex_git.services.fixing import advisories_of, campaign_rows, is_for_agents, run_campaign
     from cortex_git.store.index import Scope
@@ -159,7 +177,7 @@ def _carry_out(
         if todo:
             note(f"{todo} tasks for agents: run `cortex-git spawn-workers --batch {name}`, "
                  f"then `cortex-git multi-repo-fix --resume {name}`")  # fmt: skip
-        rows = campaign_rows(coordination, chosen)
+        rows = [*earlier, *campaign_rows(coordination, chosen)]
         show_campaign(rows, told, name, form, output)
         if campaign.resume is not None and any(row.status not in ENOUGH for row in rows):
             raise typer.Exit(ExitCode.FINDINGS)
@@ -167,10 +185,11 @@ def _carry_out(
     made_with = chosen.options.get("tests", 0)
     if campaign.resume is not None and todo and made_with != len(campaign.tests):
         note(f"it was made with {made_with} --test, which are not kept: the rest gets {len(campaign.tests)}")
-    text = f"batch {name}: {todo} repositories (if stopped: --resume {name})"
+    text = f"batch {name}: {counted(todo, 'repository', 'repositories')} (if stopped: --resume {name})"
     tell(batch_started(text, todo, campaign.workers, name))
     with batch_watcher(todo) as progress:
-        rows, ended = run_campaign(coordination, chosen, campaign, progress)
+        own, ended = run_campaign(coordination, chosen, campaign, progress)
+    rows = [*earlier, *own]
     show_campaign(rows, told, name, form, output)
     if ended.report.interrupted:
         note(f"interrupted; go on with --resume {name}")

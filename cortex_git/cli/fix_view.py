@@ -18,6 +18,9 @@ from cortex_git.errors import BadInput
 from cortex_git.pages.text import counted
 from cortex_git.results.fix_summary import STATUSES, FixRow
 from cortex_git.runners.bump.change_request import new_ones
+from cortex_git.runners.bump.tools import Need, tool_for
+from cortex_git.scan.lockfiles import kind_of
+from cortex_git.services.fixing import BUMP
 
 if TYPE_CHECKING:
     from cortex_git.services.fixing import Affected, Campaign
@@ -39,11 +42,11 @@ def words_of(text: str) -> list[str]:
 def show_plan(
     found: "Sequence[Affected]", campaign: "Campaign", scan: str, form: str, output: Path | None
 ) -> None:
-    """What would be upgraded where: a document in JSON, else a table on the terminal."""
+    """What would be upgraded where, and with what: a document in JSON or Markdown, else a table."""
     if found:
         amount = counted(len(found), "repository", "repositories")
         note(f"would upgrade {amount} of {scan} with {campaign.runner}")
-    rows = [(one.source.repo, f) for one in found for f in one.findings]
+    rows = [(one.source.repo, f, _upgrader(f.lockfile, campaign)) for one in found for f in one.findings]
     if form == "json":
         _give(
             json_text({
@@ -53,16 +56,54 @@ def show_plan(
                     {
                         "repo": repo, "package": f.package, "version": f.version, "fixed": f.fixed,
                         "lockfile": f.lockfile, "id": f.id,
+                        "with": program,
                     }
-                    for repo, f in rows
+                    for repo, f, program in rows
                 ],
             }),
             output,
         )  # fmt: skip
         return
-    if rows:
-        cells = [(repo, f.package, f.version, f.fixed or "none", f.lockfile, f.id) for repo, f in rows]
-        print_table(("Repository", "Package", "Pinned", "Fixed in", "Lockfile", "Advisory"), cells, "")
+    heads = ("Repository", "Package", "Pinned", "Fixed in", "Lockfile", "Advisory", "With")
+    cells = [
+        (repo, f.package, f.version, f.fixed or "none", f.lockfile, f.id, program or "nobody")
+        for repo, f, program in rows
+    ]
+    if form == "markdown":
+        _give("\n".join(_markdown_table(heads, cells)) + "\n", output)
+    elif rows:
+        print_table(heads, cells, "")
+
+
+def _upgrader(lockfile: str, campaign: "Campaign") -> str | None:
+    """The program that would be asked; None where there is none for such a lockfile."""
+    if campaign.runner != BUMP:
+        return campaign.runner
+    if kind_of(lockfile) == "requirements":
+        return "the text of its pins"
+    tool = tool_for(lockfile, b"__metadata:")
+    return tool.commands(Need("any", {"1": "2"}, "2", [""]))[0][0] if tool else None
+
+
+def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    from cortex_git.scan.reports.escape import markdown_cell
+
+    lines = [heads, ["---"] * len(heads), *([markdown_cell(cell) for cell in row] for row in rows)]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def note_earlier(rows: Sequence[FixRow]) -> None:
+    """Say which repositories are left alone, because an earlier campaign has them."""
+    of = Counter((row.task.rpartition("-")[0], row.branch is not None) for row in rows)
+    for (campaign, has_branch), count in of.items():
+        amount = counted(count, "repository", "repositories")
+        if has_branch:
+            note(
+                f"{amount} left alone: campaign {campaign} made a branch, which is there still"
+                f" (merge or delete it; --resume {campaign} gives its text again)"
+            )
+        else:
+            note(f"{amount} left alone: campaign {campaign} is not done; go on with --resume {campaign}")
 
 
 def show_campaign(
@@ -108,13 +149,11 @@ def summary(rows: Sequence[FixRow]) -> str:
 
 def markdown(rows: Sequence[FixRow], batch: str) -> str:
     """The roll-up, then the text of each change request."""
-    from cortex_git.scan.reports.escape import markdown_cell, markdown_code, visible
+    from cortex_git.scan.reports.escape import markdown_code, visible
 
     lines = [f"# Fix campaign {markdown_code(batch)}", "", summary(rows), ""]
-    lines += ["| Repository | Status | Upgraded | Branch | Left |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        cells = (row.repo, _said(row.status), _upgrades(row), row.branch or "", _why(row))
-        lines.append("| " + " | ".join(markdown_cell(cell) for cell in cells) + " |")
+    cells = [(row.repo, _said(row.status), _upgrades(row), row.branch or "", _why(row)) for row in rows]
+    lines += _markdown_table(("Repository", "Status", "Upgraded", "Branch", "Left"), cells)
     for row in rows:
         if row.branch and row.body:
             lines += ["", f"## {markdown_code(row.repo)}", "", f"Branch {markdown_code(row.branch)}", ""]

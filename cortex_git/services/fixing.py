@@ -17,7 +17,7 @@ from cortex_git.scan.records import Finding
 from cortex_git.scan.reports.escape import visible
 from cortex_git.scan.sources import Source, checked_ref, parse_source
 from cortex_git.services.batches import Ended, open_pool, run_tasks
-from cortex_git.services.scans import Database, ScanRequest, choose_database, options_for
+from cortex_git.services.scan_request import Database, ScanRequest, choose_database, options_for
 from cortex_git.state import now
 from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
@@ -62,6 +62,8 @@ class Campaign:
     """Globs on the repository's name, whole or its last part; all without."""
     runner: str = BUMP
     batch: str | None = None
+    derived: str | None = None
+    """The name it has without `batch`: by what it is asked for. Drawn where it is None."""
     resume: str | None = None
     workers: int = 8
     tests: Sequence[Sequence[str]] = ()
@@ -95,7 +97,7 @@ def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> Fou
         some = row.findings if row is not None else ()
         findings = [one for one in some if wanted & {n.casefold() for n in (one.id, *one.aliases)}]
         for first in range(0, len(findings), _MOST_FINDINGS):
-            source = _source(task)
+            source = source_of_task(task)
             part = tuple(findings[first : first + _MOST_FINDINGS])
             found.append(Affected(Source(source.repo, source.url, ref or source.ref), part))
     whole = sum(row.status == "scanned" for row in rows.values())
@@ -116,7 +118,7 @@ def _tasks_of(coordination: Coordination, scan: Batch) -> list[Task]:
     return [task for _, task in sorted(places, key=lambda place: (place[0], place[1].task))]
 
 
-def _source(task: Task) -> Source:
+def source_of_task(task: Task) -> Source:
     """Where a scan task read its repository: what its result says of that is not asked."""
     url, ref = task.context.get("url"), task.context.get("ref")
     if task.repo and isinstance(url, str):
@@ -125,8 +127,18 @@ def _source(task: Task) -> Source:
 
 
 def campaign_batch(coordination: Coordination, campaign: Campaign, found: Sequence[Affected]) -> Batch:
-    """A new batch with a task for each affected repository."""
-    batch = new_batch(campaign.batch or new_id("fix"), len(found), coordination.repository.host)
+    """A new batch with a task for each affected repository, or the one of that name, made meanwhile.
+
+    Only of a name that says what is in it; one that a person chose and that is taken raises BadInput.
+    """
+    if campaign.derived is not None:
+        coordination.pull()
+        made = index.find_batch(coordination.repository.state, campaign.derived)
+        if made is not None and made.options.get("kind") == KIND:
+            return made
+    batch = new_batch(
+        campaign.batch or campaign.derived or new_id(KIND), len(found), coordination.repository.host
+    )
     options = {
         "kind": KIND,
         "advisories": list(campaign.advisories),

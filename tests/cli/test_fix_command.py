@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from npmworld import npm_registry
 from cortex_git.cli.fix_view import markdown
 from cortex_git.results.fix_summary import FixRow
 from cortex_git.scan.records import Finding
-from cortex_git.services.fixing import _scope
+from cortex_git.scan.sources import Source
+from cortex_git.services import open_or_embedded
+from cortex_git.services.fix_earlier import Earlier, name_of, without_earlier
+from cortex_git.services.fixing import Affected, Campaign, _scope, campaign_batch, campaign_rows
 
 CVE = "CVE-2021-23337"
 PACKAGES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
@@ -288,13 +292,57 @@ def test_a_dry_run_changes_nothing(cortex: Command, coordinated: Path, tmp_path:
     assert done.json()["repositories"] == [
         {
             "repo": str(bare), "package": "jinja2", "version": "2.10", "fixed": "2.10.1",
-            "lockfile": "requirements.txt", "id": "CVE-2019-10906",
+            "lockfile": "requirements.txt", "id": "CVE-2019-10906", "with": "the text of its pins",
         }
     ]  # fmt: skip
     assert "would upgrade 1 repository" in done.err
     assert git(bare, "branch", "--list", "cortex/*") == ""
     tasks = cortex("task", "list", "--format", "json").json()["tasks"]
     assert {task["batch"].split("-")[0] for task in tasks} == {"scan"}
+
+
+def test_the_same_command_again_makes_no_second_branch(cortex: Command, here: Path, tmp_path: Path) -> None:
+    """Nor a second text; what could not be fixed is tried again, and so is what lost its branch."""
+    good = remote(tmp_path, "good", pinned("jinja2==2.10"))
+    hashes = remote(tmp_path, "hashes", {"requirements.txt": "jinja2==2.10 --hash=sha256:" + "0" * 64 + "\n"})
+    assert cortex("multi-repo-scan", "--allow-incomplete", good, hashes).code == 0
+    first = fix(cortex, "-a", "CVE-2019-10906").json()
+    done = fix(cortex, "-a", "CVE-2019-10906")
+    (again, _), (row, _) = done.json()["rows"], first["rows"]
+    assert (again["branch"], again["status"], row["body"] != "", again["body"]) == (
+        row["branch"], "fixed", True, "",
+    )  # fmt: skip
+    assert f"1 repository left alone: campaign {first['batch']} made a branch" in done.err
+    assert statuses(done.json()) == {"good.git": "fixed", "hashes.git": "unfixed"}
+    assert len(git(good, "branch", "--list", "cortex/*").splitlines()) == 1
+    git(good, "update-ref", "-d", f"refs/heads/{row['branch']}")
+    plan = fix(cortex, "-a", "CVE-2019-10906", "--match", "good", "--dry-run").json()["repositories"]
+    assert [one["repo"] for one in plan] == [str(good)]
+
+
+def test_two_machines_that_start_at_once_make_one_campaign(tmp_path: Path, coordinated: Path) -> None:
+    source, finding = Source("r", "file:///r", None), Finding(
+        "CVE-1", (), "high", None, "npm", "p", "1", None, "package-lock.json", None
+    )  # fmt: skip
+    found = (Affected(source, (finding,)),)
+    campaign = Campaign(("CVE-1",))
+    names = {name_of(campaign, "scan-1", Earlier(found, (), ("fix-1",))) for _ in range(2)}
+    assert len(names) == 1
+    assert names.isdisjoint(
+        {
+            name_of(campaign, "scan-2", Earlier(found, (), ("fix-1",))),
+            name_of(campaign, "scan-1", Earlier(found, (), ("fix-1", "fix-2"))),
+            name_of(campaign, "scan-1", Earlier((), (), ("fix-1",))),
+            name_of(replace(campaign, runner="claude"), "scan-1", Earlier(found, (), ("fix-1",))),
+        }
+    )
+    coordination = open_or_embedded(coordinated)
+    named = replace(campaign, derived=names.pop())
+    made = [campaign_batch(coordination, named, found) for _ in range(2)]
+    assert made[0] == made[1]
+    assert len(campaign_rows(coordination, made[0])) == 1
+    waiting = without_earlier(coordination, found)
+    assert (waiting.left, [row.status for row in waiting.rows]) == ((), ["open"])
 
 
 def test_an_agents_campaign_is_made_and_left_to_a_pool(cortex: Command, here: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ although something else is vulnerable still; where the tests fail, its commit sa
 """
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -171,12 +172,12 @@ class Attempt:
                 ran = programs.run(list(words), self._left())
             except Refused as refusal:
                 tests.append(
-                    {"command": " ".join(words), "status": 127, "seconds": 0.0, "output": str(refusal)}
+                    {"command": shlex.join(words), "status": 127, "seconds": 0.0, "output": str(refusal)}
                 )
                 break
             tests.append(
                 {
-                    "command": " ".join(words),
+                    "command": shlex.join(words),
                     "status": ran.status,
                     "seconds": round(ran.seconds, 3),
                     "output": self._said(ran)[-_MOST_OUTPUT:],
