@@ -21,15 +21,15 @@ from cortex_git.workers import events
 from cortex_git.workers.allowances import Allowances
 from cortex_git.workers.attempts import Attempts, BatchReport, Outcome, Watcher
 from cortex_git.workers.balancing import StrategyName
-from cortex_git.workers.claimer import Claimer, ClaimSource, GivenClaims
+from cortex_git.workers.claimer import ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
 from cortex_git.workers.dependencies import Dependencies
 from cortex_git.workers.dispatching import Dispatcher
-from cortex_git.workers.lanes import Lane, LanePlan
+from cortex_git.workers.lanes import LanePlan, open_lane
 from cortex_git.workers.merges import Merger, Merges
 from cortex_git.workers.orders import Orders
+from cortex_git.workers.patience import Patience
 from cortex_git.workers.pool import Died, Finished, Pool, Returned, Slot
-from cortex_git.workers.sizing import Sizer
 from cortex_git.workers.snapshot import PoolSnapshot
 from cortex_git.workers.staffing import FEWER, Staffing
 from cortex_git.workers.viewing import Frame, Views
@@ -85,7 +85,11 @@ class BatchRun:
         self._given = GivenClaims(coordination, given or ())
         self._allowances = Allowances(coordination, self._scope, self._wake, runner=runner, kept=kept)
         if given is None:
-            self._lanes = [self._lane(plan) for plan in plans or (LanePlan(self._scope),)]
+            self._lanes = [
+                open_lane(coordination, pool, plan, self._wake, self._allowances.refused,
+                          merges=merger is not None, kept=kept)
+                for plan in plans or (LanePlan(self._scope),)
+            ]  # fmt: skip
         else:
             self._lanes = []
         self._sources: list[ClaimSource] = [self._given, *(lane.claims for lane in self._lanes)]
@@ -116,27 +120,13 @@ class BatchRun:
             pool, self._attempts, self._allowances, self._dependencies, self._given, self._lanes, self.orders,
             strategy=strategy, make_room=self._make_room,
         )  # fmt: skip
+        self._patience = Patience(
+            coordination, [self._committer, *self._sources, self._allowances], watcher, kept=kept
+        )
         self._draining = False
         self._killing = False
-        self._trouble_since: float | None = None
         self._began = 0.0
         self._staff_at = 0.0
-
-    def _lane(self, plan: LanePlan) -> Lane:
-        if self._merger is None:
-            plan = replace(plan, scope=replace(plan.scope, merges=False))
-        settings = self._coordination.repository.settings.pool
-        sizer = None
-        if plan.policy is not None:
-            sizer = Sizer(settings, policy=plan.policy, bounds=plan.bounds, fixed=plan.fixed)
-        slots = [slot for slot in self._pool.slots if slot.kind == plan.kind]
-        name = (plan.name or self._pool.name)(1)
-        look_s = settings.look_s if self._kept else None
-        claims = Claimer(
-            self._coordination, plan.scope, max(len(slots), 1), name, self._wake, look_s,
-            self._allowances.refused,
-        )  # fmt: skip
-        return Lane(plan, claims, sizer)
 
     @property
     def report(self) -> BatchReport:
@@ -213,7 +203,8 @@ class BatchRun:
                 raise crash
         if self._pool.busy() or (self._attempts.orphans and not self._draining):
             return False
-        if self._remote_lost():
+        if (problem := self._patience.ended(draining=self._draining)) is not None:
+            self.report.problem = problem
             return True
         if self._attempts.unpublished:
             return False
@@ -227,35 +218,6 @@ class BatchRun:
         if any(self._allowances.left_over(scope) > 0 for scope in scopes):
             return False
         return not self._dependencies.may_open(scopes)
-
-    @property
-    def _problem(self) -> CortexError | None:
-        """What keeps the remote from answering."""
-        problems = [
-            self._committer.problem,
-            *(source.problem for source in self._sources),
-            self._allowances.problem,
-        ]
-        return next((problem for problem in problems if problem is not None), None)
-
-    def _remote_lost(self) -> bool:
-        """Whether there is nothing to run and the remote has not answered for too long.
-
-        What waits is in the outbox, so the command may end and say so.
-        """
-        problem = self._problem
-        if problem is None:
-            self._trouble_since = None
-            return False
-        if self._trouble_since is None:
-            self._trouble_since = time.monotonic()
-            self._watcher.note(f"{problem}; trying again")
-        limit = self._coordination.repository.settings.leases.give_up_s
-        waited = time.monotonic() - self._trouble_since >= limit and not self._kept
-        if not waited and not self._draining:
-            return False
-        self.report.problem = problem
-        return True
 
     def _step(self) -> None:
         self._look_round()
@@ -299,7 +261,7 @@ class BatchRun:
         elif not self._views.wanted:
             return
         self._views.take(
-            draining=self._draining, alert=self._staffing.alert, problem=self._problem,
+            draining=self._draining, alert=self._staffing.alert, problem=self._patience.problem,
             reasons=self._allowances.reasons,
         )  # fmt: skip
 

@@ -6,9 +6,10 @@ its own; all others share one.
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cortex_git.config import Bounds
+from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.workers.activation import Policy
 from cortex_git.workers.balancing import Floor, Seat, StrategyName, Waiting, plan
@@ -76,6 +77,33 @@ class Lane:
         chosen = plan(strategy, Floor(seats, line, self._turn))
         self._hints, self._turn = chosen.hints, chosen.turn
         return [(slots[worker], task) for worker, task in chosen.starts.items()]
+
+
+def open_lane(
+    coordination: Coordination,
+    pool: Pool,
+    plan: LanePlan,
+    wake: Callable[[], None],
+    refused: Callable[[], Collection[str]],
+    *,
+    merges: bool,
+    kept: bool,
+) -> Lane:
+    """The lane of a plan, its claimer not started yet; without `merges` it leaves the last tasks of batches.
+
+    `wake` is called when there are new claims; tasks in `refused` are not claimed. One that is `kept` looks
+    for new tasks for ever.
+    """
+    if not merges:
+        plan = replace(plan, scope=replace(plan.scope, merges=False))
+    settings = coordination.repository.settings.pool
+    sizer = None
+    if plan.policy is not None:
+        sizer = Sizer(settings, policy=plan.policy, bounds=plan.bounds, fixed=plan.fixed)
+    size = sum(slot.kind == plan.kind for slot in pool.slots)
+    name = (plan.name or pool.name)(1)
+    look_s = settings.look_s if kept else None
+    return Lane(plan, Claimer(coordination, plan.scope, max(size, 1), name, wake, look_s, refused), sizer)
 
 
 def _seat(slot: Slot, hint: Held | None) -> Seat:
