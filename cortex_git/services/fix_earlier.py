@@ -21,6 +21,8 @@ from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import listed
 
+_OURS = "cortex/"
+"""How branches of a task begin: whoever can push may write another one into a result."""
 _Asked = frozenset[tuple[str, str, str]]
 """Id, package and lockfile of each finding."""
 
@@ -45,7 +47,7 @@ def without_earlier(coordination: Coordination, found: Sequence[Affected]) -> Ea
         scope = Scope(batch=batch.batch, merges=False)
         tasks = sorted(listed(coordination.repository, scope), key=lambda task: task.task)
         for task, row in zip(tasks, campaign_rows(coordination, batch), strict=True):
-            if row.status == "open" or row.branch:
+            if row.status == "open" or (row.branch or "").startswith(_OURS):
                 known.setdefault(source_of_task(task), []).append((_told(task), row))
     rows: dict[int, FixRow] = {}
     for number, one in enumerate(found):
