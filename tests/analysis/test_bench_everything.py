@@ -10,12 +10,13 @@ from defusedxml.ElementTree import fromstring
 from gitworld import cortex
 from pytest_mock import MockerFixture
 
-from cortex_git.analysis.bench import everything
+from cortex_git.analysis.bench import everything, measuring
 from cortex_git.analysis.bench.everything import Part, bench_all
 from cortex_git.analysis.bench.machine import describe
 from cortex_git.analysis.bench.measuring import Measured, Sizes
 from cortex_git.analysis.bench.plots import pictures
 from cortex_git.analysis.bench.tables import Figure, Table, markdown
+from cortex_git.analysis.bench.traces import Arrival, Trace
 from cortex_git.analysis.bench.workspace import Say
 from cortex_git.errors import EnvironmentProblem
 
@@ -68,13 +69,23 @@ def test_a_wrong_name_lists_the_tables(tmp_path: Path) -> None:
 
 
 def test_what_is_printed_is_the_page_line_by_line(tmp_path: Path) -> None:
-    done = cortex("bench", "all", "--quick", "--only", "route", "--only", "policies", cwd=tmp_path)
+    done = cortex("bench", "all", "--quick", "--only", "route", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
         "# Every published figure, measured\n\nMeasured by `cortex-git bench all` on 2"
     )
     assert "\n## The router, without asking a model\n" in done.stdout
-    assert "\n| bursts, fixed | – | " in done.stdout
+    assert "\n| one expert, hard | – | " in done.stdout
+
+
+def test_each_policy_on_each_trace_is_a_figure(mocker: MockerFixture) -> None:
+    trace = Trace("bursts", tuple(Arrival(60.0 * number, 10.0) for number in range(3)))
+    made = mocker.patch.object(measuring, "traces_of", return_value=[trace])
+    figures, document = measuring.policies(Sizes.quick(), lambda _: None)
+    assert made.call_args.args[1] == Sizes.quick().traces
+    assert [figure.name for figure in figures][:3] == ["bursts, activation", "bursts, tree", "bursts, fixed"]
+    assert len(document["rows"]) == len(figures)  # type: ignore[arg-type]
+    assert "95 of 100 tasks waited at most 0.02 s" in figures[2].note, "a worker is there after 20 ms"
 
 
 def test_headline_tables_are_drawn_for_both_grounds_and_load_nothing() -> None:

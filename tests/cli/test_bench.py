@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from command_line import Command
 
+from cortex_git.analysis.bench import traces
+
 pytestmark = pytest.mark.usefixtures("own_folders")
 
 
@@ -75,7 +77,15 @@ def test_scan(tmp_path: Path) -> None:
     assert found["findings"] >= 6
 
 
-def test_policies(cortex: Command, conforms: Callable[[Any, str], None]) -> None:
+def test_policies(
+    cortex: Command, conforms: Callable[[Any, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the first quarter of an hour of a trace: its hours are replayed in tests/analysis."""
+
+    def begun(seed: int) -> traces.Trace:
+        return traces.Trace("steady", tuple(one for one in traces.steady(seed).arrivals if one.at_s < 900))
+
+    monkeypatch.setitem(traces.TRACES, "steady", begun)
     found = cortex("bench", "policies", "--trace", "steady", "--seed", "7", "--format", "json").json()
     conforms(found, "bench-policies")
     assert {row["trace"] for row in found["rows"]} == {"steady"}
