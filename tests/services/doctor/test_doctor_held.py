@@ -1,6 +1,5 @@
 """A push that was cut off, and then the outbox lost: what git still holds of it is published, once."""
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from gitworld import (
     add_tasks,
     assert_sound,
     claim_all,
-    cortex,
     finish,
     git,
     python,
@@ -20,6 +18,7 @@ from gitworld import (
     results_on,
 )
 
+from cortex_git.services.doctor.examining import Request, treat
 from cortex_git.services.doctor.findings import Severity
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
@@ -108,12 +107,12 @@ def _kill(host: Path, when: str, *more: str) -> None:
 
 
 def _fix(host: Path) -> list[str]:
-    done = cortex("doctor", "--fix", "--format", "json", cwd=host)
-    found = json.loads(done.stdout)
-    stands = [e for e in found["checks"] if e["severity"] in ("problem", "warning") and not e["fixed"]]
-    assert done.returncode == 0, stands
-    assert found["failures"] == []
-    return [str(deed) for deed in found["deeds"]]
+    """What `doctor --fix` does, in this process: nothing that is not well may stand."""
+    found = treat(Request(host))
+    bad = [entry for entry in found.entries if entry.severity in (Severity.PROBLEM, Severity.WARNING)]
+    assert [entry.finding for entry in bad if not entry.fixed] == []
+    assert found.failures == []
+    return found.deeds
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
