@@ -40,6 +40,8 @@ _CODE = (
     "versions",
     "advisories",
     "names.py",
+    "purls.py",
+    "severity.py",
     "matching.py",
     "upgrades.py",
     "records.py",
@@ -218,7 +220,8 @@ def _lockfile_key(path: str, oid: str) -> str:
 @cache
 def code_mark() -> str:
     """A mark of the code that reads and matches: after an upgrade nothing old is answered."""
-    return f"{_FORM}.{marks.code_mark(*_CODE)}"
+    others = hashlib.sha256("\0".join(marks.others()).encode()).hexdigest()[:8]
+    return f"{_FORM}.{marks.code_mark(*_CODE)}.{others}"
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -17,8 +17,8 @@ from cortex_git.scan.reading.limits import Limits
 _HERE = Path(__file__).parent
 _NOT_FOR_ROWS = frozenset({"reports", "samples", "starter", "suppressing", "sources"})
 """Folders whose code and data say nothing of what is in a repository."""
-_READERS = ("cvss", "defusedxml", "packaging", "PyYAML")
-"""Packages of others that read versions and files for us."""
+READERS = ("cvss", "defusedxml", "packageurl-python", "packaging", "PyYAML", "tomli")
+"""Packages of others that read versions and files for us; a test compares them with what is imported."""
 
 
 @cache
@@ -38,23 +38,34 @@ def row_mark(database_identity: str, limits: Limits | None = None, *, secrets: s
 
     `secrets`: a mark of their detector where they were looked for, too.
     """
-    values = (_row_code(), _others(), database_identity, (limits or Limits()).to_json(), secrets)
+    values = (_row_code(), others(), database_identity, (limits or Limits()).to_json(), secrets)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @cache
 def _row_code() -> str:
+    return code_mark(*_row_names())
+
+
+def row_files() -> Iterator[Path]:
+    """The files of code that a row rests on."""
+    for place in (_HERE / name for name in _row_names()):
+        yield from place.rglob("*.py") if place.is_dir() else [place]
+
+
+def _row_names() -> list[str]:
     names = sorted(entry.name for entry in _HERE.iterdir() if entry.name not in _NOT_FOR_ROWS)
-    return code_mark(*(name for name in names if name.endswith(".py") or (_HERE / name).is_dir()))
+    return [name for name in names if name.endswith(".py") or (_HERE / name).is_dir()]
 
 
 @cache
-def _others() -> tuple[str, ...]:
+def others() -> tuple[str, ...]:
+    """Versions of what is not our code and reads for us all the same."""
     return (f"{sys.version_info.major}.{sys.version_info.minor}", *_versions())
 
 
 def _versions() -> Iterator[str]:
-    for name in _READERS:
+    for name in READERS:
         try:
             yield f"{name} {version(name)}"
         except PackageNotFoundError:

@@ -1,9 +1,11 @@
 """Marks of code: the same wherever it is installed, another for anything that a row rests on."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,28 @@ def test_a_changed_file_changes_the_marks_that_rest_on_it(
         changed.write("# another version\n")
     after = marks_of(copy)
     assert [after[0] != row, after[1] != kept] == [changes_row, changes_cache]
+
+
+def test_no_package_that_reads_for_us_is_forgotten() -> None:
+    owners = packages_distributions()
+    imported: set[str] = set()
+    for file in marks.row_files():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names.append(node.module or "")
+            imported.update(owner for name in names for owner in owners.get(name.partition(".")[0], ()))
+    not_reading = {"cortex-git", "httpx", "kingfisher-secret-scanner", "pydantic"}
+    """Those of the three that are not ours: fetches advisories, has a mark of its own, checks stored rows."""
+    assert imported - not_reading == set(marks.READERS)
+    assert imported > not_reading
+
+
+def test_another_version_of_such_a_package_changes_both_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = marks.row_mark("db"), cache.code_mark.__wrapped__()
+    monkeypatch.setattr(marks, "others", lambda: ("tomli 0",))
+    after = marks.row_mark("db"), cache.code_mark.__wrapped__()
+    assert [one != other for one, other in zip(before, after, strict=True)] == [True, True]
 
 
 def test_a_row_rests_on_the_database_and_the_limits_too() -> None:
