@@ -74,6 +74,11 @@ DEFAULT_TIMEOUT_S = 120.0
 _TALKS_TO_REMOTES = frozenset({"fetch", "ls-remote", "push"})
 _USER_INFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s]+@")
 """Up to the last `@` before the path: people write passwords with `@` and quotes in them, too."""
+_QUERY = re.compile(
+    r"""(?P<plain>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"<>?#]*)(?:\?|#(?=[^\s"<>]{0,200}=))"""
+    r"""[^\s"<>]*?(?=[]'):;,.]{0,3}(?:[\s"<>]|\Z))"""
+)
+"""A URL's query, and a fragment that gives something a value: hosts take tokens there."""
 
 
 class GitFailed(EnvironmentProblem):
@@ -101,8 +106,8 @@ class Completed(NamedTuple):
 
 
 def redact(text: str) -> str:
-    """`text` without the user name and password of any URL in it."""
-    return _USER_INFO.sub(r"\g<scheme>", text)
+    """`text` without the user name, password and query of any URL in it."""
+    return _QUERY.sub(r"\g<plain>", _USER_INFO.sub(r"\g<scheme>", text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,12 @@ def test_refs(repository: Git) -> None:
         ("fatal: 'https://token@h/x' and ssh://git@h/y", "fatal: 'https://h/x' and ssh://h/y"),
         ("https://h.example/a@b", "https://h.example/a@b"),
         ("no URL, a@b", "no URL, a@b"),
+        (
+            "fatal: unable to access 'https://u@h/x.git?private_token=glpat-a'b#c/': Failed",
+            "fatal: unable to access 'https://h/x.git': Failed",
+        ),
+        ("https://h/x#access_token=t, see https://h/docs#id", "https://h/x, see https://h/docs#id"),
+        ('{"at":"https://h?t=1","said":"why?"}', '{"at":"https://h","said":"why?"}'),
     ],
 )
 def test_redact(text: str, clean: str) -> None:

@@ -38,7 +38,7 @@ def shared_address(repository: Repository) -> str:
         return str((repository.folder / path).resolve())
     parts = urlsplit(url)
     secret = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
-    if secret:
+    if secret or parts.query or parts.fragment:
         raise BadInput(
             "the remote's address holds credentials that others would get",
             "take them out (`git remote set-url`), and give each machine its own in a credential helper",

@@ -74,6 +74,15 @@ def test_ways_to_write_a_repository(monkeypatch, text, repo, url, ref):
         ("https://h.example/a@+main:refs/x", "not a branch"),
         ("~nosuchuserhere/x", "unknown user"),
         ("x" * 5000, "5,000 characters"),
+        ("https://h.example/a.git?private_token=secret", "query or fragment"),
+        ("https://h.example?private_token=secret", "query or fragment"),
+        ("https://h.example/a@main?private_token=secret", "query or fragment"),
+        ("ssh://git@h.example/a#access_token=secret", "query or fragment"),
+        ("file:///srv/a?x=secret", "query or fragment"),
+        ("git@h.example:a?private_token=secret", "query or fragment"),
+        ("h.example/a.git?private_token=secret", "query or fragment"),
+        ("https://me:secret@h.example/a\nb", "control characters"),
+        ("-https://me:secret@h.example/?x=secret", "option"),
     ],
 )
 def test_what_git_must_not_get_is_refused(text, what):
@@ -85,6 +94,8 @@ def test_what_git_must_not_get_is_refused(text, what):
 
 
 def test_an_at_sign_in_an_existing_path_is_no_ref(tmp_path):
+    (tmp_path / "c#?d=1").mkdir()
+    assert parse_source("c#?d=1", tmp_path).local  # a folder may be called anything
     (tmp_path / "a@b").mkdir()
     assert parse_source("a@b", tmp_path) == Source("a@b", str(tmp_path / "a@b"))
     assert parse_source("a@b@main", tmp_path) == Source("a@b", str(tmp_path / "a@b"), "main")

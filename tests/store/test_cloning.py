@@ -39,7 +39,13 @@ def test_an_address_of_a_network_is_given_as_it_is(host: Coordination, url: str)
 
 
 @pytest.mark.parametrize(
-    "url", ["https://token@example.invalid/r", "https://u:s3cret@example.invalid/r", "ssh://u:s3cret@h/r"]
+    "url",
+    [
+        "https://token@example.invalid/r",
+        "https://u:s3cret@example.invalid/r",
+        "ssh://u:s3cret@h/r",
+        "https://example.invalid/r?private_token=s3cret",
+    ],
 )
 def test_credentials_are_given_to_nobody(host: Coordination, url: str) -> None:
     with pytest.raises(BadInput) as raised:

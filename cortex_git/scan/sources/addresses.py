@@ -1,7 +1,7 @@
 """How a repository is written down: a path, a URL, `git@host:path`, each with an optional `@ref`.
 
-Must never let a URL's user name or password be stored or printed, nor hand git an address that could
-start a program (`ext::`, `-option`).
+Must never let a URL's user name, password or query be stored or printed, nor hand git an address that
+could start a program (`ext::`, `-option`).
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from cortex_git.errors import BadInput
+from cortex_git.gitio import redact
 
 REMOTE_SCHEMES = ("https", "http", "ssh", "git")
 """What may be fetched from; `file` is read in place and nothing else is accepted."""
@@ -21,8 +22,10 @@ _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.D
 _HELPER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::")
 _SCP_LIKE = re.compile(r"(?:(?P<user>[^@/:\s]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^@/:\[\]\s]+):(?P<path>.+)")
 _REF = re.compile(r"(?!-)[^\x00-\x20\x7f~^:?*\[\\+@{}-](?:[^\x00-\x20\x7f~^:?*\[\\{}])*")
+_QUERY = re.compile(r"\?[^/]*=")
+"""As it stands in an address without its scheme, which is then a path that is not there."""
 _MAX_LENGTH = 4096
-_USE_ASKPASS = "leave it out and name a program that answers with --askpass or --credential-helper"
+_USE_ASKPASS = "name a program that answers with --askpass or --credential-helper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,28 @@ def _refuse_unsafe(text: str) -> None:
     if len(text) > _MAX_LENGTH:
         raise BadInput(f"a repository name of {len(text):,} characters", "give a path or a URL")
     if not text.isprintable():
-        raise BadInput(f"{text!r} has control characters", "give a path or a URL without them")
+        raise BadInput(f"{redact(text)!r} has control characters", "give a path or a URL without them")
     if text.startswith("-"):
-        raise BadInput(f"{text!r} looks like an option", "put ./ before a folder that starts with a dash")
+        raise BadInput(
+            f"{redact(text)!r} looks like an option", "put ./ before a folder that starts with a dash"
+        )
     if _HELPER.match(text):
-        raise BadInput(f"{text!r} would start a remote helper program", "give a path or an https or ssh URL")
+        raise BadInput(
+            f"{redact(text)!r} would start a remote helper program", "give a path or an https or ssh URL"
+        )
+
+
+def _refuse_query(text: str) -> None:
+    """Not quoted: what stands there is a token more often than not, and no git host needs any of it."""
+    if "?" in text or "#" in text:
+        raise BadInput(
+            "a repository's address with a ? or # in it (a query or fragment)",
+            f"leave that out; a branch with a # goes with --ref; for a token {_USE_ASKPASS}",
+        )
 
 
 def _from_url(scheme: str, rest: str) -> Source:
+    _refuse_query(rest)
     if scheme == "file":
         host, slash, path = rest.partition("/")
         if host not in ("", "localhost") or not slash:
@@ -128,7 +145,7 @@ def _from_url(scheme: str, rest: str) -> Source:
     authority, slash, path = rest.partition("/")
     user, _, host = authority.rpartition("@")
     if ":" in user:
-        raise BadInput(f"the URL of {host} has a password in it", _USE_ASKPASS)
+        raise BadInput(f"the URL of {host} has a password in it", f"leave it out and {_USE_ASKPASS}")
     if not slash or not path.strip("/") or not host or host.startswith("-"):
         raise BadInput(f"{scheme}://{host} names no repository", "write scheme://host/path")
     path, ref = _split_once(path)
@@ -140,6 +157,7 @@ def _from_url(scheme: str, rest: str) -> Source:
 
 
 def _from_scp(scp: "re.Match[str]") -> Source:
+    _refuse_query(scp["path"])
     host, user = scp["host"], scp["user"] or ""
     if host.startswith("-") or scp["path"].startswith("-"):
         raise BadInput(f"{host!r} looks like an option", "write ssh://host/path")
@@ -158,6 +176,8 @@ def _refuse_account(user: str) -> None:
 def _from_path(text: str, base: Path) -> Source:
     path, ref = text, None
     if not _exists(_path(text, base)):
+        if _QUERY.search(text):
+            _refuse_query(text)
         path, ref = _split_ref(text)
     return Source(path, str(_path(path, base)), ref)
 
