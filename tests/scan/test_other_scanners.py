@@ -279,7 +279,7 @@ def test_what_a_scanner_leaves_behind_ends_with_it(
         "import subprocess\n"
         "loop = 'while :; do mkdir -p $0/x; date > $0/x/$RANDOM; done'\n"
         "child = subprocess.Popen(['bash', '-c', loop, sys.argv[-1]], start_new_session=True)\n"
-        f"Path({str(pid)!r}).write_text(str(child.pid)); print('{{}}')"
+        f"Path({str(pid)!r}).write_text(str(child.pid)); print('{{\"Results\": []}}')"
     )
     row = scanned(tmp_path, FILES, programs("trivy", code))
     assert row.status == "scanned"
@@ -299,7 +299,9 @@ def test_a_name_that_no_folder_takes_costs_no_finding(
     git(folder, "update-index", "--add", "--cacheinfo", f"100644,{oid},{'n' * 300}/requirements.txt")
     git(folder, *COMMIT, "long")
     with open_starter(tmp_path / "cache") as database:
-        row = scan_repository(source, database=database, others=[programs("trivy", "print('{}')")])
+        row = scan_repository(
+            source, database=database, others=[programs("trivy", "print('{\"SchemaVersion\": 2}')")]
+        )
     assert row.error is None
     assert [gap.reason for gap in row.not_scanned] == [
         "cannot be laid out for other scanners: File name too long"
@@ -417,6 +419,21 @@ def test_answers_of_any_form_are_read_or_refused(
             assert one.score is None or 0 <= one.score <= 10
     except Unreadable:
         pass
+
+
+def test_an_answer_that_says_nothing_is_not_nothing_found() -> None:
+    reads = {
+        reports.osv_scanner: {"results": []},
+        reports.trivy: {"SchemaVersion": 2},
+        reports.grype: {"matches": []},
+        reports.pip_audit: {"dependencies": []},
+        reports.npm_audit: {"vulnerabilities": {}},
+    }
+    for read, nothing_found in reads.items():
+        assert list(read(nothing_found, "/x")) == []
+        for silent in ({}, None, {"version": "1"}):
+            with pytest.raises(Unreadable, match="its answer has no"):
+                list(read(silent, "/x"))
 
 
 @pytest.mark.parametrize(

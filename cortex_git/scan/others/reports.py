@@ -20,7 +20,7 @@ _WORDS: dict[str, Severity] = {"moderate": "medium", "negligible": "low", "info"
 
 def osv_scanner(report: Any, root: str) -> Iterator[Seen]:
     """`osv-scanner --format json`: `results[].packages[]`, with the files' absolute paths."""
-    for result in _list(_dict(report), "results"):
+    for result in _list(_answer(report, "results"), "results"):
         path = _relative(_text(_dict(result.get("source")), "path"), root)
         for entry in _list(result, "packages"):
             package = _dict(entry.get("package"))
@@ -46,7 +46,8 @@ def osv_scanner(report: Any, root: str) -> Iterator[Seen]:
 
 def trivy(report: Any, root: str) -> Iterator[Seen]:
     """`trivy fs --format json`: `Results[].Vulnerabilities[]`, with paths below the folder."""
-    for result in _list(_dict(report), "Results"):
+    # It leaves out Results where it has none, but never the version of its form.
+    for result in _list(_answer(report, "Results", "SchemaVersion"), "Results"):
         path = _relative(_text(result, "Target"), root)
         for found in _list(result, "Vulnerabilities"):
             purl = _text(_dict(found.get("PkgIdentifier")), "PURL")
@@ -63,7 +64,7 @@ def trivy(report: Any, root: str) -> Iterator[Seen]:
 
 def grype(report: Any, root: str) -> Iterator[Seen]:
     """`grype dir:… -o json`: `matches[]`, each an artifact with its places and a vulnerability."""
-    for found in _list(_dict(report), "matches"):
+    for found in _list(_answer(report, "matches"), "matches"):
         artifact, problem = _dict(found.get("artifact")), _dict(found.get("vulnerability"))
         others = [_text(one, "id") for one in _list(found, "relatedVulnerabilities")]
         fixes = _texts(_dict(problem.get("fix")), "versions")
@@ -83,7 +84,7 @@ def grype(report: Any, root: str) -> Iterator[Seen]:
 
 def pip_audit(report: Any, lockfile: str) -> Iterator[Seen]:
     """`pip-audit --format json` of one requirements file: `dependencies[].vulns[]`."""
-    for package in _list(_dict(report), "dependencies"):
+    for package in _list(_answer(report, "dependencies"), "dependencies"):
         for found in _list(package, "vulns"):
             fixes = _texts(found, "fix_versions")
             yield Seen(
@@ -98,9 +99,7 @@ def pip_audit(report: Any, lockfile: str) -> Iterator[Seen]:
 
 def npm_audit(report: Any, lockfile: str) -> Iterator[Seen]:
     """`npm audit --json` of one lockfile: `vulnerabilities`, whose `via` are advisories or other packages."""
-    root = _dict(report)
-    if "vulnerabilities" not in root:
-        raise Unreadable("it has no vulnerabilities")
+    root = _answer(report, "vulnerabilities")
     for package in _dict(root.get("vulnerabilities")).values():
         for found in _list(_dict(package), "via", mixed=True):
             address = _text(found, "url")
@@ -117,6 +116,14 @@ def npm_audit(report: Any, lockfile: str) -> Iterator[Seen]:
                 None,
                 _text(found, "title"),
             )
+
+
+def _answer(report: Any, *names: str) -> dict[str, Any]:
+    """The whole answer. An empty one is nothing found only where it says so: by one of these names."""
+    root = _dict(report)
+    if not any(name in root for name in names):
+        raise Unreadable(f"its answer has no {names[0]}")
+    return root
 
 
 def _dict(value: Any) -> dict[str, Any]:
