@@ -185,12 +185,13 @@ def multi_repo_scan(
     from cortex_git.services.clocks import noted
     from cortex_git.services.scan_plan import planned
     from cortex_git.services.scan_request import ScanRequest
-    from cortex_git.services.scan_sources import SourceRequest
+    from cortex_git.services.scan_sources import SourceRequest, checked_askpass
     from cortex_git.services.scans import prepare_batch, run_scan
     from cortex_git.workers.events import batch_started
 
     for file in output or []:
         check_file(file)
+    askpass = checked_askpass(askpass)
     scanners = chosen(scanner or [])
     refuse_vain(
         by_vote=by_vote,

@@ -5,6 +5,7 @@ what could not be listed without a gap that says so.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -100,6 +101,19 @@ def credentials_for(askpass: str | None, helper: str | None, tokens: Sequence[Ho
     """What answers git's questions: the command line's programs, else this host's, and the tokens allowed."""
     host = load_host_settings()
     return Credentials(askpass or host.askpass, helper or host.credential_helper, tuple(tokens))
+
+
+def checked_askpass(program: str | None) -> str | None:
+    """The program by its whole path, for git starts it in a folder of ours. Raises BadInput for none.
+
+    Whether or not anything will be asked for: a slip must show before it matters.
+    """
+    if program is None:
+        return None
+    found = shutil.which(program)
+    if found is None:
+        raise BadInput(f"--askpass {program} is no program that can be started", "name one, with its path")
+    return str(Path(found).absolute())
 
 
 def _warn_of_private(kept: Sequence[Candidate], request: SourceRequest, tell: Tell) -> None:

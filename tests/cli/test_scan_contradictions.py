@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from command_line import Command
 
+from cortex_git.services.scan_sources import checked_askpass
+
 
 @pytest.mark.parametrize(
     "more",
@@ -38,6 +40,7 @@ def test_a_sample_has_neither_refs_nor_filters(cortex: Command, here: Path, more
         (["shop", "--changed-since", "nothing"], "is no scan batch and no moment"),
         (["shop", "--baseline", "nothing"], "there is no batch 'nothing'"),
         (["shop", "--resume", "last"], "no scan batch is unfinished"),
+        (["shop", "--askpass", "./nowhere"], "--askpass ./nowhere is no program"),
     ],
     ids=[
         "nothing",
@@ -50,6 +53,7 @@ def test_a_sample_has_neither_refs_nor_filters(cortex: Command, here: Path, more
         "unknown",
         "baseline",
         "resume",
+        "askpass",
     ],
 )
 def test_a_dry_run_refuses_what_the_real_one_refuses(
@@ -73,3 +77,11 @@ def test_where_nothing_could_be_looked_into_the_reason_is_told(
     (here / "plain").mkdir()
     told = cortex("multi-repo-scan", "plain", "--branches", "main", *dry).error(3)
     assert "plain is not a git repository" in told
+
+
+def test_a_program_that_answers_is_named_by_its_whole_path(here: Path) -> None:
+    """git starts it in a folder of ours."""
+    (here / "ask").write_text("#!/bin/sh\n")
+    (here / "ask").chmod(0o755)
+    assert checked_askpass("./ask") == str(here / "ask")
+    assert checked_askpass(None) is None
