@@ -65,6 +65,9 @@ LASTING = frozenset(
     }
 )
 """Kinds that the same commit, read by the same code with the same advisories, has again."""
+NEED_A_PLACE = frozenset({UNREADABLE, LIMIT, FOLDER})
+"""Kinds that stand for whole files or folders that nobody read, of which another may come any day: they are
+accepted only for a path or a repository."""
 NOT_ACCEPTABLE: dict[str, str] = {
     FAILED: "a repository that could not be reached or read: leave it out with `--exclude`",
     NOT_DONE: "repositories of the batch that were not scanned yet",

@@ -5,6 +5,7 @@ are the data itself, never escaped for people; the text is ASCII, so that no ter
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,14 @@ from cortex_git.scan.reports.escape import break_log_commands
 from cortex_git.scan.reports.summary import repositories_read
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.secrets_looked import SecretsLooked
-from cortex_git.scan.set_aside import AcceptedGap, Baseline, PlacedSecret, Suppressed, SuppressedSecret
+from cortex_git.scan.set_aside import (
+    AcceptedGap,
+    Baseline,
+    PlacedSecret,
+    Spread,
+    Suppressed,
+    SuppressedSecret,
+)
 
 SCHEMA = 1
 
@@ -34,8 +42,9 @@ def _parts(report: ScanReport) -> Iterator[str]:
     head = [f"  {_dumps(key)}: {_dumps(value)}," for key, value in _head(report).items()]
     yield "{\n" + "\n".join(head) + '\n  "repositories": [\n'
     last = len(report.repositories) - 1
+    accepted = Counter(one.repo for one in report.accepted)
     for number, row in enumerate(report.repositories):
-        yield _repository_text(row) + (",\n" if number < last else "")
+        yield _repository_text(row, accepted[row.repo]) + (",\n" if number < last else "")
     tail = [f"  {_dumps(key)}: {_dumps(value)}" for key, value in _tail(report).items()]
     yield "\n  ],\n" + ",\n".join(tail) + "\n}\n"
 
@@ -116,6 +125,17 @@ def _baseline(baseline: Baseline) -> dict[str, Any]:
         "known_secrets": [_placed_secret(one) for one in baseline.known_secrets],
         "gone_secrets": [_placed_secret(one) for one in baseline.gone_secrets],
         "secrets_not_compared": baseline.secrets_not_compared,
+        "new_lockfiles": [_spread(one) for one in baseline.spread],
+    }
+
+
+def _spread(one: Spread) -> dict[str, Any]:
+    return {
+        "repo": one.repo,
+        "id": one.finding.id,
+        "ecosystem": one.finding.ecosystem,
+        "package": one.finding.package,
+        "lockfiles": one.lockfiles,
     }
 
 
@@ -156,7 +176,7 @@ def _looked(looked: SecretsLooked | None) -> dict[str, Any] | None:
     return {"files": looked.files, "size": looked.size, "passed_over": passed, "whole": looked.whole}
 
 
-def _repository_text(row: RepositoryScan) -> str:
+def _repository_text(row: RepositoryScan, accepted: int) -> str:
     head = {
         "repo": row.repo,
         "status": row.status,
@@ -171,6 +191,7 @@ def _repository_text(row: RepositoryScan) -> str:
         "unchanged_since": row.unchanged_since,
         "secrets": [_secret(row.repo, one) for one in numbered(row.secrets)],
         "secrets_looked": _looked(row.secrets_looked),
+        "gaps_accepted": accepted,
     }
     findings = ",\n".join(f"      {_dumps(_finding(row.repo, finding))}" for finding in row.findings)
     listed = f"[\n{findings}\n    ]" if findings else "[]"

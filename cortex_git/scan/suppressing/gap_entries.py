@@ -1,7 +1,7 @@
 """The `[[not_scanned]]` entries of an ignore file: which gaps are accepted, why, and until when.
 
 An entry names the kind of gap, never its wording. Must never accept a kind that stands for what nobody looked
-at, nor all kinds at once.
+at, nor all kinds at once, nor what is lost tomorrow for what is lost today.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.gap_kinds import ACCEPTABLE, NO_ADVISORIES, NOT_ACCEPTABLE
+from cortex_git.scan.gap_kinds import ACCEPTABLE, NEED_A_PLACE, NO_ADVISORIES, NOT_ACCEPTABLE
 from cortex_git.scan.records import NotScanned
 from cortex_git.scan.suppressing.entry_values import day, read_document, tables, text
 
@@ -80,6 +80,11 @@ def _entry(entry: Mapping[str, Any], where: str) -> GapEntry:
     if "ecosystem" in texts and kind != NO_ADVISORIES:
         raise BadInput(
             f"{where}: ecosystem is for the kind {NO_ADVISORIES}", "limit it by path or repository"
+        )
+    if kind in NEED_A_PLACE and not any(texts.get(key, "").strip("*?/") for key in ("path", "repository")):
+        raise BadInput(
+            f"{where}: {kind} would accept every file that is lost this way, the next ones too",
+            "limit it by path or repository",
         )
     return GapEntry(
         kind=kind,

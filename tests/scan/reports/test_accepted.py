@@ -36,7 +36,8 @@ def test_it_counts_nowhere_and_the_verdict_claims_no_whole_scan(report: ScanRepo
         "1 thing was accepted as not scanned."
     )
     value = json.loads(RENDERERS["json"](report))
-    assert (value["not_scanned"], value["repositories"][0]["not_scanned"]) == (0, [])
+    (row,) = value["repositories"]
+    assert (value["not_scanned"], row["not_scanned"], row["gaps_accepted"]) == (0, [], 1)
     assert value["accepted"] == [
         {
             "repo": "shop",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cortex_git.errors import BadInput
-from cortex_git.scan.gap_kinds import ACCEPTABLE, NOT_ACCEPTABLE
+from cortex_git.scan.gap_kinds import ACCEPTABLE, NEED_A_PLACE, NOT_ACCEPTABLE
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.suppressing.applying_gaps import accept_gaps
@@ -18,6 +18,7 @@ POM = NotScanned("a/pom.xml", "lists only what is asked for", "direct-only", "a/
 MANY = NotScanned("12 files such as a/pom.xml", "lists only what is asked for", "direct-only")
 MODULE = NotScanned("lib/x", "is a submodule", "submodule", "lib/x")
 PODS = NotScanned("3 packages of CocoaPods", "the database has no advisories for it", "no-advisories")
+DAMAGED = NotScanned("old/yarn.lock", "ends too soon", "unreadable", "old/yarn.lock")
 OLD = NotScanned("b/pom.xml", "recorded without a kind")
 FOLDER = NotScanned("/srv/lost+found", "the folder cannot be read", "folder", "/srv/lost+found")
 
@@ -73,6 +74,8 @@ def test_a_row_of_which_all_is_accepted_is_scanned_and_a_failed_one_stays(tmp_pa
         (entry("no-advisories", 'ecosystem = "cocoapods"'), PODS, True),
         (entry("no-advisories", 'ecosystem = "Pods"'), PODS, False),
         (entry("direct-only"), OLD, False),
+        (entry("unreadable", 'path = "old/*"'), DAMAGED, True),
+        (entry("unreadable", 'repository = "*/shop.git"'), DAMAGED, True),
     ],
 )
 def test_an_entry_is_about_its_kind_within_its_limits(
@@ -87,7 +90,7 @@ def test_a_gap_of_the_whole_batch_is_no_repositorys(tmp_path: Path) -> None:
     before = report(coverage=(FOLDER,))
     found = accepted(tmp_path, entry("folder", 'path = "*/lost+found"'), before)
     assert (found.coverage, [one.repo for one in found.accepted]) == ((), [""])
-    assert accepted(tmp_path, entry("folder", 'repository = "?*"'), before).coverage == (FOLDER,)
+    assert accepted(tmp_path, entry("folder", 'repository = "*shop*"'), before).coverage == (FOLDER,)
 
 
 def test_one_that_expired_counts_again_and_is_told(tmp_path: Path) -> None:
@@ -111,6 +114,8 @@ def test_one_that_expired_counts_again_and_is_told(tmp_path: Path) -> None:
         (entry("direct-only", 'expires = "soon"'), "is no day"),
         (entry("direct-only", 'ecosystem = "npm"'), "is for the kind no-advisories"),
         ('not_scanned = "direct-only"\n', "is no list of tables"),
+        *((entry(kind), "limit it by path or repository") for kind in sorted(NEED_A_PLACE)),
+        (entry("unreadable", 'path = "*"'), "the next ones too"),
         *((entry(kind), "cannot be accepted") for kind in sorted(NOT_ACCEPTABLE)),
     ],
 )
