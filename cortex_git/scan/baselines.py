@@ -13,14 +13,16 @@ from typing import Any
 from cortex_git.errors import BadInput
 from cortex_git.scan.comparing import Earlier, settle
 from cortex_git.scan.documents import read_json
-from cortex_git.scan.records import RepositoryScan
+from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.secret_baselines import compare_secrets
-from cortex_git.scan.set_aside import Baseline, Placed
+from cortex_git.scan.set_aside import Baseline, Placed, Spread
 from cortex_git.scan.stored_rows import BadRow, stored_row
 
 MOST_BYTES = 512 << 20
 _WHAT = "baseline"
+_NOTED = 5
+_NAMED = 5
 
 
 def read_baseline(path: Path) -> tuple[RepositoryScan, ...]:
@@ -83,13 +85,20 @@ def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) 
     before = Earlier(earlier)
     rows: list[RepositoryScan] = []
     known: list[Placed] = []
+    spread: list[Spread] = []
     for row in report.repositories:
-        met = [before.had(row.repo, finding) for finding in row.findings]
-        pairs = list(zip(row.findings, met, strict=True))
-        known += [Placed(row.repo, finding) for finding, was in pairs if was]
-        rows.append(replace(row, findings=tuple(finding for finding, was in pairs if not was)))
+        fresh: list[Finding] = []
+        for finding in row.findings:
+            had = before.had(row.repo, finding)
+            if had.known:
+                known.append(Placed(row.repo, finding))
+                continue
+            fresh.append(finding)
+            if had.anywhere:
+                spread.append(Spread(row.repo, finding, had.new_lockfiles))
+        rows.append(replace(row, findings=tuple(fresh)))
     suppressed = tuple(
-        replace(one, in_baseline=before.had(one.repo, one.finding)) for one in report.suppressed
+        replace(one, in_baseline=before.had(one.repo, one.finding).known) for one in report.suppressed
     )
     fixed, unknown = settle(before, report.repositories)
     secrets = compare_secrets(replace(report, repositories=tuple(rows)), source, earlier)
@@ -99,7 +108,27 @@ def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) 
         suppressed=suppressed,
         suppressed_secrets=secrets.suppressed,
         baseline=Baseline(
-            source, tuple(known), fixed, len(unknown), secrets.known, secrets.gone, secrets.not_compared
+            source,
+            tuple(known),
+            fixed,
+            len(unknown),
+            secrets.known,
+            secrets.gone,
+            secrets.not_compared,
+            tuple(spread),
         ),
-        notes=(*report.notes, *secrets.notes),
+        notes=(*report.notes, *secrets.notes, *_notes(spread)),
     )
+
+
+def _notes(spread: Sequence[Spread]) -> list[str]:
+    """Which lockfiles make known findings new, one line for each of the first findings."""
+    lines = []
+    for one in spread[:_NOTED]:
+        finding, names = one.finding, ", ".join(one.lockfiles[:_NAMED])
+        more = len(one.lockfiles) - _NAMED
+        names += f" and {more:,} more lockfiles" if more > 0 else ""
+        lines.append(f"{finding.package} {finding.id} in {one.repo} was known, and is new in {names}")
+    if len(spread) > _NOTED:
+        lines.append(f"{len(spread) - _NOTED:,} more known findings are new in another lockfile")
+    return lines

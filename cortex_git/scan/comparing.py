@@ -6,8 +6,9 @@ Must never call something fixed that was not looked for again: that is `not comp
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from cortex_git.scan.fingerprints import fingerprints
+from cortex_git.scan.fingerprints import by_lockfile, fingerprints
 from cortex_git.scan.hiding import hid_then, may_hide
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.set_aside import Placed
@@ -36,6 +37,20 @@ class Difference:
     not_compared: tuple[NotCompared, ...]
 
 
+class Had(NamedTuple):
+    """Where the earlier scan had a finding of the later one."""
+
+    anywhere: bool
+    """In any of the finding's lockfiles."""
+    new_lockfiles: tuple[str, ...]
+    """Those of its lockfiles in which it was not: a folder that was added since, or moved."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it is in no lockfile in which it was not before."""
+        return not self.new_lockfiles
+
+
 class Earlier:
     """The findings of the earlier scan, to be looked up by those of the later one."""
 
@@ -47,11 +62,15 @@ class Earlier:
                 self._by_print[mark].append(number)
         self._met: set[int] = set()
 
-    def had(self, repo: str, finding: Finding) -> bool:
-        """Whether it was there; it then counts as met."""
-        met = {number for mark in fingerprints(repo, finding) for number in self._by_print.get(mark, ())}
-        self._met |= met
-        return bool(met)
+    def had(self, repo: str, finding: Finding) -> Had:
+        """Where it was there; what it meets there is not gone."""
+        there: list[str] = []
+        elsewhere: list[str] = []
+        for lockfile, marks in by_lockfile(repo, finding).items():
+            met = {number for mark in marks for number in self._by_print.get(mark, ())}
+            self._met |= met
+            (there if met else elsewhere).append(lockfile)
+        return Had(bool(there), tuple(elsewhere))
 
     def gone(self) -> Iterator[tuple[RepositoryScan, Finding]]:
         """Those that were not met, each with its row of then."""
@@ -67,7 +86,7 @@ def compare(earlier: Sequence[RepositoryScan], later: Sequence[RepositoryScan]) 
     still: list[Placed] = []
     for row in later:
         for finding in row.findings:
-            (still if before.had(row.repo, finding) else new).append(Placed(row.repo, finding))
+            (still if before.had(row.repo, finding).known else new).append(Placed(row.repo, finding))
     fixed, unknown = settle(before, later)
     return Difference(tuple(new), tuple(still), fixed, unknown)
 

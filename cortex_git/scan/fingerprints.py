@@ -23,14 +23,18 @@ def fingerprint(repo: str, finding: Finding) -> str:
 
 
 def fingerprints(repo: str, finding: Finding) -> frozenset[str]:
-    """Every fingerprint that the finding has under any of its ids and at any of its lockfiles.
+    """Every fingerprint that the finding has under any of its ids and at any of its lockfiles."""
+    return frozenset[str]().union(*by_lockfile(repo, finding).values())
 
-    An advisory may get its CVE later, and a finding's first lockfile may be mended while others are not:
-    two findings are the same where these sets meet.
+
+def by_lockfile(repo: str, finding: Finding) -> dict[str, frozenset[str]]:
+    """For each of the finding's lockfiles its fingerprints there, one for each of its ids.
+
+    An advisory may get its CVE later: in one lockfile, two findings are the same where these sets meet.
     """
     ids = dict.fromkeys((finding.id, *finding.aliases))
     lockfiles = dict.fromkeys((finding.lockfile, *finding.other_lockfiles))
-    return frozenset(_hashed(repo, name, finding, lockfile) for name in ids for lockfile in lockfiles)
+    return {path: frozenset(_hashed(repo, name, finding, path) for name in ids) for path in lockfiles}
 
 
 def secret_fingerprint(repo: str, secret: SecretFound) -> str:

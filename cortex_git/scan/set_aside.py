@@ -78,6 +78,16 @@ class AcceptedGap:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A finding that the baseline has, which is new all the same: it is in further lockfiles now."""
+
+    repo: str
+    finding: Finding
+    lockfiles: tuple[str, ...]
+    """Those in which the baseline does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """An earlier report or batch that this one was compared with; `findings` are then the new ones only."""
 
@@ -95,3 +105,5 @@ class Baseline:
     """Found then, looked for again, and not found now. They are in the history still."""
     secrets_not_compared: int = 0
     """Secrets of then that were not looked for now, or not in all files."""
+    spread: tuple[Spread, ...] = ()
+    """Findings of the rows that were known in other lockfiles."""

@@ -110,6 +110,23 @@ def test_a_finding_that_lost_its_first_lockfile_is_not_new() -> None:
     assert (len(found.still), found.new, found.fixed) == (1, (), ())
 
 
+def test_a_known_finding_is_new_where_a_further_lockfile_has_it(tmp_path: Path) -> None:
+    spread = replace(OLD, other_lockfiles=("services/new/package-lock.json",))
+    both = compare([row(OLD)], [row(spread)])
+    assert (len(both.new), both.still, both.fixed, both.not_compared) == (1, (), (), ())
+    first = against(report(row(spread)), "b", [row(OLD)])
+    assert first.cves_found == 1
+    assert first.baseline is not None and not first.baseline.known
+    assert [one.lockfiles for one in first.baseline.spread] == [spread.other_lockfiles]
+    assert first.notes == (f"lodash CVE-1 in r was known, and is new in {spread.other_lockfiles[0]}",)
+    again = against(report(row(spread)), "b", read_baseline(written(tmp_path, first)))
+    assert again.cves_found == 0
+    # Two entries of a baseline may have a lockfile each; and a moved one is another.
+    parts = [row(OLD), row(replace(spread, lockfile=spread.other_lockfiles[0], other_lockfiles=()))]
+    assert compare(parts, [row(spread)]).new == ()
+    assert len(compare([row(OLD)], [row(replace(OLD, lockfile="web/package-lock.json"))]).new) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -42,6 +42,8 @@ def aside_lines(report: ScanReport) -> list[str]:
 def baseline_counts(base: Baseline) -> list[str]:
     """`12 known, not counted below`, `3 fixed` and what else there is to say, the same in every form."""
     parts = [f"{len(base.known):,} known, not counted below", f"{len(base.fixed):,} fixed"]
+    if base.spread:
+        parts.append(f"{len(base.spread):,} new in another lockfile")
     if base.not_compared:
         parts.append(f"{base.not_compared:,} of which this scan cannot tell")
     if base.known_secrets:
