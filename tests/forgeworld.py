@@ -29,6 +29,10 @@ class Forge:
     closed: bool = False
     per_page: int = 100
     keyset: bool = True
+    links: bool = True
+    """Whether its answers say where the next page is, and how many entries there are."""
+    sso: str = ""
+    """`X-GitHub-SSO` of every list."""
     orgs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     users: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     me: str = ""
@@ -140,8 +144,9 @@ class Forge:
             page = int(query.get("page", 1))
             shown = seen[(page - 1) * size : page * size]
             more, following = len(seen) > page * size, f"page={page + 1}"
-            headers["X-Total"] = str(len(seen))
-        if more:
+            headers |= {"X-Total": str(len(seen))} if self.links else {}
+        headers |= {"X-GitHub-SSO": self.sso} if self.sso else {}
+        if more and self.links:
             parts = urlsplit(whole)
             kept = [part for part in parts.query.split("&") if not part.startswith(("page=", "id_after="))]
             headers["Link"] = f'<{self.url}{parts.path}?{"&".join([*kept, following])}>; rel="next"'

@@ -5,6 +5,7 @@ answer without end, nor let an error text hold the token.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ REQUEST_S = 90.0
 MOST_BYTES = 16 * 1024 * 1024
 """Of one answer."""
 _MOST_REDIRECTS = 3
+_MOST_NAMED = 10
 _RETRIED = (408, 425, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -90,7 +92,9 @@ class ForgeApi:
         response = self._patiently(url, known.etag if known else "")
         if response.status == 304 and known is not None:
             self._cache.still_good(url)
-            return known._replace(following=response.following or known.following)
+            return known._replace(
+                following=response.following or known.following, left_out=_left_out(response.headers)
+            )
         self._refuse(response)
         try:
             value = reduce(json.loads(response.body))
@@ -105,8 +109,9 @@ class ForgeApi:
             value,
             response.following,
             int(total) if total.isascii() and total.isdigit() and len(total) < 10 else None,
+            _left_out(response.headers),
         )
-        if fresh.etag:
+        if fresh.etag and not fresh.left_out:
             self._cache.keep(url, fresh)
         return fresh
 
@@ -210,6 +215,17 @@ class ForgeApi:
         """Raise ListingFailed for a next page that is not on this host."""
         if len(url) > 4096 or not url.isprintable() or not self._ours(url):
             raise ListingFailed(f"{self.forge.host} says that its next page is on another host")
+
+
+def _left_out(headers: "httpx.Headers") -> str:
+    """What an answer lacks. Source: GitHub's "Authenticating to the REST API", `X-GitHub-SSO`."""
+    said, _, rest = headers.get("X-GitHub-SSO", "").partition(";")
+    if said.strip().lower() != "partial-results":
+        return ""
+    names = ", ".join(re.findall(r"[0-9]{1,20}", rest)[:_MOST_NAMED])
+    return (
+        f"organisations {names}".rstrip() + " ask for single sign-on, and the token is not authorised for it"
+    )
 
 
 def _length(value: Any) -> int:

@@ -45,7 +45,7 @@ def _read(api: ForgeApi, owner: Owner, path: str) -> Listing:
         if problem.status not in _NO_KEYSET:
             raise
         return read_pages(api, owner, path, _rows)
-    return read_pages(api, owner, path + _KEYSET, _rows, first)
+    return read_pages(api, owner, path + _KEYSET, _rows, first, numbered=path)
 
 
 def _number(answer: Any) -> int:

@@ -25,6 +25,8 @@ class Known(NamedTuple):
     following: str | None
     """Address of the next page."""
     total: int | None
+    left_out: str = ""
+    """What the host says that it left out of the answer, empty for nothing. Such an answer is not kept."""
 
 
 class ListingCache:
@@ -56,7 +58,9 @@ class ListingCache:
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-                json.dump({"form": _FORM, "url": url, **known._asdict()}, handle)
+                said = known._asdict()
+                del said["left_out"]
+                json.dump({"form": _FORM, "url": url, **said}, handle)
             beside.replace(file)
 
     def still_good(self, url: str) -> None:

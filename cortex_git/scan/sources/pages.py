@@ -39,21 +39,34 @@ def rows_of(row: Callable[[dict[str, Any]], Row], answer: Any) -> list[Row]:
 
 
 def read_pages(
-    api: ForgeApi, owner: Owner, path: str, rows: Callable[[Any], list[Row]], first: Known | None = None
+    api: ForgeApi,
+    owner: Owner,
+    path: str,
+    rows: Callable[[Any], list[Row]],
+    first: Known | None = None,
+    numbered: str = "",
 ) -> Listing:
     """Every page of a list, `first` being the one that is here already.
 
-    Raises ListingFailed where not even the first can be had; what fails later is a gap.
+    `numbered`: the list where pages go by number, if that is not `path`. It is asked for the page behind a
+    full one that names no next: something between us and the host may have dropped that word. Raises
+    ListingFailed where not even the first can be had; what fails later is a gap.
     """
     page = first or api.get(path, rows, PER_PAGE)
-    listing, seen, entries = Listing(), {path}, 0
+    listing, seen, entries, left_out = Listing(), {path}, 0, set[str]()
     most = len(page.value) if isinstance(page.value, list) else 0
+    before: Any = None
     while True:
         entries += _take(listing, page, api.forge, owner)
+        if page.left_out and page.left_out not in left_out:
+            left_out.add(page.left_out)
+            listing.gaps.append(NotScanned(str(owner), f"not all was listed: {page.left_out}", LISTING))
         following = page.following
+        if following is None and _may_go_on(page, entries):
+            following = f"{api.forge.api}{numbered or path}&page={len(seen) + 1}"
         if following is None:
             break
-        if following in seen:
+        if following in seen or (page.value and page.value == before):
             reason = f"{api.forge.host} goes round in circles"
         elif len(seen) >= MOST_PAGES or entries >= MOST_REPOSITORIES:
             reason = f"the limit is {MOST_REPOSITORIES:,} repositories on {MOST_PAGES:,} pages"
@@ -61,6 +74,7 @@ def read_pages(
             try:
                 api.check_following(following)
                 seen.add(following)
+                before = page.value
                 page = api.get(following, rows, min(PER_PAGE, most))
                 if len(seen) % _SAY_EVERY == 0:
                     api.tell(f"{owner}: {entries:,} repositories so far")
@@ -71,6 +85,12 @@ def read_pages(
         return listing
     _check_total(listing, owner, page.total, entries)
     return listing
+
+
+def _may_go_on(page: Known, entries: int) -> bool:
+    """Whether there may be more behind a page that names no next: it is full, and the host gave no total."""
+    full = isinstance(page.value, list) and len(page.value) >= PER_PAGE
+    return full and (page.total is None or entries < page.total)
 
 
 def _check_total(listing: Listing, owner: Owner, total: int | None, entries: int) -> None:

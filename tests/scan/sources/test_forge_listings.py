@@ -101,6 +101,34 @@ def test_a_page_that_begins_behind_a_full_one_is_not_missed(world: World, kind: 
     assert names(listed(world, kind, cache=tmp_path)) == [*expected, "acme/new"]
 
 
+@pytest.mark.parametrize("count", [100, 230])
+@pytest.mark.parametrize("kind", HOSTS)
+def test_a_full_page_that_names_no_next_is_not_the_end(world: World, kind: str, count: int) -> None:
+    world.links = False
+    expected = fill(world, count)
+    listing = listed(world, kind)
+    assert (names(listing), listing.gaps) == (expected, [])
+
+
+def test_a_host_that_gives_the_same_full_page_for_every_number_is_a_gap(world: World) -> None:
+    fill(world, 100)
+    world.break_page["/orgs/"] = Answer(200, json.dumps(world.orgs["acme"]).encode())
+    [gap] = listed(world, "github").gaps
+    assert "circles" in gap.reason
+
+
+def test_organisations_that_single_sign_on_left_out_are_a_gap_each_time(world: World, tmp_path: Path) -> None:
+    expected = fill(world, 130)
+    world.sso = "partial-results; organizations=21955855,20582480"
+    for _ in range(2):
+        listing = listed(world, "github", cache=tmp_path)
+        assert names(listing) == expected
+        [gap] = listing.gaps
+        assert "organisations 21955855, 20582480 ask for single sign-on" in gap.reason
+    world.sso = "required; url=https://h.example/?token=secret"
+    assert listed(world, "github", cache=tmp_path).gaps == []
+
+
 def test_what_one_token_saw_is_not_answered_to_another(world: World, tmp_path: Path) -> None:
     world.add("acme", "secret", private=True)
     assert names(listed(world, "github", cache=tmp_path)) == ["acme/secret"]
