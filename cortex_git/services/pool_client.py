@@ -6,6 +6,7 @@ must not take longer to start than its task takes.
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,9 @@ from cortex_git.locating import private_folder, socket_address
 
 _ANSWER_S = 10.0
 """Seconds in which a living pool says something about itself."""
+_LET_IN_S = 60.0
+"""Seconds in which a busy pool lets somebody in who waits for a task's end however long it takes."""
+_PAUSE_S = 0.02
 
 
 class PoolError(CortexError):
@@ -38,28 +42,53 @@ def ask_pool(
 ) -> dict[str, Any] | None:
     """The running pool's answer; None where no pool runs for the repository at `folder`.
 
-    Raises PoolError with what the pool says is wrong, EnvironmentProblem where it ends meanwhile.
+    Raises PoolError with what the pool says is wrong, EnvironmentProblem where it ends meanwhile, lets
+    nobody in, or says nothing for `timeout_s` (None: there is no limit once it has let us in).
     """
     private = private_folder(folder)
     if private is None:
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
         try:
-            with socket_address(private) as address:
-                connection.connect(address)
+            _let_in(connection, private, _LET_IN_S if timeout_s is None else timeout_s)
         except OSError:  # there is no socket, or nobody listens on it any more
             return None
-        with suppress(OSError), connection.makefile("rwb") as stream:
-            stream.write(json.dumps(request).encode() + b"\n")
-            stream.flush()
-            for line in stream:
-                answer = understood(line, note)
-                if answer is not None:
-                    return answer
+        connection.settimeout(timeout_s)
+        try:
+            with connection.makefile("rwb") as stream:
+                stream.write(json.dumps(request).encode() + b"\n")
+                stream.flush()
+                for line in stream:
+                    answer = understood(line, note)
+                    if answer is not None:
+                        return answer
+        except TimeoutError:
+            raise _hangs(f"the pool has said nothing for {timeout_s:g} s") from None
+        except OSError:
+            pass  # it has gone
     raise EnvironmentProblem(
         "the pool ended before it answered", "what it ran is safe: see `cortex-git task list`"
     )
+
+
+def _let_in(connection: socket.socket, private: Path, limit_s: float) -> None:
+    """Connect to the pool, however many others wait before its door. Raises OSError where there is none."""
+    deadline = time.monotonic() + limit_s
+    connection.settimeout(limit_s)
+    with socket_address(private) as address:
+        while True:
+            try:
+                connection.connect(address)
+            except (BlockingIOError, TimeoutError):  # as many wait as the kernel lets wait
+                if time.monotonic() > deadline:
+                    raise _hangs(f"the pool has let nobody in for {limit_s:g} s") from None
+                time.sleep(_PAUSE_S)
+            else:
+                return
+
+
+def _hangs(what: str) -> EnvironmentProblem:
+    return EnvironmentProblem(what, "try again; if it stays so, end its process with `kill`")
 
 
 def understood(line: bytes, note: Callable[[str], None]) -> dict[str, Any] | None:

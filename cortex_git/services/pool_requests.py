@@ -4,6 +4,7 @@ Owns the requests and their answers. Each is served in a thread of its own; the 
 held up by one.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,6 +27,8 @@ from cortex_git.workers.door import Note
 
 _LOOK_S = 0.5
 """How often somebody who waits is told why it takes so long."""
+_PAUSE_S = 0.05
+"""Between two looks at a task that this pool is about to have."""
 
 
 class Requests:
@@ -34,6 +37,9 @@ class Requests:
     def __init__(self, coordination: Coordination, run: BatchRun) -> None:
         self._coordination = coordination
         self._run = run
+        self._guard = threading.Lock()
+        self._getting: dict[str, Future[Future[Settled]]] = {}
+        """By task: what comes of the request that is getting hold of it."""
         self._kinds: dict[str, Callable[[dict[str, Any], Note], dict[str, Any]]] = {
             "spawn": self._spawn,
             "status": self._status,
@@ -107,28 +113,66 @@ class Requests:
     def _begin(
         self, asked: "_Asked", task: str, requested: float, began: float
     ) -> tuple["Future[Settled]", float]:
-        """Get hold of the task and have it run next; the seconds that the claim took."""
-        orders, change = self._run.orders, asked.overrides.apply
+        """Get hold of the task and have it run next; the seconds that the claim took.
 
-        def order() -> Order:
-            return Order(requested=requested, claim_s=monotonic() - began)
-
-        if asked.claim is None and (future := orders.join(task, order(), change)) is not None:
-            return future, monotonic() - began
+        Requests for one task that come at the same time get hold of it together: all have the end, or the
+        error, of the first.
+        """
+        if asked.claim is not None:
+            return self._placed(asked, asked.claim, requested, began)
+        mine: Future[Future[Settled]] = Future()
+        with self._guard:
+            first = self._getting.setdefault(task, mine)
+        if first is not mine:
+            return first.result(), monotonic() - began
         try:
-            claim = asked.claim or self._claimed(asked, task)
-        except CortexError:
-            # The pool may have taken it itself a moment ago.
-            if (future := orders.join(task, order(), change)) is not None:
-                return future, monotonic() - began
-            done = orders.result_of(task)
-            if done is None:
-                raise
-            ended: Future[Settled] = Future()
-            ended.set_result(Settled(done, "done"))
-            return ended, monotonic() - began
-        placed = order()
-        return orders.place(replace(claim, task=change(claim.task)), placed), placed.claim_s
+            future, claim_s = self._got(asked, task, requested, began)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(future)
+            return future, claim_s
+        finally:
+            with self._guard:
+                del self._getting[task]
+
+    def _got(
+        self, asked: "_Asked", task: str, requested: float, began: float
+    ) -> tuple["Future[Settled]", float]:
+        """The task's end where this pool has it or is about to, else by a claim for this request."""
+        orders, locks = self._run.orders, self._coordination.locks
+        patient_until = time.monotonic() + self._coordination.repository.settings.leases.give_up_s
+        while True:
+            placed = Order(requested=requested, claim_s=monotonic() - began)
+            if (future := orders.join(task, placed, asked.overrides.apply)) is not None:
+                return future, placed.claim_s
+            # Behind a slow remote a claim that another thread of the pool makes takes longer than a lock is
+            # waited for; and a claim is in no list while the loop starts it.
+            if locks.holds(task) and time.monotonic() < patient_until:
+                time.sleep(_PAUSE_S)
+                continue
+            try:
+                return self._placed(asked, self._claimed(asked, task), requested, began)
+            except CortexError:
+                # The pool may have taken it itself a moment ago.
+                placed = replace(placed, claim_s=monotonic() - began)
+                if (future := orders.join(task, placed, asked.overrides.apply)) is not None:
+                    return future, placed.claim_s
+                done = orders.result_of(task)
+                if done is not None:
+                    ended: Future[Settled] = Future()
+                    ended.set_result(Settled(done, "done"))
+                    return ended, placed.claim_s
+                if not locks.holds(task) or time.monotonic() >= patient_until:
+                    raise
+
+    def _placed(
+        self, asked: "_Asked", claim: Claim, requested: float, began: float
+    ) -> tuple["Future[Settled]", float]:
+        placed = Order(requested=requested, claim_s=monotonic() - began)
+        changed = replace(claim, task=asked.overrides.apply(claim.task))
+        return self._run.orders.place(changed, placed), placed.claim_s
 
     def _claimed(self, asked: "_Asked", task: str) -> Claim:
         name = worker_name(asked.kind)(1)
