@@ -174,7 +174,7 @@ def multi_repo_scan(
     from dataclasses import replace
 
     from cortex_git.cli.events import tell
-    from cortex_git.cli.output import check_file
+    from cortex_git.cli.output import check_file, note
     from cortex_git.cli.scan_acting import read_all, refuse_vain
     from cortex_git.cli.scan_plan import show_plan
     from cortex_git.cli.scan_run import exit_code, gather, said, show_report, since_of, watch
@@ -243,11 +243,12 @@ def multi_repo_scan(
         coordination = open_if_there(repository)
         judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
         refuse_own(judgements, resume or batch or "")
-        show_plan(request, planned(coordination, request), as_json=report_format is ReportFormat.JSON)
+        plan = planned(coordination, request, note)
+        show_plan(request, plan, as_json=report_format is ReportFormat.JSON)
         return
     coordination = open_or_embedded(repository)
     judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
-    prepared = prepare_batch(coordination, request)
+    prepared = prepare_batch(coordination, request, note)
     refuse_own(judgements, prepared.batch)
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))
     with watch(prepared.tasks) as watcher:

@@ -4,7 +4,7 @@ Owns that comparison. Must never let a resumed batch pass for a look at reposito
 for a look for secrets or with other scanners where a part of it was scanned without.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cortex_git.errors import BadInput
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cortex_git.scan.others.programs import Chosen
     from cortex_git.services.scan_request import ScanRequest
 
+Tell = Callable[[str], None]
 LAST = "last"
 """`--resume last`: the newest scan batch that is not finished."""
 SECRETS = "secrets"
@@ -30,6 +31,10 @@ SCANNERS = "scanners"
 _BATCHES = "see `cortex-git scans list`"
 _NAMED = 20
 """Repositories that are not in the batch and are named one by one."""
+
+
+def untold(_text: str) -> None:
+    """Tells nobody."""
 
 
 def begun_with(scanners: "Sequence[Chosen]", secrets: bool) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def looks_for_secrets(batch: Batch) -> bool:
 def batch_to_resume(coordination: Coordination | None, request: "ScanRequest") -> Batch | None:
     """The batch that `request` resumes; None where there is none, and one of that name is to be begun.
 
+    It is begun so that one command can be given again whenever it was stopped, and on any machine first.
     Raises BadInput where there is nothing to begin it with, or it was begun for another look.
     """
     name = request.resume or LAST
@@ -57,6 +63,11 @@ def batch_to_resume(coordination: Coordination | None, request: "ScanRequest") -
     elif not request.sources:
         raise BadInput(f"no scan batch {name!r} to resume", _BATCHES)
     return found
+
+
+def begun_anew(name: str) -> str:
+    """What is told where a batch is begun that somebody wanted to go on with: its name may be misspelt."""
+    return f"there is no scan batch {name!r} to go on with: it is begun ({_BATCHES})"
 
 
 def _resumed(coordination: Coordination, name: str) -> Batch | None:

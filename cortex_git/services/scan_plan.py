@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch
 from cortex_git.results.taken_over import earlier_rows
-from cortex_git.services.resuming import batch_to_resume
+from cortex_git.services.resuming import Tell, batch_to_resume, begun_anew, untold
 from cortex_git.services.scan_request import ScanRequest, refuse_contradictions
 from cortex_git.services.scans import kept_rows
 from cortex_git.services.unchanged import LAST, no_such
@@ -26,7 +26,7 @@ class Planned(NamedTuple):
     """The batch that has its row."""
 
 
-def planned(coordination: Coordination | None, request: ScanRequest) -> list[Planned]:
+def planned(coordination: Coordination | None, request: ScanRequest, tell: Tell = untold) -> list[Planned]:
     """What would become of the repositories, in their order; of a resumed batch those that are open.
 
     Raises BadInput for what the scan would refuse.
@@ -35,6 +35,8 @@ def planned(coordination: Coordination | None, request: ScanRequest) -> list[Pla
     found = batch_to_resume(coordination, request) if request.resume is not None else None
     if coordination is not None and found is not None:
         return _open(coordination, found)
+    if request.resume is not None:
+        tell(begun_anew(request.resume))
     taken: dict[int, str] = {}
     if coordination is not None:
         taken = _taken_over(coordination, request)

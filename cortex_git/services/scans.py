@@ -22,6 +22,7 @@ from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.secrets_in_files import mark as secrets_mark
 from cortex_git.scan.sources import Source
 from cortex_git.services import resuming
+from cortex_git.services.resuming import Tell, untold
 from cortex_git.services.scan_request import (
     Database,
     ScanRequest,
@@ -46,9 +47,10 @@ STARTER_GAP = NotScanned(
 )
 
 
-def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
+def prepare_batch(coordination: Coordination, request: ScanRequest, tell: Tell = untold) -> Batch:
     """The batch to run: the one to resume, or a new one with a task for each repository.
 
+    `tell` gets what a person should know at once.
     Raises BadInput where there is nothing to scan or nothing to resume.
     """
     refuse_contradictions(request)
@@ -57,6 +59,7 @@ def prepare_batch(coordination: Coordination, request: ScanRequest) -> Batch:
         found = resuming.batch_to_resume(coordination, request)
         if found is not None:
             return found
+        tell(resuming.begun_anew(request.resume))
     name = request.resume or request.batch or new_id("scan")
     began = monotonic()
     kept = kept_rows(coordination, request)

@@ -112,6 +112,16 @@ def test_a_scanner_that_another_command_did_not_ask_is_told(
     )
 
 
+def test_a_batch_that_is_not_there_is_begun_and_that_is_said(
+    cortex: Command, here: Path, checkout: Checkout
+) -> None:
+    one = checkout("one")
+    told = "there is no scan batch 'weekyl' to go on with: it is begun (see `cortex-git scans list`)"
+    for more in (["--dry-run"], []):
+        assert told in cortex("multi-repo-scan", one, "--resume", "weekyl", *more).err
+    assert told not in cortex("multi-repo-scan", one, "--resume", "weekyl").err
+
+
 def test_without_a_batch_to_go_on_with_the_list_of_them_is_named(
     cortex: Command, here: Path, checkout: Checkout
 ) -> None:
