@@ -4,12 +4,14 @@ Owns which files are looked through, and what is remembered of one: kinds and li
 keep, return or print what was found itself.
 """
 
+import codecs
 import copy
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 
 from cortex_git.pages.text import counted
 from cortex_git.scan import marks
@@ -22,13 +24,14 @@ from cortex_git.scan.records import NotScanned, SecretFound
 from cortex_git.scan.secrets_looked import FileSecrets, SecretsLooked, by_reason
 
 MOST_BYTES = MIB
-"""Of one file: keys that people leave behind stand in short ones."""
+"""Of one file: keys that people leave behind stand in short ones. A lockfile may be as long as is read."""
 MOST_FOUND = 1000
 """Secrets of one repository that are named."""
 MOST_IN_FILE = 100
 """Secrets of one file that are remembered; that there are more is said."""
 _HEAD = 8000
 """Bytes at a file's beginning in which a zero byte makes it no text, as git has it."""
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ALL_BYTES = 1 << 40
 _SAVE_EVERY = 500
 NO_TEXT = "no text"
@@ -44,7 +47,10 @@ class SecretsRead:
 
 
 def secrets_in(snapshot: Snapshot, cache: ScanCache) -> SecretsRead:
-    """Look through every text file of the commit but lockfiles, which hold checksums.
+    """Look through every text file of the commit.
+
+    Lockfiles, too: addresses in them may hold passwords, and the detector takes no checksum for a key (of
+    3,700 real ones it named two, which held passwords).
 
     Raises EnvironmentProblem where the detector cannot be used.
     """
@@ -78,8 +84,6 @@ def _by_blob(snapshot: Snapshot) -> tuple[dict[str, list[str]], Counter[str]]:
             passed["symbolic links"] += 1
         elif entry.mode == "160000":
             passed["submodules"] += 1
-        elif kind_of(path):
-            passed["lockfiles"] += 1
         else:
             paths[snapshot.oid(path) or path].append(path)
     return paths, passed
@@ -92,13 +96,14 @@ def _look_through(
     from cortex_git.scan.secret_detector import DetectorFailed
 
     blobs = {some[0]: blob for blob, some in paths.items() if blob not in looked}
-    own = copy.copy(snapshot)  # with limits and gaps of its own
-    own.limits = replace(snapshot.limits, lockfile_bytes=MOST_BYTES, total_bytes=_ALL_BYTES)
-    own.not_scanned = []
+    lockfiles = dict.fromkeys(path for path in blobs if any(map(kind_of, paths[blobs[path]])))
+    others = _own(snapshot, MOST_BYTES)
+    long = _own(snapshot, max(MOST_BYTES, snapshot.limits.lockfile_bytes))
     short: Counter[str] = Counter()
     failed: set[str] = set()
     try:
-        for done, (path, data) in enumerate(own.read(blobs), 1):
+        read = chain(others.read(path for path in blobs if path not in lockfiles), long.read(lockfiles))
+        for done, (path, data) in enumerate(read, 1):
             blob = blobs[path]
             try:
                 looked[blob] = _held(data)
@@ -112,14 +117,23 @@ def _look_through(
                 cache.save()
             snapshot.deadline.left()
     except OutOfTime as problem:
-        told = failed | {blobs.get(gap.what, "") for gap in own.not_scanned}
+        told = failed | {blobs.get(gap.what, "") for gap in (*others.not_scanned, *long.not_scanned)}
         left = [some for blob, some in paths.items() if blob not in looked and blob not in told]
         short[f"the repository {problem}"] += sum(map(len, left))
-    for gap in own.not_scanned:
-        large = "the limit is" in gap.reason
-        reason = f"they are larger than {MOST_BYTES // MIB} MiB" if large else gap.reason
-        short[reason] += len(paths.get(blobs.get(gap.what, ""), "1"))
+    for own in (others, long):
+        for gap in own.not_scanned:
+            large = "the limit is" in gap.reason
+            reason = f"they are larger than {own.limits.lockfile_bytes / MIB:g} MiB" if large else gap.reason
+            short[reason] += len(paths.get(blobs.get(gap.what, ""), "1"))
     return short
+
+
+def _own(snapshot: Snapshot, most: int) -> Snapshot:
+    """The same files with limits, of `most` bytes each, and gaps of its own."""
+    own = copy.copy(snapshot)
+    own.limits = replace(snapshot.limits, lockfile_bytes=most, total_bytes=_ALL_BYTES)
+    own.not_scanned = []
+    return own
 
 
 def _gap(files: int, reason: str) -> NotScanned:
@@ -143,13 +157,22 @@ def _named(
 
 def _held(data: bytes) -> FileSecrets:
     """Kind and line of each secret in a file, in order; none of one that is no text."""
-    if b"\0" in data[:_HEAD]:
+    text = _text(data)
+    if text is None:
         return FileSecrets(len(data), text=False)
     from cortex_git.scan.secret_detector import findings
 
-    found = findings(data.decode("utf-8", "replace"))
+    found = findings(text)
     kinds = tuple((one.kind, one.line) for one in found[: MOST_IN_FILE + 1])
     return FileSecrets(len(data), True, kinds)
+
+
+def _text(data: bytes) -> str | None:
+    """UTF-16 by its mark, as PowerShell of Windows writes it, else UTF-8; None for what is no text."""
+    if data.startswith(_WIDE):
+        text = data.decode("utf-16", "replace")
+        return None if "\0" in text[:_HEAD] else text
+    return None if b"\0" in data[:_HEAD] else data.decode("utf-8", "replace")
 
 
 def _key(oid: str) -> str:

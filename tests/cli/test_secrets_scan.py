@@ -17,7 +17,7 @@ from cortex_git.scan.sources import Source
 TOKEN = "ghp_" + "0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R"
 URL = "https://user:Zx9-kLm3Pq7wRt@db.example.invalid/x"
 FILES = {
-    "requirements.txt": b"jinja2==3.1.6 --hash=sha256:0\n",
+    "requirements.txt": b"jinja2==3.1.6 --hash=sha256:" + b"3a" * 32 + b"\n",
     "deploy/run.sh": f"#!/bin/sh\n# deploys\nTOKEN={TOKEN}\n".encode(),
     "config.ini": f"url = {URL}\n".encode(),
     "image.bin": b"\0" + TOKEN.encode(),
@@ -136,6 +136,35 @@ def test_a_file_full_of_secrets_is_named_so_often_and_looked_through_once(
         ]
 
 
+def test_manifests_lockfiles_and_wide_text_are_looked_through_and_checksums_are_no_secrets(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    pinned = f"six==1.17.0 --hash=sha256:{'3a' * 32}\n"
+    module = {"version": "1.0.0", "integrity": f"sha512-{'Ab3+' * 21}Ag==", "resolved": URL}
+    files = {
+        "pom.xml": f"<project>\n<url>{URL}</url></project>".encode(),
+        "requirements.txt": f"{pinned}--index-url {URL}\n".encode(),
+        "go.mod": b"module example.com/m\n",
+        "bom.json": b'{"bomFormat": "CycloneDX", "components": []}',
+        "package-lock.json": json.dumps({"packages": {"node_modules/a": module}}).encode().ljust(2 << 20),
+        "little.ps1": f"\n$token = '{TOKEN}'".encode("utf-16"),
+        "big.ps1": b"\xfe\xff" + f"\n$token = '{TOKEN}'".encode("utf-16-be"),
+        "picture": b"\xff\xfe" + b"\0\0" * 100 + TOKEN.encode(),
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    with open_starter(tmp_path / "starter") as database:
+        row = scan_repository(Source(str(folder), str(folder)), database=database, secrets=True)
+    assert {(one.path, one.line) for one in row.secrets} == {
+        ("pom.xml", 2), ("requirements.txt", 2), ("package-lock.json", 1), ("little.ps1", 2), ("big.ps1", 2),
+    }  # fmt: skip
+    assert row.secrets_looked is not None
+    assert (row.secrets_looked.files, row.secrets_looked.whole) == (len(files) - 1, True)
+    assert [(one.reason, one.files) for one in row.secrets_looked.passed_over] == [("no text", 1)]
+
+
 def test_a_file_that_the_detector_cannot_look_through_is_a_gap(
     leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,11 +187,10 @@ def test_a_file_that_the_detector_cannot_look_through_is_a_gap(
 def test_only_new_secrets_count_and_fingerprints_stay_when_lines_move(
     cortex: Command, here: Path, leaky: Path
 ) -> None:
-    assert "Secrets: looked for in 3 files" in scan(cortex, leaky, "-o", "before.json").err
+    assert "Secrets: looked for in 5 files" in scan(cortex, leaky, "-o", "before.json").err
     (before,) = json.loads(Path("before.json").read_text())["repositories"]
     marks = {one["path"]: one["fingerprint"] for one in before["secrets"]}
     assert before["secrets_looked"]["passed_over"] == [
-        {"reason": "lockfiles", "files": 2},
         {"reason": "symbolic links", "files": 1},
         {"reason": "no text", "files": 1},
     ]
