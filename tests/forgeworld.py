@@ -126,7 +126,8 @@ class Forge:
                 if query.get("pagination") == "keyset" and not self.keyset:
                     return _json({"error": "Keyset pagination is not yet available for this"}, 405)
                 name = names[int(number) - 1000]
-                return self._page(self.orgs.get(name) or self.users[name], query, whole, private=known)
+                entries = self.orgs[name] if name in self.orgs else self.users[name]
+                return self._page(entries, query, whole, private=known)
         return _json({"message": "404 Group Not Found"}, 404)
 
     def _page(

@@ -72,7 +72,7 @@ NOT_ACCEPTABLE: dict[str, str] = {
     FAILED: "a repository that could not be reached or read: leave it out with `--exclude`",
     NOT_DONE: "repositories of the batch that were not scanned yet",
     NOT_IN_BATCH: "repositories that the resumed batch does not have",
-    LISTING: "an organisation, group or list of branches that is not whole",
+    LISTING: "repositories or branches of a host, list or folder that were not all found, or none at all",
     STARTER_SET: "the starter set used in place of a database",
     EXPLOITED_LISTS: "EPSS or KEV, where they are needed and not there",
     OTHER: "anything else, such as what an older version recorded without a kind",

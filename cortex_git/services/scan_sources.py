@@ -1,12 +1,12 @@
 """Which repositories a scan command means: named, listed in files, found below a folder, listed by hosts.
 
 Owns the order: gather, filter, choose refs, drop what is there twice. Must never begin a scan that misses
-what could not be listed without a gap that says so.
+what could not be listed, or for which a source gave nothing, without a gap that says so.
 """
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,8 +14,9 @@ from pathlib import Path
 from cortex_git.config import cache_folder, load_host_settings
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.pages.text import counted
+from cortex_git.scan.gap_kinds import LISTING
 from cortex_git.scan.records import NotScanned
-from cortex_git.scan.sources import Credentials, HostToken, Source, checked_ref, find_checkouts
+from cortex_git.scan.sources import Checkouts, Credentials, HostToken, Source, checked_ref, find_checkouts
 from cortex_git.scan.sources.addresses import parse_source, without_duplicates
 from cortex_git.scan.sources.bills import bill_source
 from cortex_git.scan.sources.candidates import Candidate, Owner, named
@@ -68,15 +69,16 @@ class Gathered:
 def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
     """Every repository meant, each with each ref once. `tell` gets lines for the person.
 
-    Raises BadInput for what was written wrongly, and EnvironmentProblem where owners are all that was
-    named and none of them could be listed.
+    A file, folder or owner without any repository is a gap; what filters leave out is none. Raises BadInput
+    for what was written wrongly, and EnvironmentProblem where nothing was given that has any repository.
     """
     forges = _forges(request)
     found = Gathered(tokens=_tokens(request, forges))
     ref = None if request.ref is None else checked_ref(request.ref)
     wanted = Wanted(matching(request.branches, "--branches"), matching(request.tags, "--tags"))
     candidates = _candidates(request, forges, found, tell)
-    if not candidates and found.gaps and request.root is None:
+    listing_failed = bool(found.gaps) and all(gap.kind == LISTING for gap in found.gaps)
+    if not candidates and listing_failed and not request.bills:
         raise EnvironmentProblem(f"{found.gaps[0].what} {found.gaps[0].reason}")
     kept, notes = request.filters.apply(candidates)
     for note in notes:
@@ -158,6 +160,8 @@ def _candidates(request: SourceRequest, forges: Forges, found: Gathered, tell: T
         from cortex_git.scan.sources.repos_file import read_repositories
 
         document = read_repositories(request.repos_file, lambda kind: forges(kind).web)
+        if not document.candidates and not document.owners:
+            found.gaps.append(NotScanned(request.repos_file, "names no repository", LISTING))
         candidates += document.candidates
         owners += document.owners
         for note in document.notes:
@@ -165,10 +169,25 @@ def _candidates(request: SourceRequest, forges: Forges, found: Gathered, tell: T
     if request.root is not None:
         checkouts = find_checkouts(request.root)
         if not checkouts.sources:
-            tell(f"no checkout was found below {request.root}")
+            found.gaps.append(NotScanned(str(request.root), "has no checkout below it", LISTING))
         candidates += named(checkouts.sources)
         found.gaps += checkouts.not_scanned
+        for note in passed_over(checkouts):
+            tell(note)
     return candidates + _listed(owners, forges, found, tell)
+
+
+def passed_over(checkouts: Checkouts) -> Iterator[str]:
+    """A line for each sort of folder below `--root` that was not taken, with how to have it."""
+    for paths, more, what, which in (
+        (checkouts.inside, checkouts.more_inside, "checkout inside another", "checkouts inside others"),
+        (checkouts.links, False, "symbolic link to a folder", "symbolic links to folders"),
+    ):
+        if paths:
+            least = "at least " if more else ""
+            amount = counted(len(paths), what, which)
+            again = "" if what.startswith("checkout") else " or the folder it leads to"
+            yield f"passed over: {least}{amount}, such as {paths[0]} (name it{again}, or give it as --root)"
 
 
 def _listed(owners: Sequence[Owner], forges: Forges, found: Gathered, tell: Tell) -> list[Candidate]:

@@ -89,9 +89,7 @@ def test_root(cortex: Command, here: Path, checkout: Checkout) -> None:
         (["https://u:hunter2@h.example/x"], "password"),
         (["--repos-file", "gone"], "gone"),
         (["--repos-file", "bad"], "bad:2"),
-        (["--repos-file", "empty"], "no repositories"),
         (["--root", "gone"], "gone"),
-        (["--root", "."], "no repositories"),
         (["--sample", "x"], "--sample"),
         (["x", "--workers", "0"], "--workers"),
         (["x", "--workers", "65"], "--workers"),
@@ -108,7 +106,6 @@ def test_root(cortex: Command, here: Path, checkout: Checkout) -> None:
 )
 def test_what_is_refused(cortex: Command, here: Path, arguments: list[str], told: str) -> None:
     (here / "bad").write_text("fine\next::x\n")
-    (here / "empty").write_text("# nothing\n")
     text = scan(cortex, *arguments).error(2)
     assert told in text
     assert "hunter2" not in text

@@ -191,6 +191,40 @@ def test_one_owner_that_fails_costs_only_itself(cortex: Command, forge: Forge) -
     assert "github:gone" in {gap["what"] for gap in report["coverage"]}
 
 
+@pytest.mark.parametrize(
+    ("given", "what", "reason"),
+    [
+        (["--repos-file", "empty.txt"], "empty.txt", "names no repository"),
+        (["--root", "plain"], "plain", "has no checkout below it"),
+        (["--github", "bare"], "github:bare", "has no repository that the token may see"),
+        (["--gitlab", "bare"], "gitlab:bare", "has no repository that the token may see"),
+    ],
+    ids=["file", "root", "github", "gitlab"],
+)
+def test_a_source_that_gives_nothing_is_a_gap(
+    cortex: Command, forge: Forge, here: Path, given: list[str], what: str, reason: str
+) -> None:
+    forge.orgs["bare"] = []
+    (here / "plain").mkdir()
+    (here / "empty.txt").write_text("# nothing yet\n")
+    plan = scan(cortex, forge, "x", *given, "--dry-run", "--format", "json").json()
+    assert [(gap["what"], gap["reason"], gap["kind"]) for gap in plan["coverage"]] == [
+        (what, reason, "listing")
+    ]
+    assert f"{what} {reason}" in scan(cortex, forge, *given).error(3)  # its own sentence where it is alone
+    (here / "own.cdx.json").write_text('{"bomFormat": "CycloneDX", "specVersion": "1.5"}')
+    assert scan(cortex, forge, *given, "--sbom", "own.cdx.json", "--dry-run").code == 0
+
+
+def test_what_root_passes_over_is_told(cortex: Command, forge: Forge, here: Path) -> None:
+    for folder in ("all/meta/.git", "all/meta/child/.git", "elsewhere"):
+        (here / folder).mkdir(parents=True)
+    (here / "all/link").symlink_to(here / "elsewhere")
+    said = scan(cortex, forge, "--root", "all", "--dry-run").err
+    assert f"passed over: 1 checkout inside another, such as {here}/all/meta/child (" in said
+    assert f"passed over: 1 symbolic link to a folder, such as {here}/all/link (" in said
+
+
 def test_every_branch_and_tag_that_fits_is_a_row(cortex: Command, forge: Forge) -> None:
     done = scan(
         cortex, forge, "--github", "acme", "--match", "web", "--branches", "release/*", "--tags", "v*",

@@ -11,6 +11,7 @@ from cortex_git.errors import BadInput
 from cortex_git.scan.sources import (
     Source,
     checked_source,
+    checkouts,
     find_checkouts,
     parse_source,
     read_repos_file,
@@ -154,7 +155,7 @@ def test_duplicates_keep_the_first_place():
     ]
 
 
-def test_checkouts_below_a_folder(make_repository, git, tmp_path):
+def test_checkouts_below_a_folder(make_repository, git, monkeypatch, tmp_path):
     make_repository({"x": "x"}, "top/one", checkout=True)
     make_repository({"x": "x"}, "top/one/inner")
     make_repository({"x": "x"}, "top/group/two.git", bare=True)
@@ -162,10 +163,17 @@ def test_checkouts_below_a_folder(make_repository, git, tmp_path):
     (tmp_path / "top/plain/deeper").mkdir(parents=True)
     (tmp_path / "top/link").symlink_to(tmp_path / "top/group")
     (tmp_path / "top/loop").symlink_to(tmp_path / "top")
+    (tmp_path / "away").mkdir()
+    (tmp_path / "top/away").symlink_to(tmp_path / "away")
+    (tmp_path / "top/one/node_modules/x/.git").mkdir(parents=True)
     found = find_checkouts(tmp_path / "top")
     names = [os.path.relpath(source.url, tmp_path / "top") for source in found.sources]
     assert names == ["group/two.git", "one", "tree"]
     assert found.not_scanned == []
+    assert (found.inside, found.more_inside) == ([str(tmp_path / "top/one/inner")], False)
+    assert found.links == [str(tmp_path / "top/away")]  # the others lead to what is found anyway
+    monkeypatch.setattr(checkouts, "MOST_INSIDE", 0)
+    assert find_checkouts(tmp_path / "top").more_inside
     assert [source.url for source in find_checkouts(tmp_path / "top/one").sources] == [
         str(tmp_path / "top/one")
     ]

@@ -1,6 +1,7 @@
 """Lists what an organisation, a group or a user has, whatever host it is on.
 
-Must never raise for what a host does: a listing that failed is a gap, as it may hide a vulnerability.
+Must never raise for what a host does: a listing that failed, or gave nothing, is a gap, as it may hide a
+vulnerability.
 """
 
 import re
@@ -54,6 +55,9 @@ def list_owner(owner: Owner, forge: Forge, cache_folder: Path | None, tell: Tell
         return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {reason}: {hint}", LISTING)])
     except ListingFailed as problem:
         return Listing(gaps=[NotScanned(str(owner), f"could not be listed: {problem}", LISTING)])
+    if not listing.candidates and not listing.gaps:
+        reason = "has no repository" + (" that the token may see" if forge.token else " that is public")
+        return Listing(gaps=[NotScanned(str(owner), reason, LISTING)], notes=listing.notes)
     listing.candidates = [one for one in listing.candidates if one.name.lower() not in owner.skipped]
     listing.notes.append(f"{owner}: {counted(len(listing.candidates), 'repository', 'repositories')} listed")
     return listing
