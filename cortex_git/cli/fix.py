@@ -71,13 +71,15 @@ def multi_repo_fix(
     Each gets a branch of its own, pushed and never merged, and the text of a change request.
     """
     from cortex_git.cli.fix_view import words_of
-    from cortex_git.cli.output import check_file
+    from cortex_git.cli.output import STDOUT, check_file
     from cortex_git.errors import BadInput
     from cortex_git.runners import load_runner
     from cortex_git.services import open_or_embedded
     from cortex_git.services.fixing import BUMP, Campaign, resumed
 
-    if output is not None:
+    if output == STDOUT:
+        output = None
+    elif output is not None:
         check_file(output)
     if (resume is None) == (not advisory):
         raise BadInput("name what to fix", "give --advisory ID, or --resume BATCH alone")

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cortex_git.cli.events import tell
-from cortex_git.errors import BadInput
+from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.workers import events
 
 SCHEMA = 1
+_ANOTHER = "give another --output"
+STDOUT = Path("-")
+"""In place of a file: the standard output."""
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -85,20 +88,34 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 def check_file(path: Path) -> None:
     """See that a report can be written there, before the work for it is done. Raises BadInput."""
+    if path == STDOUT:
+        return
+    problem = _problem(path)
+    if problem is not None:
+        raise BadInput(f"{path} cannot be written: {problem}", _ANOTHER)
+
+
+def _problem(path: Path) -> str | None:
     folder = path.parent
     if path.is_dir():
-        raise _unwritable(path, "it is a folder")
+        return "it is a folder"
     if not folder.is_dir():
-        raise _unwritable(path, f"there is no folder {folder}")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise _unwritable(path, "permission denied")
+        return f"there is no folder {folder}"
+    # A file is written beside its old self; a pipe or a device is there already.
+    needed = [path] if path.exists() else []
+    if not needed or path.is_file():
+        needed.append(path.resolve().parent)
+    return None if all(os.access(one, os.W_OK) for one in needed) else "permission denied"
 
 
 def write_file(path: Path, text: str) -> None:
     """Write a report whole or not at all, as its own file or to a pipe or device that is there already.
 
-    Raises BadInput where that cannot be done.
+    `-` is the standard output. Raises EnvironmentProblem where it cannot be done, which was looked at before.
     """
+    if path == STDOUT:
+        write_document(text)
+        return
     data = text.encode("utf-8", "backslashreplace")
     try:
         if path.exists() and not path.is_file():
@@ -106,7 +123,9 @@ def write_file(path: Path, text: str) -> None:
         else:
             _replace(path.resolve(), data)
     except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+        raise EnvironmentProblem(
+            f"{path} cannot be written: {error.strerror or str(error)}", _ANOTHER
+        ) from error
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -116,7 +135,3 @@ def _replace(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, why: str) -> BadInput:
-    return BadInput(f"{path} cannot be written: {why}", "give another --output")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cortex_git.cli.events import as_json
-from cortex_git.cli.output import note, print_line, write_document, write_file
+from cortex_git.cli.output import STDOUT, note, print_line, write_document, write_file
 from cortex_git.cli.scan_acting import forms_of
 from cortex_git.config import cache_folder
-from cortex_git.errors import BadInput, ExitCode
+from cortex_git.errors import BadInput, EnvironmentProblem, ExitCode
 from cortex_git.pages.text import counted
 from cortex_git.results.rows import row_of
 from cortex_git.results.taken_over import references_of
@@ -130,25 +130,25 @@ def watch(total: int) -> "Iterator[Watcher]":
         yield _Watcher(progress)
 
 
-def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *, show_all: bool) -> None:
-    """Print the report, or write it to the files and print the seven lines.
+def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *, show_all: bool) -> bool:
+    """Print the report, or write it to the files and print the seven lines; whether all could be written.
 
     Workflow commands are for the log alone: files then get the form that their endings say.
     """
     for text in report.notes:
         note(text)
     annotated = form == "github"
+    if annotated:  # which are on the standard output without being asked for it
+        outputs = [path for path in outputs if path != STDOUT]
     forms = forms_of(outputs, None if annotated else form)
     if form is not None and outputs and not annotated and form not in (chosen for _, chosen in forms):
         note(f"--format {form} is in none of the files: of several, the ending says the form")
-    for path, chosen in forms:
-        write_file(path, _text(report, chosen))
-        note(f"report written to {path}")
+    written = _write(report, forms)
     if outputs and not annotated:
         if looked := looked_line(report):
             note(looked)
         for line in seven_lines(report):
-            print_line(line)
+            note(line) if STDOUT in outputs else print_line(line)
     elif form in (None, "table"):
         from rich.console import Console
 
@@ -157,6 +157,22 @@ def show_report(report: ScanReport, form: str | None, outputs: Sequence[Path], *
         render_table(report, Console(highlight=False), show_all=show_all)
     else:
         write_document(_text(report, str(form)))
+    return written
+
+
+def _write(report: ScanReport, forms: Sequence[tuple[Path, str]]) -> bool:
+    """Whether each could be written: the scan was long, and one full disk must not cost the other reports."""
+    written = True
+    for path, chosen in forms:
+        try:
+            write_file(path, _text(report, chosen))
+        except EnvironmentProblem as problem:
+            note(f"{problem.message}; the results are kept: --resume {report.batch} --output FILE")
+            written = False
+        else:
+            if path != STDOUT:
+                note(f"report written to {path}")
+    return written
 
 
 def _text(report: ScanReport, form: str) -> str:
@@ -179,8 +195,9 @@ def exit_code(
     *,
     fail_on_kev: bool,
     allow_incomplete: bool,
+    written: bool = True,
 ) -> int:
-    """0, 1 for findings at or above `fail_on`, 3 for anything not scanned or not published, 130.
+    """0, 1 for findings at or above `fail_on`, 3 for anything not scanned, published or written, 130.
 
     A secret counts as critical. With `fail_on_kev` also 1 for any that is known to be exploited. What is
     suppressed or known from a baseline is in none of the rows, and counts for nothing.
@@ -188,6 +205,8 @@ def exit_code(
     code = _code_of(ended, report.batch) if ended is not None else ExitCode.OK
     if code:
         return code
+    if not written:
+        return ExitCode.ENVIRONMENT
     if report.not_scanned and not allow_incomplete:
         return ExitCode.ENVIRONMENT
     if fail_on_kev and any(finding.kev for row in report.repositories for finding in row.findings):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from actingworld import IDS, entry, ids, report, scan
 from command_line import Command
 
@@ -64,6 +65,48 @@ def test_the_last_batch_is_no_sample_and_not_newer(cortex: Command, shop: Path) 
     assert "Baseline shown: 79 known" in cortex("multi-repo-scan", "--sample", "--baseline", "last").out
 
 
+def test_a_relative_name_is_another_repository_in_another_folder(
+    cortex: Command, shop: Path, checkout: Checkout, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = checkout("other", here)
+    monkeypatch.chdir(shop)
+    scan(cortex, ".", "--batch", "of-shop", "-o", "../shop.json")
+    monkeypatch.chdir(other)
+    first = scan(cortex, ".", "--batch", "of-other", "--baseline", "last", "--fail-on", "low")
+    assert first.code == 1
+    assert "no scan batch of these repositories is finished yet" in first.err
+    named = scan(cortex, ".", "--baseline", "of-shop", "--fail-on", "low")
+    assert named.code == 1
+    assert ". is another folder in the baseline of-shop: everything in it is new" in named.err
+    # Whoever names a report means its names: a checkout need not be where it was then.
+    assert scan(cortex, ".", "--baseline", "../shop.json", "--fail-on", "low").code == 0
+    counts = cortex("scans", "diff", "of-shop", "of-other", "--format", "json").json()["counts"]
+    assert counts == {"new": 2, "fixed": 0, "still": 0, "not_compared": 2}
+    rows = cortex("scans", "trend", "--limit", "3", "--format", "json").json()["batches"]
+    assert [row["new"]["high"] for row in rows][:2] == [2, 2]
+    assert [row["repositories_first_scanned"] for row in rows][:2] == [1, 1]
+
+
+def test_each_repository_is_compared_with_its_own_last_scan(
+    cortex: Command, shop: Path, checkout: Checkout, here: Path
+) -> None:
+    other = checkout("other", here)
+    scan(cortex, "shop", "other", "--batch", "night")
+    scan(cortex, "shop", "--batch", "by-hand")
+    value = report(cortex, "shop", "other", "--baseline", "last", "--batch", "again")
+    assert (value["cves_found"], value["baseline"]["source"]) == (0, "by-hand, night")
+    assert (value["baseline"]["batches"], len(value["baseline"]["known"])) == (["by-hand", "night"], 4)
+    # A scan that failed knows nothing: the one before it is the last.
+    other.rename(here / "away")
+    scan(cortex, "other", "--batch", "failed")
+    (here / "away").rename(other)
+    new = checkout("new", here)
+    done = scan(cortex, "other", new, "--baseline", "last", "--fail-on", "low")
+    assert "Baseline again: 2 known" in done.out
+    assert f"no scan batch of {new} is finished yet: everything there is new" in done.err
+    assert done.code == 1
+
+
 def test_sarif_says_what_is_new(cortex: Command, shop: Path) -> None:
     scan(cortex, "shop", "--batch", "monday")
     (run,) = scan(cortex, "shop", "--baseline", "monday", "--format", "sarif").json()["runs"]
@@ -83,6 +126,19 @@ def test_several_outputs_get_the_forms_of_their_endings(cortex: Command, shop: P
     assert text["r.html"].startswith("<!doctype html>")
     assert [row["kind"] for row in csv.DictReader(io.StringIO(text["r.csv"]))][:2] == ["finding", "finding"]
     assert text["r.txt"].startswith("Severity") and text["r"].startswith("Severity")
+
+
+def test_one_file_that_can_no_longer_be_written_costs_no_other(cortex: Command, shop: Path) -> None:
+    done = scan(cortex, "shop", "--batch", "full", "-o", "/dev/full", "-o", "r.json", "-o", "-")
+    assert done.code == 3
+    assert "/dev/full cannot be written: No space left on device" in done.err
+    assert "the results are kept: --resume full --output FILE" in done.err
+    assert json.loads(Path("r.json").read_text())["cves_found"] == 2
+    assert done.out.startswith("Severity")
+    assert "CVEs found: 2" in done.err
+    assert not Path("-").exists()
+    again = scan(cortex, "--resume", "full", "-o", "-", "--format", "json")
+    assert (again.code, again.json()["cves_found"]) == (0, 2)
 
 
 def test_one_output_has_the_form_that_is_asked_for(cortex: Command, shop: Path) -> None:
