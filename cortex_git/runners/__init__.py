@@ -89,9 +89,6 @@ READS_REPOSITORIES = frozenset({"bump", "claude", "openai", "replay", "scan"})
 HARMLESS = frozenset({"echo", "scan", "sleep", "trial"})
 """Those whose output holds only what they were given or looked up, and is published as it is."""
 
-AHEAD = frozenset({"scan"})
-"""Those of which a worker may be handed several tasks at once: no tokens, and most take milliseconds."""
-
 FOR_MEASUREMENTS = frozenset({"trial"})
 """Those of ours that only a measurement needs ready; no pool imports for them what may take seconds."""
 

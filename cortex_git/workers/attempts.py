@@ -133,8 +133,6 @@ class Attempts:
         self._outputs = outputs
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
-        self._handed: dict[str, Claim] = {}
-        """By nonce: claims that a worker has already, behind what it is on."""
         self._unpublished: dict[str, tuple[Claim, Result]] = {}
         self._followed: dict[str, list[Future[Settled]]] = {}
         self._lately: deque[float] = deque(maxlen=_LATELY)
@@ -173,7 +171,7 @@ class Attempts:
 
     def has(self, task: str) -> bool:
         """Whether the task runs here, or its result is on its way. Safe from any thread."""
-        ours = [*self.running, *(claim for claim, _ in list(self._unpublished.values()))]
+        ours = [*self._running.values(), *(claim for claim, _ in list(self._unpublished.values()))]
         return any(claim.task.task == task for claim in [*ours, *self.orphans])
 
     def let_go(self, task: str, why: str) -> None:
@@ -193,8 +191,7 @@ class Attempts:
 
     @property
     def running(self) -> list[Claim]:
-        """The claims that workers have, those that they have not come to included."""
-        return [*list(self._running.values()), *list(self._handed.values())]
+        return list(self._running.values())
 
     def assignment(self, claim: Claim, worker: str, overhead_s: float) -> Assignment:
         """What a worker needs for this attempt. Raises BadInput where no runner is known for the task."""
@@ -237,18 +234,6 @@ class Attempts:
             self.give_up(claim, f"its worker died in each of {claim.task.max_attempts} attempts")
             return None
         return claim
-
-    def handed(self, claim: Claim) -> None:
-        """A worker has the claim, and is on another one still."""
-        self._handed[claim.record.nonce] = claim
-
-    def come_to(self, nonce: str, worker: str) -> None:
-        """The worker has come to a claim that it was handed."""
-        self.started(self._handed.pop(nonce), worker)
-
-    def not_begun(self, nonce: str) -> Claim:
-        """A claim that was handed to a worker and came back as it was."""
-        return self._handed.pop(nonce)
 
     def started(self, claim: Claim, worker: str) -> None:
         self._running[claim.record.nonce] = claim

@@ -29,7 +29,7 @@ from cortex_git.workers.lanes import LanePlan, open_lane
 from cortex_git.workers.merges import Merger, Merges
 from cortex_git.workers.orders import Orders
 from cortex_git.workers.patience import Patience
-from cortex_git.workers.pool import Died, Finished, Pool, Returned, Slot
+from cortex_git.workers.pool import Died, Finished, Pool, Slot
 from cortex_git.workers.snapshot import PoolSnapshot
 from cortex_git.workers.staffing import FEWER, Staffing
 from cortex_git.workers.viewing import Frame, Views
@@ -222,22 +222,19 @@ class BatchRun:
     def _step(self) -> None:
         self._look_round()
         if self._draining:
-            self._dispatcher.recall_all()
             for source in self._sources:
                 source.stop()
         else:
             self._dispatch()
-            self._dispatcher.linger()
         finished: list[tuple[Slot, Outcome]] = []
-        ended: dict[str, Slot] = {}
+        ended: list[Slot] = []
         for event in self._pool.wait(_TICK_S, [self._waker.read_end]):
             if isinstance(event, Died):
                 self._on_died(event)
-            elif isinstance(event, Returned):
-                self._dispatcher.not_begun(event.assignments)
             else:
-                ended[event.slot.name] = event.slot
-                finished += self._on_finished(event)
+                ended.append(event.slot)
+                if (outcome := self._on_finished(event)) is not None:
+                    finished.append((event.slot, outcome))
         self._waker.drain()
         for claim in self._attempts.take_over_orphans():
             self._given.put_back(claim)
@@ -247,7 +244,7 @@ class BatchRun:
             self._attempts.enter([outcome for _, outcome in finished])
         for slot, (claim, _, _) in finished:
             self._pool.recorded(slot, claim.record.nonce)
-        for slot in ended.values():
+        for slot in ended:
             self._staffing.depart(slot)
 
     def _look_round(self) -> None:
@@ -265,16 +262,14 @@ class BatchRun:
             reasons=self._allowances.reasons,
         )  # fmt: skip
 
-    def _on_finished(self, event: Finished) -> list[tuple[Slot, Outcome]]:
-        """The attempt's outcome; none where it was released, to be tried again."""
+    def _on_finished(self, event: Finished) -> Outcome | None:
+        """The attempt's outcome; None where it was released, to be tried again."""
         self._staffing.ended(event.slot)
-        if event.following is not None:
-            self._dispatcher.come_to(event.slot, event.following)
         if (outcome := self._attempts.finished(event)) is not None:
-            return [(event.slot, outcome)]
+            return outcome
         self._pool.recorded(event.slot, event.report.nonce)
         self.look_again()
-        return []
+        return None
 
     def _dispatch(self) -> None:
         self._merges.carry_out(self._sources)
@@ -285,7 +280,6 @@ class BatchRun:
             self.orders.make_room(kind, self._staffing)
 
     def _on_died(self, event: Died) -> None:
-        self._dispatcher.not_begun(event.ahead)
         how = "was ended for its time" if event.out_of_time else f"died (status {event.status})"
         if event.assignment is not None:
             claim, spent = self._attempts.orphaned(event.assignment.nonce)

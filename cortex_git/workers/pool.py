@@ -7,10 +7,9 @@ out assignments and is told what became of them. Used from one thread.
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -39,10 +38,6 @@ class Slot:
     connection: "Connection[bytes, bytes] | None" = None
     ready: bool = False
     assignment: Assignment | None = None
-    ahead: deque[Assignment] = field(default_factory=deque)
-    """What it was handed besides, and has not come to."""
-    recalled: bool = False
-    """It was asked to give that back, and has not answered yet."""
     ends_at: float = 0.0
     """`time.monotonic` when the attempt has used up its time."""
     asked_at: float = 0.0
@@ -74,16 +69,6 @@ class Finished:
     slot: Slot
     assignment: Assignment
     report: Report
-    following: Assignment | None = None
-    """What the worker has come to now, of what it was handed ahead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """A worker gave back what it was handed ahead and has not begun."""
-
-    slot: Slot
-    assignments: tuple[Assignment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +79,9 @@ class Died:
     assignment: Assignment | None
     status: int | None
     out_of_time: bool = False
-    ahead: tuple[Assignment, ...] = ()
-    """What it had not come to."""
 
 
-Event = Finished | Returned | Died
+Event = Finished | Died
 
 
 @contextmanager
@@ -183,7 +166,6 @@ class Pool:
             spawned = self._spawner.spawn(log)
         slot.pid, slot.connection = spawned.pid, spawned.connection
         slot.ready, slot.assignment, slot.told, slot.leaving = False, None, False, ""
-        slot.ahead, slot.recalled = deque(), False
         slot.tasks_done, slot.busy_s, slot.last_type, slot.rss_mib = 0, 0.0, "", 0.0
 
     def overhead_s(self, slot: Slot) -> float:
@@ -199,32 +181,18 @@ class Pool:
         return [slot for slot in self.slots if slot.assignment is not None]
 
     def assign(self, slot: Slot, assignment: Assignment) -> bool:
-        """Hand a worker an assignment, for after those that it has; False when it turns out to be gone."""
+        """Hand an assignment to an idle worker; False when it turns out to be gone."""
         if slot.connection is None:
             return False
         try:
             send(slot.connection, "run", assignment)
         except OSError:
             return False
-        if slot.assignment is None:
-            self._come_to(slot, assignment)
-        else:
-            slot.ahead.append(assignment)
-        return True
-
-    def _come_to(self, slot: Slot, assignment: Assignment) -> None:
-        """The worker is on this assignment from now on, and its time begins."""
         slot.assignment = assignment
         slot.assigned_at = time.monotonic()
         slot.ends_at = slot.assigned_at + assignment.deadline_s
         slot.last_type = str(assignment.task["type"])
-
-    def recall(self, slot: Slot) -> None:
-        """Ask a worker for what it was handed ahead; it answers with `Returned`."""
-        if slot.connection is not None and slot.ahead and not slot.recalled:
-            with suppress(OSError):
-                send(slot.connection, "drop")
-                slot.recalled = True
+        return True
 
     def recorded(self, slot: Slot, nonce: str) -> None:
         """Tell a worker that its result is safe, so that it need not hold it any longer."""
@@ -240,18 +208,9 @@ class Pool:
         events: list[Event] = []
         for connection in readable:
             slot = by_connection.get(cast("Connection[bytes, bytes]", connection))
-            if slot is not None:
-                events += self._hear_all(slot)
+            if slot is not None and (event := self._hear(slot)) is not None:
+                events.append(event)
         return events
-
-    def _hear_all(self, slot: Slot) -> Iterator[Event]:
-        """What the worker has said by now: one that was handed several may have ended several."""
-        connection = slot.connection
-        while connection is not None and slot.connection is connection:
-            if (event := self._hear(slot)) is not None:
-                yield event
-            if slot.connection is not connection or not connection.poll(0):
-                return
 
     def _hear(self, slot: Slot) -> Event | None:
         assert slot.connection is not None  # noqa: S101 - narrowed for the type checker
@@ -267,21 +226,11 @@ class Pool:
                 slot.startup_s = self.ready_at - slot.asked_at
             self._bad_starts = 0
             return None
-        if kind == "dropped":
-            return self._returned(slot, set(str(body).split()))
         assignment, slot.assignment = slot.assignment, None
         slot.told = False
         slot.tasks_done += 1
         slot.busy_s += time.monotonic() - slot.assigned_at
-        if slot.ahead:
-            self._come_to(slot, slot.ahead.popleft())
-        return Finished(slot, assignment, report, slot.assignment) if report and assignment else None
-
-    def _returned(self, slot: Slot, nonces: set[str]) -> Returned:
-        slot.recalled = False
-        given_back = tuple(one for one in slot.ahead if one.nonce in nonces)
-        slot.ahead = deque(one for one in slot.ahead if one.nonce not in nonces)
-        return Returned(slot, given_back)
+        return Finished(slot, assignment, report) if report and assignment else None
 
     def _lost(self, slot: Slot) -> Died:
         if slot.connection is not None:
@@ -289,8 +238,7 @@ class Pool:
         slot.connection = None
         signal_session(slot.pid, signal.SIGKILL)  # what it started, should nobody else be left to do it
         status = self._spawner.status_of(slot.pid)
-        died = Died(slot, slot.assignment, status, out_of_time=slot.told, ahead=tuple(slot.ahead))
-        slot.ahead, slot.recalled = deque(), False
+        died = Died(slot, slot.assignment, status, out_of_time=slot.told)
         if not slot.ready:
             self._bad_starts += 1
             if self._bad_starts >= _BAD_STARTS:

@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -45,12 +44,6 @@ class Worker:
         self._inbox: queue.SimpleQueue[Assignment | None] = queue.SimpleQueue()
         self._unrecorded: dict[str, tuple[Assignment, Report]] = {}
         self._busy = False
-        self._sending = threading.Lock()
-        """The reader answers, too."""
-        self._free_at = 0.0
-        """`state.monotonic` when the last attempt ended."""
-        self._enough_s = 0.0
-        self._began = 0.0
 
     def serve(self) -> None:
         """Work until told to exit, or until the pool is gone."""
@@ -63,10 +56,8 @@ class Worker:
         while (assignment := self._inbox.get()) is not None:
             report = self._attempt(assignment)
             self._unrecorded[assignment.nonce] = (assignment, report)
-            self._free_at = monotonic()
             try:
-                with self._sending:
-                    send(self._connection, "done", report)
+                send(self._connection, "done", report)
             except OSError:
                 break  # the reader sees the end of the pool too, and saves what is unrecorded
         if self._unrecorded:
@@ -80,24 +71,10 @@ class Worker:
                     self._inbox.put(assignment_of(body))
                 elif kind == "recorded":
                     self._unrecorded.pop(body, None)
-                elif kind == "drop":
-                    self._give_back()
                 elif kind == "exit":
                     self._inbox.put(None)
         except (EOFError, OSError, ValueError):
             self._pool_is_gone()
-
-    def _give_back(self) -> None:
-        """Forget what was handed over and not begun, and say what that was."""
-        waiting: list[Assignment | None] = []
-        with suppress(queue.Empty):
-            while True:
-                waiting.append(self._inbox.get_nowait())
-        if None in waiting:  # told to leave
-            self._inbox.put(None)
-        dropped = [assignment.nonce for assignment in waiting if assignment is not None]
-        with self._sending:
-            send(self._connection, "dropped", " ".join(dropped))
 
     def _pool_is_gone(self) -> None:
         try:
@@ -112,10 +89,9 @@ class Worker:
         """End the attempt, after what it started was asked to end.
 
         Both here: were the programs asked by the pool, one could be gone before its runner hears of the
-        time, and would be taken for one that failed by itself. One that has hardly begun is not meant: the
-        pool had not heard yet that the one before it ended.
+        time, and would be taken for one that failed by itself.
         """
-        if self._busy and monotonic() - self._began >= self._enough_s:
+        if self._busy:
             self._busy = False
             signal_session(os.getpid(), signal.SIGTERM, but=os.getpid())
             raise _OutOfTime
@@ -125,9 +101,7 @@ class Worker:
         self._inbox.put(None)
 
     def _attempt(self, assignment: Assignment) -> Report:
-        self._began, self._enough_s = monotonic(), assignment.deadline_s / 2
-        # What was handed ahead has waited for the one before it, which is no start of a worker.
-        spawn_s = self._began - max(assignment.dispatched, self._free_at)
+        spawn_s = monotonic() - assignment.dispatched
         started_at, started = now(), time.perf_counter()
         context = _context(assignment)
         try:
