@@ -11,7 +11,7 @@ from cortex_git.scan.reading import Limits
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Source
 
-YARN = '# yarn lockfile v1\n\n\nminimist@^1.2.0:\n  version "1.2.0"\n'
+YARN = '# yarn lockfile v1\n\n\nminimist@^1.2.0:\n  version "1.2.0"\n\nmocha@9:\n  version "9.0.0"\n'
 ROOT = json.dumps({"workspaces": ["packages/*"], "devDependencies": {"mocha": "9"}})
 MEMBER = json.dumps({"dependencies": {"minimist": "^1.2.0"}})
 DEV_MEMBER = json.dumps({"devDependencies": {"minimist": "^1.2.0"}})
@@ -112,7 +112,7 @@ def test_only_the_manifests_below_a_lockfile_are_its_own():
     assert manifests.of("yarn", "a/yarn.lock") == ("a/package.json", "a/b/package.json")
     assert manifests.of("cargo", "Cargo.lock") == ("Cargo.toml", "a/Cargo.toml")
     assert manifests.of("npm", "q/package-lock.json") == ("q/package.json",)
-    assert manifests.of("uv", "uv.lock") == manifests.of("", "x") == ()
+    assert manifests.of("go", "go.mod") == manifests.of("", "x") == ()
     assert manifests.listing("yarn", "yarn.lock") != Manifests(paths - {"ab/package.json"}).listing(
         "yarn", "yarn.lock"
     )

@@ -1,7 +1,7 @@
 """What a repository's own manifests ask for, to tell direct dependencies from those they bring in.
 
-Owns reading the manifests beside a lockfile. A manifest that is absent or cannot be read is None: it says
-nothing about what is vulnerable, so it is no gap.
+Owns reading the manifests beside a lockfile. A manifest that is absent or cannot be read is None, which is no
+gap of the lockfile.
 """
 
 import re
@@ -49,13 +49,13 @@ def python_name(name: str) -> str:
 
 def package_json(source: Source, path: str = "package.json") -> Asked | None:
     """What the package.json at this path, relative to the lockfile, asks for."""
-    root = _manifest(source, path)
+    root = manifest(source, path)
     return None if root is None else npm_asked(root)
 
 
 def package_name(source: Source, path: str) -> str | None:
     """The name in the package.json at this path, relative to the lockfile."""
-    name = (_manifest(source, path) or {}).get("name")
+    name = (manifest(source, path) or {}).get("name")
     return name if isinstance(name, str) else None
 
 
@@ -69,7 +69,7 @@ def npm_asked(root: Table) -> Asked:
 
 def workspaces(source: Source) -> list[str]:
     """The globs of the folders that the package.json beside the lockfile counts as its own."""
-    found = (_manifest(source, "package.json") or {}).get("workspaces")
+    found = (manifest(source, "package.json") or {}).get("workspaces")
     globs = found.get("packages") if isinstance(found, dict) else found
     return [glob for glob in globs[:_MAX_GLOBS] if isinstance(glob, str)] if isinstance(globs, list) else []
 
@@ -79,7 +79,7 @@ def pyproject(source: Source) -> Asked | None:
 
     Extras are production. Groups (PEP 735, Poetry, PDM, uv) are development, as their tools define them.
     """
-    root = _manifest(source, "pyproject.toml")
+    root = manifest(source, "pyproject.toml")
     if root is None:
         return None
     tool, project = _table(root.get("tool")), _table(root.get("project"))
@@ -105,13 +105,13 @@ def pyproject(source: Source) -> Asked | None:
 
 def project_name(source: Source) -> str:
     """The normalised name in the pyproject.toml beside the lockfile; empty where there is none."""
-    name = _table((_manifest(source, "pyproject.toml") or {}).get("project")).get("name")
+    name = _table((manifest(source, "pyproject.toml") or {}).get("project")).get("name")
     return python_name(name) if isinstance(name, str) else ""
 
 
 def pipfile(source: Source) -> dict[str, set[str]] | None:
     """The normalised names of each section of the Pipfile beside the lockfile."""
-    root = _manifest(source, "Pipfile")
+    root = manifest(source, "Pipfile")
     if root is None:
         return None
     return {section: {python_name(name) for name in _table(value)} for section, value in root.items()}
@@ -126,7 +126,7 @@ class Crate(NamedTuple):
 
 def cargo_toml(source: Source, path: str) -> Crate | None:
     """The package of a Cargo.toml, at a path relative to the lockfile, and the crates it asks for."""
-    root = _manifest(source, path)
+    root = manifest(source, path)
     name = _table(root.get("package")).get("name") if root else None
     if root is None or not isinstance(name, str):
         return None
@@ -148,7 +148,7 @@ def cargo_toml(source: Source, path: str) -> Crate | None:
 
 def composer_json(source: Source) -> Asked | None:
     """What the composer.json beside the lockfile asks for, by lower-case name, the platform left out."""
-    root = _manifest(source, "composer.json")
+    root = manifest(source, "composer.json")
     if root is None:
         return None
     asked: Asked = {}
@@ -158,8 +158,9 @@ def composer_json(source: Source) -> Asked | None:
     return asked
 
 
-def _manifest(source: Source, name: str) -> Table | None:
-    """The manifest's content; None when it is not there or cannot be read."""
+def manifest(source: Source, name: str) -> Table | None:
+    """The content of a manifest at a path relative to the lockfile; None when it is not there or cannot be
+    read."""
     path = inside_repository(source.path, name)
     data = source.sibling(path) if path else None
     if path is None or data is None:

@@ -1,6 +1,7 @@
 """Which manifests a reader of a lockfile asks for, by paths alone, so that they are read together with it.
 
-They tell what is direct and what is for development. Must never name more than a bounded number of them.
+They tell what is direct, what is for development and what a lockfile has to list. Must never name more than a
+bounded number of them.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ _BESIDE = {
     "pnpm": ("package.json",),
     "poetry": ("pyproject.toml",),
     "pdm": ("pyproject.toml",),
+    "uv": ("pyproject.toml",),
     "pylock": ("pyproject.toml",),
     "pipfile": ("Pipfile",),
     "cargo": ("Cargo.toml",),

@@ -5,6 +5,7 @@ from posixpath import dirname, relpath
 
 from cortex_git.scan.lockfiles.asked import Asked, cargo_toml
 from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.needed import cargo_needs
 from cortex_git.scan.lockfiles.origins import Graph, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, header_lines, load_toml
 
@@ -20,7 +21,8 @@ def read(source: Source, out: Collector) -> None:
     if not entries and "root" not in root:
         raise MalformedError("has no packages, not even the project's own")
     crates = [entry for entry in entries if isinstance(entry, dict)]
-    out.unlisted(_unlisted([*crates, root["root"]] if isinstance(root.get("root"), dict) else crates))
+    listed = [*crates, root["root"]] if isinstance(root.get("root"), dict) else crates
+    out.unlisted(_unlisted(listed) | _left_out(listed, source))
     origin = _origins(crates, source)
     for entry, line in zip(entries, header_lines(text, "[[package]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
@@ -62,6 +64,26 @@ def _unlisted(entries: list[Table]) -> set[str]:
     return needed - {name for entry in entries if isinstance(name := entry.get("name"), str)}
 
 
+def _left_out(entries: list[Table], source: Source) -> set[str]:
+    """What the crates of the repository need that are listed, or the one beside the lockfile, and none is."""
+    names = {_folded(name) for entry in entries if isinstance(name := entry.get("name"), str)}
+    needed = cargo_needs(source)
+    for path in _inside(source):
+        crate = cargo_toml(source, path)
+        if crate is not None and _folded(crate.name) in names:
+            needed |= cargo_needs(source, path)
+    return {name for name in needed if _folded(name) not in names}
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "-").lower()
+
+
+def _inside(source: Source) -> list[str]:
+    """The Cargo.toml of the folders below, relative to the lockfile."""
+    return [relpath(path, dirname(source.path) or ".") for path in source.manifests]
+
+
 def _key(entry: Table) -> Hashable:
     key = (entry.get("name"), entry.get("version"))
     return key if isinstance(key[0], str) and isinstance(key[1], str) else None
@@ -76,6 +98,5 @@ def _dependencies(entry: Table) -> list[tuple[str, str | None]]:
 
 def _asked(source: Source) -> dict[str, Asked]:
     """What each crate of the repository asks for, by its name."""
-    inside = [relpath(path, dirname(source.path) or ".") for path in source.manifests]
-    crates = [cargo_toml(source, path) for path in dict.fromkeys(["Cargo.toml", *inside])]
+    crates = [cargo_toml(source, path) for path in dict.fromkeys(["Cargo.toml", *_inside(source)])]
     return {crate.name: crate.asked for crate in crates if crate is not None}

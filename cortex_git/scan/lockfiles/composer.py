@@ -6,6 +6,7 @@ from typing import Any
 
 from cortex_git.scan.lockfiles.asked import composer_json
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.needed import composer_needs
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, load_json
 
@@ -21,6 +22,7 @@ def read(source: Source, out: Collector) -> None:
     lines = _name_lines(text)
     found = {key: root.get(key) for key in ("packages", "packages-dev")}
     packages = {key: array([] if value is None else value, key) for key, value in found.items()}
+    out.unlisted(_left_out(packages, source))
     origin = _origins([entry for entries in packages.values() for entry in entries], source)
     for key, entries in packages.items():
         for entry in entries:
@@ -36,11 +38,7 @@ def _origins(entries: Iterable[Any], source: Source) -> Callable[[Table], Origin
     if asked is None:
         return lambda _: UNKNOWN
     packages = [entry for entry in entries if isinstance(entry, dict)]
-    named = {_name(entry): _name(entry) for entry in packages}
-    for entry in packages:
-        for section in ("replace", "provide"):
-            for name in _names(entry, section):
-                named.setdefault(name, _name(entry))
+    named = _named(packages)
     graph = Graph()
     for entry in packages:
         graph.edges(_name(entry), [named[name] for name in _names(entry, "require") if name in named])
@@ -49,6 +47,23 @@ def _origins(entries: Iterable[Any], source: Source) -> Callable[[Table], Origin
             graph.ask(named[name], name)
     graph.trace()
     return lambda entry: graph.origin(_name(entry))
+
+
+def _left_out(packages: dict[str, list[Any]], source: Source) -> set[str]:
+    """What composer.json needs and no package is or stands for."""
+    needed = composer_needs(source, dev=bool(packages["packages-dev"]))
+    listed = [entry for entries in packages.values() for entry in entries if isinstance(entry, dict)]
+    return needed - _named(listed).keys() if needed else needed
+
+
+def _named(packages: list[Table]) -> dict[str, str]:
+    """By every name that a package has or stands for: the package's own."""
+    named = {_name(entry): _name(entry) for entry in packages}
+    for entry in packages:
+        for section in ("replace", "provide"):
+            for name in _names(entry, section):
+                named.setdefault(name, _name(entry))
+    return named
 
 
 def _name(entry: Table) -> str:

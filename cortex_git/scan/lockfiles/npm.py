@@ -9,6 +9,7 @@ from typing import Any
 
 from cortex_git.scan.lockfiles.asked import npm_asked, package_json
 from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.needed import npm_needs
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, load_json, object_lines, table
 
@@ -37,9 +38,13 @@ def read(source: Source, out: Collector) -> None:
         _read_packages(packages, object_lines(text), out)
         out.unlisted(_unlisted(packages, source))
     elif "dependencies" in root:
-        _read_tree(table(root["dependencies"], "dependencies"), object_lines(text), source, out)
+        tree = table(root["dependencies"], "dependencies")
+        _read_tree(tree, object_lines(text), source, out)
+        out.unlisted(_needs(source) - tree.keys())
     elif version is None:
         raise MalformedError("has no lockfileVersion, packages or dependencies")
+    else:
+        out.unlisted(_needs(source))
 
 
 def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector) -> None:
@@ -60,13 +65,28 @@ def _read_packages(packages: Table, lines: dict[str, list[int]], out: Collector)
 
 
 def _unlisted(packages: Table, source: Source) -> set[str]:
-    """What the project needs and none is; a published npm-shrinkwrap.json may lack development."""
+    """What the project or one of its members needs, by the lockfile or the package.json, and none is."""
+    needed = {name for name in _needs(source) if _MODULES + name not in packages}
+    modules = _Modules(packages)
+    for key in packages:
+        if key and _MODULES not in key:
+            names = npm_needs(source, f"{key}/package.json", dev=False)
+            needed |= {name for name in names if modules.find(key, name) is None}
     root = packages.get("")
     if not isinstance(root, dict):
-        return set()
-    sections = ("dependencies",) if source.path.endswith("npm-shrinkwrap.json") else _NEEDED
+        return needed
+    sections = _NEEDED[:1] if _is_published(source) else _NEEDED
     optional = set(_names(root, "optionalDependencies", "peerDependencies"))
-    return {name for name in _names(root, *sections) if _MODULES + name not in packages} - optional
+    return needed | ({name for name in _names(root, *sections) if _MODULES + name not in packages} - optional)
+
+
+def _needs(source: Source) -> set[str]:
+    return npm_needs(source, dev=not _is_published(source))
+
+
+def _is_published(source: Source) -> bool:
+    """Whether it is a npm-shrinkwrap.json, which may lack what is for development."""
+    return source.path.endswith("npm-shrinkwrap.json")
 
 
 def _origins(packages: Table) -> Callable[[str], Origin]:

@@ -2,6 +2,7 @@
 
 from cortex_git.scan.lockfiles.asked import pipfile, python_name
 from cortex_git.scan.lockfiles.collecting import NO_EXACT_VERSION, Collector
+from cortex_git.scan.lockfiles.needed import pipfile_needs
 from cortex_git.scan.lockfiles.origins import Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, load_json, object_lines, table
 
@@ -19,6 +20,11 @@ def read(source: Source, out: Collector) -> None:
         raise MalformedError("has neither _meta nor default")
     lines = object_lines(text)
     asked = pipfile(source)
+    left_out: set[str] = set()
+    for category, section in _SECTION.items():
+        listed = table(root.get(category, {}), category)
+        left_out |= pipfile_needs(source, section) - set(map(python_name, listed))
+    out.unlisted(left_out)
     for category, packages in root.items():
         if category == "_meta":
             continue

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from cortex_git.scan.lockfiles.collecting import Collector
+from cortex_git.scan.lockfiles.needed import npm_needs
 from cortex_git.scan.lockfiles.origins import MAX_EDGES, Graph
 from cortex_git.scan.lockfiles.source import MalformedError, Source, refuse_too_many_entries, yaml_events
 
@@ -40,6 +41,8 @@ class _File:
     entries: list[_Entry] = field(default_factory=list)
     asked: list[tuple[str, str, bool]] = field(default_factory=list)
     """Name, reference and whether it is for development, of what any importer asks for."""
+    importers: dict[str, set[str]] = field(default_factory=lambda: {".": set()})
+    """By the folder of each importer: the names that it asks for."""
     edges: list[tuple[str, str, str]] = field(default_factory=list)
     """Key of a package, name and reference of what it depends on."""
 
@@ -53,7 +56,7 @@ def read(source: Source, out: Collector) -> None:
     if major == "9" and not file.has_importers:
         out.skip_file("has no importers, so it may be cut off")
     nodes = {_node(entry.key) for entry in file.entries}
-    out.unlisted(_unlisted(file, nodes))
+    out.unlisted(_unlisted(file, nodes) | _left_out(file, source))
     graph = _graph(file, nodes)
     for entry in file.entries:
         if "directory" in entry.fields or entry.fields.get("type") == "directory":
@@ -81,6 +84,12 @@ def _unlisted(file: _File, nodes: set[str]) -> set[str]:
         for name, reference in needed
         if not reference.startswith(_LOCAL) and _target(nodes, name, reference) not in nodes
     }
+
+
+def _left_out(file: _File, source: Source) -> set[str]:
+    """What the package.json of an importer needs and the importer does not ask for."""
+    found = ((npm_needs(source, f"{folder}/package.json"), names) for folder, names in file.importers.items())
+    return {name for needed, names in found for name in needed - names}
 
 
 def _graph(file: _File, nodes: set[str]) -> Graph:
@@ -121,6 +130,9 @@ def _file(text: str) -> _File:
             else:
                 path[-1] = event.value
                 file.has_importers |= path == ["importers"]
+                if len(path) == 2 and path[0] == "importers":
+                    refuse_too_many_entries(file.importers)
+                    file.importers.setdefault(event.value, set())
                 if len(path) == 2 and path[0] == "packages":
                     refuse_too_many_entries(file.entries)
                     file.entries.append(_Entry(event.value, event.start_mark.line + 1))
@@ -166,16 +178,18 @@ def _take(file: _File, path: list[str | None], value: str) -> None:
         if wanted and value:
             file.entries[-1].fields.setdefault(wanted, value)
     elif top == "importers" or top in _ASKED:
-        _take_asked(file, path[2:] if top == "importers" else path, value)
+        folder = path[1] if top == "importers" and len(path) > 1 else "."
+        _take_asked(file, folder or ".", path[2:] if top == "importers" else path, value)
 
 
-def _take_asked(file: _File, path: list[str | None], value: str) -> None:
+def _take_asked(file: _File, folder: str, path: list[str | None], value: str) -> None:
     """`[section, name]` up to version 5, `[section, name, "version"]` later."""
     if len(path) == 2 or (len(path) == 3 and path[2] == "version"):
         dev = _ASKED.get(path[0] or "")
         if dev is not None:
             refuse_too_many_entries(file.asked)
             file.asked.append((path[1] or "", value, dev))
+            file.importers.setdefault(folder, set()).add(path[1] or "")
 
 
 def _identity(key: str) -> tuple[str, str | None]:

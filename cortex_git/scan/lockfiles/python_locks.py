@@ -4,6 +4,7 @@ They differ in how they mark the project's own code, which is left out, and in l
 """
 
 from collections.abc import Callable
+from posixpath import basename
 
 from cortex_git.scan.lockfiles import python_origins as origins
 from cortex_git.scan.lockfiles.collecting import Collector
@@ -16,20 +17,24 @@ def read_poetry(source: Source, out: Collector) -> None:
     if "metadata" not in root:
         out.skip_file("has no [metadata], so it may be cut off")
     out.format_version(_metadata(root).get("lock-version"), ("1", "2"), "lock-version")
+    out.unlisted(origins.left_out(_entries(root, "package"), source, "poetry"))
 
 
 def read_pdm(source: Source, out: Collector) -> None:
     """pdm.lock; the same package with other extras is listed again and counts once."""
     root = _read(source, out, "package", "metadata", _pdm_own, origins.pdm)
     out.format_version(_metadata(root).get("lock_version"), ("2", "3", "4"), "lock_version")
-    out.unlisted(origins.unlisted_in_pdm(_entries(root, "package"), source))
+    entries, groups = _entries(root, "package"), _metadata(root).get("groups")
+    known = [group for group in groups if isinstance(group, str)] if isinstance(groups, list) else ["default"]
+    out.unlisted(origins.unlisted_in_pdm(entries, source) | origins.left_out(entries, source, "pdm", known))
 
 
 def read_uv(source: Source, out: Collector) -> None:
     """uv.lock; members of the workspace have an editable, virtual or directory source."""
     root = _read(source, out, "package", "version", origins.is_own_in_uv, origins.uv)
     out.format_version(root.get("version"), ("1",), "version")
-    out.unlisted(origins.unlisted_in_uv(_entries(root, "package")))
+    entries = _entries(root, "package")
+    out.unlisted(origins.unlisted_in_uv(entries) | origins.left_out(entries, source, "uv"))
     if "package" not in root:
         out.skip_file("has no packages, not even the project's own")
 
@@ -40,6 +45,8 @@ def read_pylock(source: Source, out: Collector) -> None:
     out.format_version(root.get("lock-version"), ("1",), "lock-version")
     if "packages" not in root:
         out.skip_file("has no packages, so it may be cut off")
+    if basename(source.path) == "pylock.toml":  # `pylock.NAME.toml` may be of a group or an extra
+        out.unlisted(origins.left_out(_entries(root, "packages"), source, "pip", ["default"]))
 
 
 def _read(

@@ -3,9 +3,10 @@
 Nodes are normalised names: two versions of one name, for different markers, come from the same places.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from cortex_git.scan.lockfiles.asked import Asked, project_name, pyproject, python_name, requirement_names
+from cortex_git.scan.lockfiles.needed import group_needs, project_needs
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import Source, Table
 
@@ -73,6 +74,18 @@ def unlisted_in_pdm(entries: list[Table], source: Source) -> set[str]:
     found = (entry.get("dependencies") for entry in entries)
     needed = (name for names in found if isinstance(names, list) for name in names if ";" not in str(name))
     return set(requirement_names(needed)) - {_name(entry) for entry in entries} - {project_name(source)}
+
+
+def left_out(
+    entries: list[Table], source: Source, tool: str, groups: Collection[str] | None = None
+) -> set[str]:
+    """What the pyproject.toml beside needs of this tool and none is: in the groups that are named, where
+    `default` is the project itself, or in all."""
+    needed = project_needs(source, tool=tool) if groups is None or "default" in groups else set()
+    for group, names in group_needs(source, tool=tool).items():
+        if groups is None or group in groups:
+            needed |= names
+    return needed - {_name(entry) for entry in entries}
 
 
 def pylock(_root: Table, entries: list[Table], source: Source) -> OriginOf:

@@ -5,11 +5,12 @@ workspace asks for, and needs them only to tell what is for development.
 """
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
 from cortex_git.scan.lockfiles.asked import Asked, package_json, package_name, workspaces
+from cortex_git.scan.lockfiles.needed import npm_needs
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
 from cortex_git.scan.lockfiles.source import Source
 from cortex_git.scan.lockfiles.yarn_entries import METADATA, Entry, split
@@ -56,13 +57,17 @@ def origins_in_berry(entries: Iterable[Entry], source: Source) -> OriginOf:
     return lambda entry: graph.origin(entry.line)
 
 
-def unlisted(entries: Iterable[Entry], source: Source) -> set[str]:
-    """What some package needs and none is; Yarn lists whatever any platform may need.
+def unlisted(entries: Collection[Entry], source: Source) -> set[str]:
+    """What some package or project needs and none is; Yarn lists whatever any platform may need.
 
     By name alone, as a resolution may have replaced the range; Yarn 1 does not list workspaces.
     """
     listed = {split(pattern)[0] for entry in entries for pattern in entry.patterns}
-    needed = {name for entry in entries for name in entry.dependencies} - listed
+    needed = {name for entry in entries for name in entry.dependencies}
+    members = {f"{folder}/package.json" for entry in entries if (folder := _workspace(entry))}
+    for path in {"package.json", *members, *manifests_of_workspaces(source)}:
+        needed |= npm_needs(source, path)
+    needed -= listed
     return needed - set(_member_names(source)) if needed else needed
 
 
@@ -110,26 +115,28 @@ def _workspace(entry: Entry) -> str | None:
 
 def _members(source: Source) -> Iterable[Asked]:
     """What the workspaces ask for whose package.json is in the repository."""
-    for path in _manifests(source):
+    for path in manifests_of_workspaces(source):
         asked = package_json(source, path)
         if asked is not None:
             yield asked
 
 
 def _member_names(source: Source) -> Iterable[str]:
-    for path in ("package.json", *_manifests(source)):
+    for path in ("package.json", *manifests_of_workspaces(source)):
         name = package_name(source, path)
         if name is not None:
             yield name
 
 
-def _manifests(source: Source) -> Iterable[str]:
+def manifests_of_workspaces(source: Source) -> Iterable[str]:
     """The package.json of each workspace, relative to the lockfile."""
     folder = posixpath.dirname(source.path)
-    globs = [posixpath.normpath(glob) for glob in workspaces(source)]
+    globs = workspaces(source)
+    named = [posixpath.normpath(glob) for glob in globs if not glob.startswith("!")]
+    not_named = [posixpath.normpath(glob[1:]) for glob in globs if glob.startswith("!")]
     for path in source.manifests:
         inside = posixpath.relpath(posixpath.dirname(path), folder or ".")
-        if any(_fits(inside, glob) for glob in globs):
+        if any(_fits(inside, glob) for glob in named) and not any(_fits(inside, glob) for glob in not_named):
             yield posixpath.join(inside, "package.json")
 
 

@@ -44,7 +44,7 @@ def test_a_lockfile_serves_the_projects_that_it_names(
 def test_a_project_below_counts_where_no_nearer_lockfile_serves_it(make_repository, database) -> None:
     lock = '{"lockfileVersion": 3, "packages": {"": {}}}'
     files = {"package.json": "{}", "package-lock.json": lock, "odd/demo/package.json": ASKS}
-    files |= {"own/package.json": ASKS, "own/package-lock.json": lock, "own/deep/package.json": ASKS}
+    files |= {"own/package.json": "{}", "own/package-lock.json": lock, "own/deep/package.json": ASKS}
     row = scan_repository(Source("r", str(make_repository(files))), database=database)
     assert {gap.path: gap.kind for gap in row.not_scanned if gap.path} == {
         "odd/demo/package.json": NO_LOCKFILE,

@@ -44,7 +44,7 @@ def built(edges: list[tuple[int, int]], asked: list[tuple[int, bool | None]]) ->
     return graph
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graphs)
 def test_origins_are_those_of_a_walk_from_each_direct_dependency(
     value: dict[str, list[tuple[int, Any]]],
