@@ -177,6 +177,26 @@ def test_what_the_action_refers_to_is_there() -> None:
     } <= written
 
 
+def test_the_action_keeps_what_it_has_after_a_scan_that_fails() -> None:
+    """The post step of actions/cache would not: it runs after success alone."""
+    fetch, save = (step for step in STEPS if "actions/cache" in step.get("uses", ""))
+    assert "/restore@" in fetch["uses"]
+    assert "/save@" in save["uses"]
+    assert save["if"].startswith("always() && ")
+    assert [save["with"][name] for name in ("path", "key")] == [
+        fetch["with"][name] for name in ("path", "key")
+    ]
+    names = [step["name"] for step in STEPS]
+    assert names.index("Scan") < names.index(save["name"])
+
+
+def test_the_action_names_others_by_commit() -> None:
+    text = (CHECKOUT / "action.yml").read_text(encoding="utf-8")
+    used = re.findall(r"uses: (.*)", text)
+    assert len(used) == 4
+    assert all(re.fullmatch(r"[a-z/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in used)
+
+
 def test_the_action_scans_reports_and_fails(tmp_path: Path, vulnerable: Worked, dump: Path) -> None:
     github = runner(tmp_path, vulnerable.top, dump)
     assert github.run_all() == 1
@@ -230,7 +250,8 @@ def test_the_component_has_its_form() -> None:
     assert set(_INPUT.findall(text)) == set(inputs)
     for name, facts in inputs.items():
         assert set(facts) <= {"description", "default", "options", "type"}, name
-        assert facts["default"] in facts.get("options", [facts["default"]])
+        assert name == "package" or facts["default"] in facts.get("options", [facts["default"]])
+    assert "default" not in inputs["package"]  # by its name alone pip would install a stranger's
     [job] = BODY.values()
     assert set(job) == {"stage", "image", "variables", "cache", "before_script", "script", "artifacts"}
     for line in (*job["before_script"], *job["script"]):
@@ -248,8 +269,12 @@ def test_the_component_has_its_form() -> None:
 def test_the_components_job(
     tmp_path: Path, vulnerable: Worked, dump: Path, inputs: dict[str, str], status: int
 ) -> None:
-    values = {name: str(facts["default"]).lower() if isinstance(facts["default"], bool) else facts["default"]
-              for name, facts in HEAD["spec"]["inputs"].items()}  # fmt: skip
+    defaults = {
+        name: facts["default"] for name, facts in HEAD["spec"]["inputs"].items() if "default" in facts
+    }
+    values = {
+        name: str(value).lower() if isinstance(value, bool) else value for name, value in defaults.items()
+    }
     values |= {"advisories": str(dump), "package": "somewhere", **inputs}
     [job] = BODY.values()
     variables = {name: _INPUT.sub(lambda m: values[m[1]], text) for name, text in job["variables"].items()}

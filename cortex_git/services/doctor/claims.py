@@ -103,7 +103,7 @@ def unreadable(patient: Patient) -> Iterator[Finding]:
                 f"the claim of {task} is of a newer schema ({newer[task].schema})",
                 ref,
                 why="a newer cortex-git works on it; this one cannot tell whether it still does",
-                do="pip install --upgrade cortex-git",
+                do="install a newer cortex-git on this host",
             )
             continue
         seen = seen_for(repository, "claim", task, view.claims[task])

@@ -56,7 +56,7 @@ def readable(patient: Patient) -> Iterator[Finding]:
             f"{many(len(newer), 'document')} of a newer schema ({max(schema for _, schema in newer)})",
             named([path for path, _ in newer]),
             why="this cortex-git must not run or replace what it cannot read",
-            do="pip install --upgrade cortex-git",
+            do="install a newer cortex-git on this host",
         )
     if not count and not newer:
         yield ok(f"{many(len(listing.all), 'document')} can be read")

@@ -44,7 +44,7 @@ def sound(patient: Patient) -> Iterator[Finding]:
             f"state.db cannot be used: {NEWER}",
             str(path),
             why="this version must not write it",
-            do="pip install --upgrade cortex-git, or use another clone",
+            do="install a newer cortex-git on this host, or use another clone",
         )
     elif fault is not None:
         yield problem(

@@ -273,7 +273,7 @@ def test_a_claim_of_a_newer_version_is_left_alone(host: Path, bare: Path, coordi
     for _ in range(2):
         found = one(host, "unreadable-claims", Severity.PROBLEM)
         assert found.finding.mend is None
-        assert found.finding.advice == "pip install --upgrade cortex-git"
+        assert found.finding.advice == "install a newer cortex-git on this host"
 
 
 def test_results_that_are_not_folded(host: Path, bare: Path, coordination: Coordination) -> None:

@@ -167,7 +167,7 @@ def test_documents_of_a_newer_version(host: Path) -> None:
     commit(host, in_batch(task("t", schema=99)))
     found = one(host, "documents", Severity.PROBLEM)
     assert "schema (99)" in found.finding.summary
-    assert found.finding.advice == "pip install --upgrade cortex-git"
+    assert found.finding.advice == "install a newer cortex-git on this host"
 
 
 def test_many_broken_documents_are_counted(host: Path) -> None:
