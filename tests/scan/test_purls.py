@@ -122,13 +122,14 @@ VERSIONS: Mapping[str, st.SearchStrategy[str]] = {
     "RubyGems": named(r"[0-9]{1,2}(\.[0-9a-z]{1,3}){0,3}"),
     "PyPI": named(r"([1-9]!)?[0-9]{1,2}(\.[0-9]{1,2}){0,2}(rc[0-9])?(\+[a-z0-9.]{1,3}[a-z])?"),
 }
-_VERSION = named(r"[0-9]{1,2}(\.[0-9]{1,2}){0,3}(-[a-z0-9.]{1,5})?(\+[a-z0-9.]{1,5})?")
+# One that ends with a dot is no exact version, and told as a gap.
+_VERSION = named(r"[0-9]{1,2}(\.[0-9]{1,2}){0,3}(-[a-z0-9.]{0,4}[a-z0-9])?(\+[a-z0-9.]{0,4}[a-z0-9])?")
 PACKAGES = st.sampled_from(ECOSYSTEMS).flatmap(
     lambda ecosystem: st.tuples(st.just(ecosystem), NAMES[ecosystem], VERSIONS.get(ecosystem, _VERSION))
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=60)
 @given(PACKAGES, st.sampled_from(["", "?a=b&checksum=sha256:12", "?vcs_url=git%2Bhttps://h/x%23y"]))
 def test_every_name_goes_there_and_back(package: tuple[str, str, str], more: str) -> None:
     """And a bill of materials that has the purl names the package that a lockfile names."""
@@ -140,7 +141,7 @@ def test_every_name_goes_there_and_back(package: tuple[str, str, str], more: str
     found = package_of(purl)
     assert found is not None and found.means(ecosystem, name)
     document = {"bomFormat": "CycloneDX", "specVersion": "1.5",
-                "components": [{"type": "library", "name": "x", "purl": purl + more}]}  # fmt: skip
+                "components": [{"type": "library", "name": "no package", "purl": purl + more}]}  # fmt: skip
     (read,) = read_lockfile("bom.json", json.dumps(document).encode(), lambda _: None).packages
     assert (read.ecosystem, lookup_name(ecosystem, read.name), read.version) == (ecosystem, known, version)
 

@@ -143,7 +143,7 @@ words = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(sorted(set(LOCKFILES))),
     words,
