@@ -71,12 +71,12 @@ def test_a_damaged_file_is_not_scanned(cortex: Command, here: Path) -> None:
     [
         ("nothing.cdx.json", "there is no file nothing.cdx.json"),
         (".", "there is no file ."),
-        ("sbom.json", "sbom.json does not say by its name what it is"),
+        ("list.json", "list.json does not say by its name what it is"),
         ("package-lock.json", "package-lock.json does not say by its name what it is"),
     ],
 )
 def test_what_is_no_bill_is_refused(cortex: Command, here: Path, name: str, message: str) -> None:
-    for there in ("sbom.json", "package-lock.json"):
+    for there in ("list.json", "package-lock.json"):
         (here / there).write_text("{}")
     done = scan(cortex, "--sbom", name)
     assert done.code == 2

@@ -37,6 +37,9 @@ _ECOSYSTEM_OF_MANIFEST = {
     "cabal.project": "Hackage",
     "environment.yml": "conda",
     "environment.yaml": "conda",
+    "bower.json": "Bower",
+    "ivy.xml": "Ivy",
+    "vcpkg.json": "vcpkg",
 }
 _ECOSYSTEM_OF_SUFFIX = {
     ".csproj": "NuGet",
@@ -49,11 +52,15 @@ _ASKED = re.compile(r"(?:^|/)(?:requirements[^/]*|[^/]*requirements|requirements
 UNREAD = "is a lockfile of a kind that is not read"
 _UNREAD_LOCKFILES = frozenset(
     {
+        ".terraform.lock.hcl",
         "Cartfile.resolved",
         "Godeps.json",
         "Gopkg.lock",
+        "MODULE.bazel.lock",
         "build.sbt.lock",
+        "conda-lock.yaml",
         "conda-lock.yml",
+        "dependencies.lock",
         "deno.lock",
         "glide.lock",
         "maven_install.json",
@@ -61,12 +68,13 @@ _UNREAD_LOCKFILES = frozenset(
         "paket.lock",
         "pixi.lock",
         "rebar.lock",
+        "shard.lock",
         "shrinkwrap.yaml",
     }
 )
-_ECOSYSTEM_OF_UNREAD = {"conda-lock.yml": "conda", "pixi.lock": "conda"}
+_ECOSYSTEM_OF_UNREAD = {"conda-lock.yaml": "conda", "conda-lock.yml": "conda", "pixi.lock": "conda"}
 """Of lockfiles whose manifests are named above: it is they that are told then."""
-_INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage"})
+_INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage", "bower_components", "vcpkg_installed"})
 """Folders with other people's packages, manifests included."""
 _XCODE = (".xcodeproj", ".xcworkspace")
 """Folders deep inside which Xcode keeps the lockfile of what lies beside them."""
@@ -143,7 +151,7 @@ def _unresolved(asked: Collection[str], paths: Collection[str]) -> list[str]:
 def manifest_ecosystem(path: str) -> str | None:
     """The OSV ecosystem of the manifest at that path, None for what is no manifest of the repository."""
     found = _ecosystem(path)
-    return "Maven" if found == "Gradle" else found
+    return "Maven" if found in ("Gradle", "Ivy") else found
 
 
 def unread_lockfiles(paths: Collection[str]) -> list[NotScanned]:

@@ -66,7 +66,22 @@ from .conftest import Read, gaps, pairs
         ("app.spdx", "spdx"),
         ("app.spdx.yml", "spdx-yaml"),
         ("app.spdx.rdf", "spdx-unread"),
-        ("spdx.json", None),
+        ("spdx.json", "spdx"),
+        ("sbom-spdx.json", "spdx"),
+        ("sbom.json", "bill-json"),
+        ("out/app-SBOM.json", "bill-json"),
+        ("app.bom.json", "bill-json"),
+        ("sbom.cyclonedx.json", "cyclonedx-json"),
+        ("cyclonedx.json", "cyclonedx-json"),
+        ("sbom.xml", "cyclonedx-xml"),
+        ("tools/script.py.lock", "uv-script"),
+        ("requirements-dev.lock", "requirements"),
+        ("requirements.pip", "requirements"),
+        ("requirements/prod.pip", "requirements"),
+        ("requirements.prod", "requirements"),
+        ("reqs.txt", "requirements"),
+        ("requirements.md", None),
+        ("other.lock", None),
         ("package.json", None),
         ("node_modules/a/yarn.lock", None),
         ("x/node_modules/a/package-lock.json", None),
@@ -175,3 +190,17 @@ def test_a_pnpm_lock_costs_no_more_than_its_yaml(read: Read) -> None:
     assert len(pairs(read("pnpm-lock.yaml", text))) == 1_500
     ours_s, plain_s = best_of(lambda: read("pnpm-lock.yaml", text), lambda: yaml.load(text, Loader=loader))
     assert ours_s < 3 * plain_s
+
+
+def test_a_bill_whose_name_says_no_format_is_read_by_its_content(read: Read) -> None:
+    purl = "pkg:npm/lodash@4.17.20"
+    reference = {"referenceType": "purl", "referenceLocator": purl}
+    bills = [
+        {"bomFormat": "CycloneDX", "components": [{"type": "library", "name": "lodash", "purl": purl}]},
+        {"spdxVersion": "SPDX-2.3", "packages": [{"name": "lodash", "externalRefs": [reference]}]},
+    ]
+    for bill in bills:
+        content = read("sbom.json", json.dumps(bill))
+        assert (pairs(content), content.not_scanned) == ({("lodash", "4.17.20")}, ())
+    (gap,) = read("sbom.json", '{"artifacts": []}').not_scanned
+    assert "neither in CycloneDX nor in SPDX" in gap.reason

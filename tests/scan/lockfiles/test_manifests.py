@@ -88,6 +88,13 @@ def test_a_bill_of_materials_is_no_lockfile() -> None:
     assert bare("package.json", "bom.json") == ["package.json"]
 
 
+def test_manifests_of_tools_without_a_lockfile() -> None:
+    assert bare("bower.json", "ivy.xml", "vcpkg.json", "pom.xml", "package-lock.json") == [
+        "bower.json", "ivy.xml", "vcpkg.json",
+    ]  # fmt: skip
+    assert bare("bower_components/a/bower.json", "environment.yml", "conda-lock.yaml") == []
+
+
 def test_manifests_that_are_programs() -> None:
     assert bare("setup.py", "lib/setup.py", "requirements.txt") == []
     assert bare("setup.py", "docs/requirements.txt") == ["setup.py"]
@@ -95,6 +102,7 @@ def test_manifests_that_are_programs() -> None:
 
 
 def test_lockfiles_that_no_reader_knows_are_named() -> None:
+    names = [".terraform.lock.hcl", "MODULE.bazel.lock", "conda-lock.yaml", "dependencies.lock"]
     paths = [
         "web/deno.lock",
         "rebar.lock",
@@ -102,8 +110,10 @@ def test_lockfiles_that_no_reader_knows_are_named() -> None:
         "package-lock.json",
         "vendor/x/Gopkg.lock",
         "node_modules/a/deno.lock",
+        *names,
     ]
     assert [(gap.what, gap.reason) for gap in unread_lockfiles(paths)] == [
+        *((name, "is a lockfile of a kind that is not read") for name in names),
         ("r/packrat/packrat.lock", "is a lockfile of a kind that is not read"),
         ("rebar.lock", "is a lockfile of a kind that is not read"),
         ("web/deno.lock", "is a lockfile of a kind that is not read"),
