@@ -255,8 +255,11 @@ def multi_repo_scan(
         report, ended = run_scan(coordination, prepared, request, watcher)
     report = noted(act(report, judgements, by_vote=by_vote), coordination)
     report = replace(report, grouped=group_by is GroupBy.ADVISORY)
-    show_report(report, report_format.value if report_format else None, output or [], show_all=show_all)
+    form = report_format.value if report_format else None
+    written = show_report(report, form, output or [], show_all=show_all)
     least = fail_on.value if fail_on else None
-    code = exit_code(report, ended, least, fail_on_kev=fail_on_kev, allow_incomplete=allow_incomplete)
+    code = exit_code(
+        report, ended, least, fail_on_kev=fail_on_kev, allow_incomplete=allow_incomplete, written=written
+    )
     if code:
         raise typer.Exit(code)
