@@ -75,6 +75,16 @@ class Outbox:
             for nonce, task, claim, message, files in rows
         ]
 
+    def newest(self) -> int:
+        """The number of the last entry that is to be published; 0 where there is none."""
+        query = "SELECT max(id) FROM outbox WHERE state = 'queued'"
+        return int(self._connection.execute(query).fetchone()[0] or 0)
+
+    def waits_to(self, number: int) -> bool:
+        """Whether an entry is to be published that has this number, or was entered before that one."""
+        query = "SELECT 1 FROM outbox WHERE state = 'queued' AND id <= ? LIMIT 1"
+        return self._connection.execute(query, (number,)).fetchone() is not None
+
     def count(self) -> int:
         """How many entries the remote has not acknowledged."""
         query = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'fencing')"

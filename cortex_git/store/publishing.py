@@ -7,8 +7,8 @@ is fenced. Must never call a result fenced before its nonce was looked for, nor 
 import secrets
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from cortex_git.errors import CortexError, EnvironmentProblem
@@ -53,11 +53,12 @@ class Publisher:
     def flush(self) -> Published:
         """Publish everything that waits; returns when it is acknowledged.
 
+        What is entered meanwhile goes along where a push is made anyway, and never keeps this from returning.
         Raises RemoteUnreachable or EnvironmentProblem when the remote does not take it; then it still
         waits. While another process publishes, this waits for it and then has little left to do.
         """
         report = Published()
-        with file_lock(self._repository.private / "publish.lock"):
+        with self._turn():
             try:
                 self._flush(report)
             except CortexError as error:
@@ -66,10 +67,20 @@ class Publisher:
                 raise
         return report
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the lock of whoever publishes. Whoever waits is let in before one that comes back."""
+        private = self._repository.private
+        with ExitStack() as held:
+            with file_lock(private / "publish.next"):
+                held.enter_context(file_lock(private / "publish.lock"))
+            yield
+
     def _flush(self, report: Published) -> None:
         self._settle_intents(report)
-        refusals = 0
-        while entries := newest_of_each_task(self._outbox.waiting(limit=MOST_AT_ONCE)):
+        refusals, last = 0, self._outbox.newest()
+        while self._outbox.waits_to(last):
+            entries = newest_of_each_task(self._outbox.waiting(limit=MOST_AT_ONCE))
             if self._publish(entries, report):
                 refusals = 0
                 continue

@@ -1,6 +1,7 @@
 """Publishing: one push for many, exactly once whatever is lost on the way, and nothing dropped."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,14 @@ from gitworld import (
     result_for,
     results_on,
 )
+from poolworld import until
 
 from cortex_git.errors import EnvironmentProblem
+from cortex_git.flocks import try_lock
+from cortex_git.store import publishing
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.refs import RemoteUnreachable
+from cortex_git.store.publishing import Publisher
+from cortex_git.store.refs import Outcome, RemoteUnreachable, Update
 
 Hosts = Callable[[int], list[Coordination]]
 
@@ -47,6 +52,69 @@ def test_flushing_again_changes_nothing(coordination: Coordination) -> None:
     before = coordination.pull().results
     assert coordination.flush().pushes == 0
     assert coordination.pull().results == before
+
+
+def test_results_that_stream_in_do_not_keep_a_flush(
+    hosts: Hosts, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One comes with every push: what a later push does not carry is the next flush's."""
+    (coordination,) = hosts(1)
+    add_tasks(coordination, 5)
+    claims = claim_all(coordination)
+    later, push = claims[1:], coordination.repository.refs.transaction
+
+    def pushed(updates: Sequence[Update], *, atomic: bool) -> list[Outcome]:
+        outcomes = push(updates, atomic=atomic)
+        if later:
+            claim = later.pop()
+            coordination.record([(claim, result_for(coordination, claim), {})])
+        return outcomes
+
+    monkeypatch.setattr(coordination.repository.refs, "transaction", pushed)
+    coordination.record([(claims[0], result_for(coordination, claims[0]), {})])
+    reports = [coordination.flush() for _ in claims]
+    assert [report.pushes for report in reports] == [1] * 5
+    done = [nonce for report in reports for nonce in report.done]
+    assert sorted(done) == sorted(claim.record.nonce for claim in claims)
+    assert len(result_commits(bare)) == 5
+
+
+def test_what_waits_when_a_flush_begins_is_published_by_it_in_as_many_pushes_as_that_takes(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (coordination,) = hosts(1)
+    monkeypatch.setattr(publishing, "MOST_AT_ONCE", 2)
+    add_tasks(coordination, 3)
+    claims = claim_all(coordination)
+    coordination.record([(claim, result_for(coordination, claim), {}) for claim in claims])
+    report = coordination.flush()
+    assert (len(report.done), report.pushes) == (3, 2)
+
+
+def test_whoever_waits_to_publish_is_let_in_before_one_that_comes_back(hosts: Hosts) -> None:
+    (coordination,) = hosts(1)
+    turns: list[str] = []
+    publisher = Publisher(coordination.repository, coordination.outbox)
+    private = coordination.repository.private
+
+    def other() -> None:
+        with publisher._turn():
+            turns.append("other")
+
+    waiting = threading.Thread(target=other)
+    with publisher._turn():
+        waiting.start()
+        until(lambda: is_locked(private / "publish.next"))
+    for _ in range(3):
+        with publisher._turn():
+            turns.append("again")
+    waiting.join()
+    assert turns == ["other", "again", "again", "again"]
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("a") as handle:
+        return not try_lock(handle)
 
 
 def test_a_lost_acknowledgement_is_noticed_and_published_once(

@@ -152,7 +152,8 @@ def test_a_push_that_lands_late_is_known_as_our_own(hosts: Hosts, monkeypatch: p
         return real(updates, atomic=atomic)  # type: ignore[arg-type]
 
     monkeypatch.setattr(refs, "transaction", slow)
-    assert len(one.flush().done) == 2
+    assert one.flush().done == [first.record.nonce]
+    assert one.flush().done == [second.record.nonce]
     assert one.repository.host == host
 
 

@@ -99,7 +99,7 @@ def _dead_files(
 def _removal(patient: Patient, git_dir: Path, folders: list[Path], paths: list[Path]) -> Mend:
     def run() -> str:
         # Our own fetches and publishes take turns under these, so none of them holds a lock file now.
-        with file_lock(patient.private / "fetch.lock"), file_lock(patient.private / "publish.lock"):
+        with file_lock(patient.private / "publish.lock"), file_lock(patient.private / "fetch.lock"):
             if gits_in(git_dir, *folders):
                 raise EnvironmentProblem("git is at work there just now", "run it again in a moment")
             gone = [path for path in paths if path.exists() and _age(path) > _OLD_S and not with_open(path)]
