@@ -4,6 +4,7 @@ The shell of each is taken out of its file and run as its host runs it, on a rea
 install from the network is a stand-in: its environment leads to this checkout.
 """
 
+import fcntl
 import json
 import re
 import shlex
@@ -359,11 +360,22 @@ def test_a_night(tmp_path: Path, vulnerable: Worked, dump: Path, own_folders: Pa
     environment = {"PATH": f"{path}:/usr/bin:/bin"}
     first = run(command, tmp_path, environment)
     assert first.returncode == 1
-    assert "new findings at or above high" in first.stdout
+    assert "new findings at or above high (Critical: 1, High: 0," in first.stdout
     assert "were not updated" in first.stdout  # the database of before serves
-    assert {file.suffix for file in folder.iterdir()} == {".html", ".sarif", ".json", ".log"}
-    second = run(command, tmp_path, environment)
-    assert second.returncode == 0  # known since last night
-    assert "findings" not in second.stdout
-    (folder / "running").mkdir()
-    assert run(command, tmp_path, environment).returncode == 3
+    assert "not scanned" not in first.stdout
+    assert {file.suffix for file in folder.iterdir()} == {".html", ".sarif", ".txt", ".json", ".log", ""}
+    repositories.write_text(f"{vulnerable.top}\n./gone\n")
+    vulnerable.commit("more/package-lock.json", lock(lodash=VULNERABLE))
+    both = run(command, tmp_path, environment)
+    assert both.returncode == 3
+    assert "new findings at or above high" in both.stdout
+    assert "Not scanned (1):" in both.stdout
+    later = run(command, tmp_path, environment)
+    assert later.returncode == 3
+    assert "findings" not in later.stdout  # known since last night, in spite of the gap
+    assert "Not scanned (1):\n  - " in later.stdout
+    assert "gone" in later.stdout
+    with (folder / "lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        refused = run(command, tmp_path, environment)
+    assert (refused.returncode, refused.stdout) == (3, "the scan of another night still runs\n")
