@@ -238,16 +238,17 @@ def multi_repo_scan(
         secrets=secrets,
         not_looked_into=found.gaps,
     )
-    repos = {source.repo for source in sources}
     if dry_run:
         coordination = open_if_there(repository)
-        judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
+        judgements = with_batch(
+            judgements, coordination, resume, sources=sources, sample=sample, secrets=secrets
+        )
         refuse_own(judgements, resume or batch or "")
         plan = planned(coordination, request, note)
         show_plan(request, plan, as_json=report_format is ReportFormat.JSON)
         return
     coordination = open_or_embedded(repository)
-    judgements = with_batch(judgements, coordination, resume, repos=repos, sample=sample)
+    judgements = with_batch(judgements, coordination, resume, sources=sources, sample=sample, secrets=secrets)
     prepared = prepare_batch(coordination, request, note)
     refuse_own(judgements, prepared.batch)
     tell(batch_started(said(prepared), prepared.tasks, workers if parallel else 1, prepared.batch))

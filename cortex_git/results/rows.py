@@ -29,8 +29,9 @@ def row_of(result: Result, repo: str) -> RepositoryScan:
     """The row in a result; where the attempt ended without a usable one, a failed row with its error."""
     if result.output.get("repo"):
         try:
-            # That a row was taken over is for the batch to say, which names a task: never for the row.
-            return replace(stored_row(_sharing(result.output)), unchanged_since=None)
+            # That a row was taken over is for the batch to say, which names a task, and the folder for the
+            # task: never for the row.
+            return replace(stored_row(_sharing(result.output)), unchanged_since=None, folder="")
         except BadRow as error:
             return RepositoryScan(repo, "failed", error=f"its result cannot be read: {error}")
     return RepositoryScan(repo, "failed", error=result.error or result.status, duration_s=result.duration_s)

@@ -4,6 +4,7 @@ Owns the translation from result documents to the rows of a report.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cortex_git.models import Batch, Result
@@ -19,7 +20,7 @@ from cortex_git.store import index, layout, newer
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.store.tasks import listed
+from cortex_git.store.tasks import listed, local_path
 
 SUMMARIES = {"summary.json": "json", "summary.md": "markdown", "results.sarif": "sarif"}
 """The files that a batch's last task publishes, with the format of each."""
@@ -43,15 +44,17 @@ def rows_of(
     """
     tasks = listed(coordination.repository, Scope(batch=batch.batch, merges=False))
     repos = {task.task: task.repo or task.title for task in tasks}
+    folders = {task.task: local_path(task) for task in tasks}
     known = {result.task: row_of(result, repos[result.task]) for result in results if result.task in repos}
     if keep_in is not None:
         keep_rows(coordination.repository, batch.batch, known, keep_in)
     rows: list[tuple[int, str, RepositoryScan]] = []
     for name, repo in repos.items():
-        if name in known:
-            rows.append((place_of(name), name, known[name]))
-        elif coordination.is_finished(name):
-            rows.append((place_of(name), name, RepositoryScan(repo, "failed", error=_UNREADABLE)))
+        row = known.get(name)
+        if row is None and coordination.is_finished(name):
+            row = RepositoryScan(repo, "failed", error=_UNREADABLE)
+        if row is not None:
+            rows.append((place_of(name), name, replace(row, folder=folders[name])))
     rows += [(place, "", row) for place, row in taken_over(coordination.repository, batch)]
     rows.sort(key=lambda row: row[:2])
     unread = newer.all_of(coordination.repository, Scope(batch=batch.batch))

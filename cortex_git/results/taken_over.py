@@ -93,7 +93,11 @@ def taken_over(repository: Repository, batch: Batch) -> list[tuple[int, Reposito
     names = [reference.task for reference in references]
     rows = earlier_rows(repository, names)
     missing = tasks.named(repository, [name for name in names if name not in rows])
-    return [(number, rows.get(task) or _failed(task, missing.get(task))) for number, task in references]
+    folders = tasks.local_paths(repository, names)
+    return [
+        (number, replace(rows.get(task) or _failed(task, missing.get(task)), folder=folders.get(task, "")))
+        for number, task in references
+    ]
 
 
 def earlier_rows(

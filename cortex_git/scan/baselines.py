@@ -13,6 +13,7 @@ from typing import Any
 from cortex_git.errors import BadInput
 from cortex_git.scan.comparing import Earlier, settle
 from cortex_git.scan.documents import read_json
+from cortex_git.scan.fingerprints import name_then, names_now
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.secret_baselines import compare_secrets
@@ -69,7 +70,7 @@ def _rows(values: Sequence[Any], path: Path) -> list[RepositoryScan]:
     rows = []
     for number, value in enumerate(values):
         try:
-            rows.append(stored_row(value))
+            rows.append(replace(stored_row(value), folder=""))
         except BadRow as error:
             raise BadInput(
                 f"{_WHAT} {path} cannot be read: repository {number}: {error}", "make it again"
@@ -77,19 +78,25 @@ def _rows(values: Sequence[Any], path: Path) -> list[RepositoryScan]:
     return rows
 
 
-def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) -> ScanReport:
+def against(
+    report: ScanReport, source: str, earlier: Sequence[RepositoryScan], batches: Sequence[str] = ()
+) -> ScanReport:
     """The report with only its new findings in the rows, and the known ones apart.
 
-    `source` is what the baseline is called. Findings that are suppressed now are not counted as fixed.
+    `source` is what the baseline is called, `batches` those that it is made of. Findings that are suppressed
+    now are not counted as fixed.
     """
     before = Earlier(earlier)
     rows: list[RepositoryScan] = []
     known: list[Placed] = []
     spread: list[Spread] = []
+    names: dict[str, set[str]] = defaultdict(set)
     for row in report.repositories:
         fresh: list[Finding] = []
+        own = names_now(row)
+        names[row.repo].update(own)
         for finding in row.findings:
-            had = before.had(row.repo, finding)
+            had = before.had(own, finding)
             if had.known:
                 known.append(Placed(row.repo, finding))
                 continue
@@ -98,7 +105,8 @@ def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) 
                 spread.append(Spread(row.repo, finding, had.new_lockfiles))
         rows.append(replace(row, findings=tuple(fresh)))
     suppressed = tuple(
-        replace(one, in_baseline=before.had(one.repo, one.finding).known) for one in report.suppressed
+        replace(one, in_baseline=before.had(names[one.repo] or {one.repo}, one.finding).known)
+        for one in report.suppressed
     )
     fixed, unknown = settle(before, report.repositories)
     secrets = compare_secrets(replace(report, repositories=tuple(rows)), source, earlier)
@@ -116,9 +124,24 @@ def against(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) 
             secrets.gone,
             secrets.not_compared,
             tuple(spread),
+            tuple(batches),
         ),
-        notes=(*report.notes, *secrets.notes, *_notes(spread)),
+        notes=(*report.notes, *secrets.notes, *_elsewhere(report, source, earlier), *_notes(spread)),
     )
+
+
+def _elsewhere(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) -> list[str]:
+    """Which repositories the baseline has by their names alone: it looked at other folders."""
+    there = {name_then(row.repo, row.folder) for row in earlier}
+    shown = {row.repo for row in earlier}
+    lines = [
+        f"{row.repo} is another folder in the baseline {source}: everything in it is new"
+        for row in report.repositories
+        if row.repo in shown and not there.intersection(names_now(row))
+    ]
+    if len(lines) > _NOTED:
+        lines[_NOTED:] = [f"{len(lines) - _NOTED:,} more repositories are other folders in the baseline"]
+    return lines
 
 
 def _notes(spread: Sequence[Spread]) -> list[str]:

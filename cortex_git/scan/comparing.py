@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from cortex_git.scan.fingerprints import by_lockfile, fingerprints
+from cortex_git.scan.fingerprints import by_lockfile, fingerprints, name_then, names_now
 from cortex_git.scan.hiding import hid_then, may_hide
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.set_aside import Placed
 
 _STARTER = "starter"
+_ABSENT = "its repository is not in this scan"
+_ELSEWHERE = f"{_ABSENT}: its name is another folder's here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class NotCompared:
     repo: str
     finding: Finding
     reason: str
+    folder: str = ""
+    """As of the earlier row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +62,19 @@ class Earlier:
         self._places = [(row, finding) for row in rows for finding in row.findings]
         self._by_print: dict[str, list[int]] = defaultdict(list)
         for number, (row, finding) in enumerate(self._places):
-            for mark in fingerprints(row.repo, finding):
+            for mark in fingerprints(name_then(row.repo, row.folder), finding):
                 self._by_print[mark].append(number)
         self._met: set[int] = set()
 
-    def had(self, repo: str, finding: Finding) -> Had:
-        """Where it was there; what it meets there is not gone."""
-        there: list[str] = []
-        elsewhere: list[str] = []
-        for lockfile, marks in by_lockfile(repo, finding).items():
-            met = {number for mark in marks for number in self._by_print.get(mark, ())}
-            self._met |= met
-            (there if met else elsewhere).append(lockfile)
-        return Had(bool(there), tuple(elsewhere))
+    def had(self, names: Iterable[str], finding: Finding) -> Had:
+        """Where it was there, in a repository that goes by any of `names_now`; what it meets is not gone."""
+        there: dict[str, bool] = {}
+        for name in names:
+            for lockfile, marks in by_lockfile(name, finding).items():
+                met = {number for mark in marks for number in self._by_print.get(mark, ())}
+                self._met |= met
+                there[lockfile] = there.get(lockfile, False) or bool(met)
+        return Had(any(there.values()), tuple(lockfile for lockfile, was in there.items() if not was))
 
     def gone(self) -> Iterator[tuple[RepositoryScan, Finding]]:
         """Those that were not met, each with its row of then."""
@@ -85,8 +89,9 @@ def compare(earlier: Sequence[RepositoryScan], later: Sequence[RepositoryScan]) 
     new: list[Placed] = []
     still: list[Placed] = []
     for row in later:
+        names = names_now(row)
         for finding in row.findings:
-            (still if before.had(row.repo, finding).known else new).append(Placed(row.repo, finding))
+            (still if before.had(names, finding).known else new).append(Placed(row.repo, finding))
     fixed, unknown = settle(before, later)
     return Difference(tuple(new), tuple(still), fixed, unknown)
 
@@ -96,15 +101,20 @@ def settle(
 ) -> tuple[tuple[Placed, ...], tuple[NotCompared, ...]]:
     """Of the findings that were not met, those that are fixed and those of which nobody knows."""
     rows: dict[str, list[RepositoryScan]] = defaultdict(list)
+    shown: set[str] = set()
     for row in later:
-        rows[row.repo].append(row)
+        shown.add(row.repo)
+        for name in names_now(row):
+            rows[name].append(row)
     fixed: list[Placed] = []
     unknown: list[NotCompared] = []
     for row, finding in before.gone():
-        reasons = [_unsure(now, row, finding) for now in rows.get(row.repo, ())]
-        reason = "its repository is not in this scan" if not reasons else next(filter(None, reasons), None)
+        reasons = [_unsure(now, row, finding) for now in rows.get(name_then(row.repo, row.folder), ())]
+        reason = next(filter(None, reasons), None) if reasons else _ABSENT
+        if not reasons and row.repo in shown:
+            reason = _ELSEWHERE
         if reason:
-            unknown.append(NotCompared(row.repo, finding, reason))
+            unknown.append(NotCompared(row.repo, finding, reason, row.folder))
         else:
             fixed.append(Placed(row.repo, finding))
     return tuple(fixed), tuple(unknown)

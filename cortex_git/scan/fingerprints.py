@@ -11,10 +11,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from cortex_git.scan.records import Finding, SecretFound
+from cortex_git.scan.records import Finding, RepositoryScan, SecretFound
 
 KEY = "cortexGitFinding/v1"
 """Its name among SARIF's `partialFingerprints`; the number changes when the values do."""
+
+
+def name_then(repo: str, folder: str) -> str:
+    """What a repository of an earlier scan is found again by: its name as written, and a local one's folder.
+
+    `.` is another repository in each folder. A report that is read back knows no folders: there names decide,
+    and in every fingerprint that is published, whose values must last.
+    """
+    return f"{repo}\0{folder}" if folder else repo
+
+
+def names_now(row: RepositoryScan) -> tuple[str, ...]:
+    """The `name_then` of every repository of an earlier scan that the row is of."""
+    return tuple(dict.fromkeys((name_then(row.repo, row.folder), row.repo)))
 
 
 def fingerprint(repo: str, finding: Finding) -> str:

@@ -153,13 +153,16 @@ class RepositoryScan:
     """In how much they were looked for; None where they were not."""
     unchanged_since: str | None = None
     """The batch that scanned this very commit, whose row this is; None where it is this one."""
+    folder: str = ""
+    """The absolute path of a local repository, by which equal names of several are told apart: from the
+    task, never from what is stored of a row, and in no JSON. Empty for others, and in a report read back."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain JSON values.
 
         `asdict` copies every value deeply, which takes ten times as long.
         """
-        row = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        row = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "folder"}
         row["findings"] = [
             {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
             for finding in self.findings

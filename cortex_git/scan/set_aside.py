@@ -92,7 +92,7 @@ class Baseline:
     """An earlier report or batch that this one was compared with; `findings` are then the new ones only."""
 
     source: str
-    """The file or the batch, as given."""
+    """The file or the batch, as given; of the last batches the names of the first few."""
     known: tuple[Placed, ...] = ()
     """Found now and then."""
     fixed: tuple[Placed, ...] = ()
@@ -107,3 +107,5 @@ class Baseline:
     """Secrets of then that were not looked for now, or not in all files."""
     spread: tuple[Spread, ...] = ()
     """Findings of the rows that were known in other lockfiles."""
+    batches: tuple[str, ...] = ()
+    """The batches that it is made of, where it is no file."""

@@ -4,7 +4,7 @@ Everything is read before the scan starts, so that a mistake in it costs no scan
 file that lies in a scanned repository says nothing unless it is named.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cortex_git.scan.gap_kinds import EXPLOITED_LISTS
 from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
+from cortex_git.scan.sources import Source
 from cortex_git.scan.suppressing.applying import Judgement, suppress
 from cortex_git.scan.suppressing.applying_gaps import accept_gaps
 from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
@@ -25,11 +26,14 @@ from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
 from cortex_git.services.clocks import today
-from cortex_git.services.scan_history import last_before, no_batch, scan_batch, scan_rows
+from cortex_git.services.last_scans import last_scans
+from cortex_git.services.scan_history import no_batch, scan_batch, scan_rows
 from cortex_git.store.coordination import Coordination
 
 LAST = "last"
-"""`--baseline last`: the newest scan batch of these repositories that is finished."""
+"""`--baseline last`: of each repository the newest scan batch that is finished."""
+_NAMED = 3
+"""Batches, and repositories without one, that are named."""
 KEV_GAP = NotScanned(
     "known exploited vulnerabilities",
     "no list of them was imported; run `cortex-git advisories import-kev`",
@@ -57,6 +61,8 @@ class Said:
     vex: tuple[Statement, ...] = ()
     notes: tuple[str, ...] = ()
     baseline: str | None = None
+    batches: tuple[str, ...] = ()
+    """The batches that the baseline is, where it is no file."""
     earlier: tuple[RepositoryScan, ...] = ()
     needs_kev: bool = False
     secrets: tuple[SecretEntry, ...] = ()
@@ -97,32 +103,45 @@ def with_batch(
     coordination: Coordination | None,
     running: str | None = None,
     *,
-    repos: Collection[str],
+    sources: Sequence[Source],
     sample: bool = False,
+    secrets: bool = False,
 ) -> Said:
     """The same with the baseline's batch read, where it is one.
 
-    `last` is the newest one that is finished and has any of the repositories `repos`, by their names.
-    `running` is the batch that goes on: nothing newer is its last one, or all of it would be known.
+    `last` is for each of the repositories `sources` the newest one that is finished and has it. `running` is
+    the batch that goes on: nothing newer is its last one, or all of it would be known.
     Raises BadInput where there is none.
     """
     if said.baseline is None or is_file(said.baseline):
         return said
     if said.baseline == LAST:
-        found = None
-        if coordination is not None:
-            found = last_before(coordination, running, repos, sample=sample)
-        if coordination is None or found is None:
-            return replace(
-                said,
-                notes=(*said.notes, "no scan batch of these repositories is finished yet: everything is new"),
-            )
-        batch = found
-    elif coordination is None:
+        none = (*said.notes, "no scan batch of these repositories is finished yet: everything is new")
+        if coordination is None:
+            return replace(said, notes=none)
+        found = last_scans(coordination, running, sources, sample=sample, secrets=secrets)
+        if not found.batches:
+            return replace(said, notes=none)
+        without = _shortened(found.unknown, "repositories")
+        notes = [f"no scan batch of {without} is finished yet: everything there is new"] if without else []
+        return replace(
+            said,
+            baseline=_shortened(found.batches, "batches"),
+            batches=found.batches,
+            earlier=found.rows,
+            notes=(*said.notes, *notes),
+        )
+    if coordination is None:
         raise no_batch(said.baseline)
-    else:
-        batch = scan_batch(coordination, said.baseline)
-    return replace(said, baseline=batch.batch, earlier=tuple(scan_rows(coordination, batch)))
+    batch = scan_batch(coordination, said.baseline)
+    rows = tuple(scan_rows(coordination, batch))
+    return replace(said, baseline=batch.batch, batches=(batch.batch,), earlier=rows)
+
+
+def _shortened(names: Sequence[str], what: str) -> str:
+    """The first names, and how many more there are of what."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more {what}" if more > 0 else "")
 
 
 def refuse_own(said: Said, batch: str) -> None:
@@ -151,7 +170,7 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
     if said.notes:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:
-        report = against(report, said.baseline, said.earlier)
+        report = against(report, said.baseline, said.earlier, said.batches)
     return accept_gaps(report, said.gaps, today(report)[0]) if said.gaps else report
 
 

@@ -42,7 +42,7 @@ def noted(report: ScanReport, coordination: Coordination) -> ScanReport:
     """The report with a note on batches from the future, of those that its rows and its baseline are from."""
     names = dict.fromkeys(row.unchanged_since for row in report.repositories if row.unchanged_since)
     if report.baseline is not None:
-        names[report.baseline.source] = None
+        names |= dict.fromkeys(report.baseline.batches)
     limit = datetime.now(UTC) + _TOLERANCE
     ahead = []
     for name in names:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch
 from cortex_git.results.scan_summary import rows_of
-from cortex_git.results.taken_over import references_of
 from cortex_git.scan.comparing import Difference, compare
+from cortex_git.scan.fingerprints import name_then
 from cortex_git.scan.records import SEVERITIES, RepositoryScan, Severity
-from cortex_git.services.resuming import LAST
-from cortex_git.store import index, newer, tasks, tombstones
+from cortex_git.store import index, newer, tombstones
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 
@@ -82,51 +81,12 @@ def archived_note(coordination: Coordination) -> str | None:
 def last_finished(coordination: Coordination, other_than: Collection[str]) -> Batch | None:
     """The newest scan batch of which every repository is done, None where there is none."""
     batches = (one for one in reversed(scan_batches(coordination)) if one.batch not in other_than)
-    return next((one for one in batches if _is_done(coordination, one)), None)
+    return next((one for one in batches if is_done(coordination, one)), None)
 
 
-def last_before(
-    coordination: Coordination, running: str | None, repos: Collection[str], *, sample: bool
-) -> Batch | None:
-    """The newest scan batch that is done and has any of the repositories, by their names.
-
-    Where `running` goes on: older than that, and with any of its repositories. Samples are compared with
-    samples alone: no repository of theirs is anybody's.
-    """
-    known = scan_batches(coordination)
-    names = [one.batch for one in known]
-    if running == LAST:
-        open_ones = (one.batch for one in reversed(known) if not _is_done(coordination, one))
-        running = next(open_ones, None)
-    older, wanted = known, set(repos)
-    if running in names:
-        place = names.index(running)
-        older, sample = known[:place], bool(known[place].options.get("sample"))
-        wanted |= _repositories(coordination, known[place])
-    for batch in reversed(older):
-        alike = bool(batch.options.get("sample")) == sample
-        if alike and _is_done(coordination, batch) and _has_any(coordination, batch, wanted):
-            return batch
-    return None
-
-
-def _is_done(coordination: Coordination, batch: Batch) -> bool:
+def is_done(coordination: Coordination, batch: Batch) -> bool:
+    """Whether every repository of the batch has a result."""
     return not coordination.open_count(Scope(batch=batch.batch, merges=False))
-
-
-def _has_any(coordination: Coordination, batch: Batch, repos: Collection[str]) -> bool:
-    """Of none, any batch has one: an archived batch that is reported on again names them nowhere here."""
-    return not repos or bool(tasks.about(coordination.repository, repos, batch.batch, _taken_over(batch)))
-
-
-def _repositories(coordination: Coordination, batch: Batch) -> set[str]:
-    own = tasks.listed(coordination.repository, Scope(batch=batch.batch, merges=False))
-    others = tasks.named(coordination.repository, _taken_over(batch)).values()
-    return {task.repo for task in (*own, *others) if task.repo}
-
-
-def _taken_over(batch: Batch) -> list[str]:
-    return [reference.task for reference in references_of(batch)]
 
 
 def two_of(coordination: Coordination, earlier: str | None, later: str | None) -> tuple[str, str]:
@@ -202,7 +162,7 @@ def trend(coordination: Coordination, newest: int | None, judge: Judge = all_cou
         rows = judge(scan_rows(coordination, batch))
         by_repo: dict[str, list[RepositoryScan]] = {}
         for row in rows:
-            by_repo.setdefault(row.repo, []).append(row)
+            by_repo.setdefault(name_then(row.repo, row.folder), []).append(row)
         before = [row for repo in by_repo for row in last.get(repo, ())]
         found = compare(before, rows)
         read = {repo: own for repo, own in by_repo.items() if any(row.status != "failed" for row in own)}
@@ -217,11 +177,9 @@ def trend(coordination: Coordination, newest: int | None, judge: Judge = all_cou
         )
         last |= read
         for left in found.not_compared:  # it may be there still: when it is seen again it is not new
-            if left.repo in read:
-                last[left.repo] = [
-                    *last[left.repo],
-                    RepositoryScan(left.repo, "incomplete", findings=(left.finding,)),
-                ]
+            if (name := name_then(left.repo, left.folder)) in read:
+                seen = RepositoryScan(left.repo, "incomplete", findings=(left.finding,), folder=left.folder)
+                last[name] = [*last[name], seen]
     return lines
 
 

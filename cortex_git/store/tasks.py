@@ -20,6 +20,9 @@ RESERVED = frozenset({"summary"})
 _REPO = """
     CASE WHEN json_valid(CAST(t.body AS TEXT)) THEN json_extract(CAST(t.body AS TEXT), '$.repo') END"""
 
+_URL = """
+    CASE WHEN json_valid(CAST(t.body AS TEXT)) THEN json_extract(CAST(t.body AS TEXT), '$.context.url') END"""
+
 
 def new_id(prefix: str) -> str:
     """A readable id that never meets another: prefix, date and time, and eight random hex digits."""
@@ -131,6 +134,27 @@ def named(repository: Repository, names: Sequence[str]) -> dict[str, Task]:
         rows = (Task.parse(body, "index") for (body,) in repository.state.execute(query, part))
         found |= {task.task: task for task in rows}
     return found | tombstones.tasks(repository, [name for name in names if name not in found])
+
+
+def local_paths(repository: Repository, names: Sequence[str]) -> dict[str, str]:
+    """By task the absolute path of its repository, of those of the named ones whose repository is local.
+
+    SQLite reads it out of the documents, as in `about`.
+    """
+    query = f"SELECT t.task, {_URL} FROM tasks t WHERE t.task IN (SELECT value FROM json_each(?))"  # noqa: S608
+    found = dict(repository.state.execute(query, (json.dumps(list(names)),)).fetchall())
+    gone = tombstones.tasks(repository, [name for name in names if name not in found])
+    found |= {name: task.context.get("url") for name, task in gone.items()}
+    return {name: path for name, url in found.items() if (path := _path(url))}
+
+
+def local_path(task: Task) -> str:
+    """The absolute path of the repository that the task is about; empty where it is not a local one."""
+    return _path(task.context.get("url"))
+
+
+def _path(url: object) -> str:
+    return url if isinstance(url, str) and url.startswith("/") else ""
 
 
 def about(

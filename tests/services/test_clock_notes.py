@@ -56,10 +56,10 @@ def test_a_batch_from_the_future_is_named(monkeypatch: pytest.MonkeyPatch, creat
         return Batch.model_construct(batch=name, created_at=created)
 
     monkeypatch.setattr(clocks, "_batch", batch)
-    done = clocks.noted(report(baseline=Baseline("before.json")), None)  # type: ignore[arg-type]
+    done = clocks.noted(report(baseline=Baseline("before", batches=("before",))), None)  # type: ignore[arg-type]
     assert bool(done.notes) is told
     if told:
-        assert done.notes[0].endswith("first (2999-01-01 00:00 UTC), before.json (2999-01-01 00:00 UTC)")
+        assert done.notes[0].endswith("first (2999-01-01 00:00 UTC), before (2999-01-01 00:00 UTC)")
 
 
 def test_a_moment_that_has_not_come_is_noted(capsys: pytest.CaptureFixture[str]) -> None:

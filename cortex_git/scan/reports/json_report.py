@@ -125,6 +125,7 @@ def _baseline(baseline: Baseline) -> dict[str, Any]:
         "known_secrets": [_placed_secret(one) for one in baseline.known_secrets],
         "gone_secrets": [_placed_secret(one) for one in baseline.gone_secrets],
         "secrets_not_compared": baseline.secrets_not_compared,
+        "batches": baseline.batches,
         "new_lockfiles": [_spread(one) for one in baseline.spread],
     }
 
