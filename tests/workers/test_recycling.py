@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from poolworld import until
 
 from cortex_git.config import PoolSettings
 from cortex_git.processes import descendants, end_descendants, end_marked
@@ -87,6 +88,8 @@ def test_what_carries_a_mark_is_ended_wherever_it_went() -> None:
     environment = {**os.environ, "CORTEX_TEST_MARK": "m1"}
     marked = subprocess.Popen(["sleep", "60"], env=environment, start_new_session=True)
     other = subprocess.Popen(["sleep", "60"], env={**environment, "CORTEX_TEST_MARK": "m2"})
+    # `Popen` may return a moment before the kernel shows the environment.
+    until(lambda: b"CORTEX_TEST_MARK" in Path(f"/proc/{marked.pid}/environ").read_bytes())
     end_marked("CORTEX_TEST_MARK", "m1")
     assert marked.wait(timeout=30) == -9
     assert other.poll() is None
