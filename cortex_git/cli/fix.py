@@ -124,10 +124,11 @@ def _made(
     from cortex_git.pages.text import counted
     from cortex_git.results.fix_summary import ENOUGH
     from cortex_git.services.fix_earlier import name_of, without_earlier
-    from cortex_git.services.fixing import affected, campaign_batch, scan_to_go_by
+    from cortex_git.services.fixing import affected, campaign_batch, refuse_unknown, scan_to_go_by
 
     scan = scan_to_go_by(coordination, campaign.scan)
     found = affected(coordination, scan, campaign)
+    refuse_unknown(campaign, found)
     if found.unsure:
         amount = counted(found.unsure, "repository", "repositories")
         note(f"of {scan.batch}, {amount} not scanned whole may be affected, too")

@@ -25,7 +25,7 @@ from cortex_git.services.fixing import BUMP
 if TYPE_CHECKING:
     from cortex_git.services.fixing import Affected, Campaign
 
-_WORDS = {"clean": "nothing left to fix", "tests_failed": "tests failed", "unfixed": "not fixed"}
+_WORDS = {"clean": "nothing left to fix", "tests_failed": "tests failed"}
 
 
 def words_of(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from cortex_git.config import cache_folder, data_folder
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, Task
 from cortex_git.results.fix_summary import FixRow, fix_rows
@@ -102,6 +103,25 @@ def affected(coordination: Coordination, scan: Batch, campaign: Campaign) -> Fou
             found.append(Affected(Source(source.repo, source.url, ref or source.ref), part))
     whole = sum(row.status == "scanned" for row in rows.values())
     return Found(tuple(found), len(matched) - whole)
+
+
+def refuse_unknown(campaign: Campaign, found: Found) -> None:
+    """Raises BadInput for an advisory that neither a finding nor this host's database has: a slip of the keys
+    would end like a fleet that is not affected."""
+    from cortex_git.scan.advisories.database import open_default, open_starter
+
+    names = (n for one in found.affected for f in one.findings for n in (f.id, *f.aliases))
+    seen = {name.casefold() for name in names}
+    left = [name for name in campaign.advisories if name.casefold() not in seen]
+    if not left:
+        return
+    with open_default(data_folder()) or open_starter(cache_folder()) as database:
+        unknown = [visible(name)[:100] for name in left if not database.knows(name)]
+    if unknown:
+        raise BadInput(
+            f"no finding and no advisory known here is called {', '.join(unknown)}",
+            "look at its spelling, or run `cortex-git advisories update`",
+        )
 
 
 def _is_matched(repo: str, globs: Sequence[str]) -> bool:

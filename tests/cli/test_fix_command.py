@@ -445,10 +445,13 @@ def test_nobody_affected(
 ) -> None:
     bare = remote(tmp_path, "pip", pinned("jinja2==2.10"))
     assert cortex("multi-repo-scan", "--allow-incomplete", bare).code == 0
-    done = cortex("multi-repo-fix", "-a", "CVE-1999-0001")
+    for form in ([], ["--dry-run"]):
+        done = cortex("multi-repo-fix", "-a", "CVE-2019-10906", "-a", "CVE-0000-0000", *form)
+        assert "no finding and no advisory known here is called CVE-0000-0000" in done.error(2)
+    done = cortex("multi-repo-fix", "-a", "cve-2021-23337")
     assert (done.code, "no repository of scan-" in done.err) == (0, True)
     report = tmp_path / "report.json"
-    assert fix(cortex, "-a", "CVE-1999-0001", "--output", report).code == 0  # type: ignore[arg-type]
+    assert fix(cortex, "-a", "CVE-2021-23337", "--output", report).code == 0  # type: ignore[arg-type]
     conforms(json.loads(report.read_text()), "multi-repo-fix")
 
 

@@ -147,6 +147,12 @@ class AdvisoryDatabase:
             self._vulnerabilities[number] = known
         return known
 
+    def knows(self, name: str) -> bool:
+        """Whether it has a vulnerability of that name, in any case. Looks through all of them."""
+        wanted = name.lower()
+        query = "SELECT EXISTS (SELECT 1 FROM vulnerability WHERE lower(id) = ? OR instr(lower(ids), ?))"
+        return bool(self._rows(query, (wanted, json.dumps(wanted)))[0][0])
+
     def _load(self, ecosystem: str, names: Sequence[str]) -> None:
         found: dict[str, list[Advised]] = {name: [] for name in names}
         marks = ", ".join("?" * len(names))
