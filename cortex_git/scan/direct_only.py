@@ -14,7 +14,7 @@ from cortex_git.scan.records import NotScanned, Package
 MAX_NAMED = 10
 """Open lists of a kind that are named one by one; more than that are one gap, which says how many."""
 REASONS = {
-    gap_kinds.NO_LOCKFILE: "no lockfile beside it, and the one above does not serve it",
+    gap_kinds.NO_LOCKFILE: "no lockfile serves it, not even one beside or above it",
     gap_kinds.DIRECT_ONLY: "lists only what is asked for directly: what that brings in was not scanned",
     gap_kinds.MAYBE_DIRECT_ONLY: (
         "does not show that it lists what its packages bring in (no hashes, not written by pip-compile or uv)"

@@ -4,12 +4,13 @@ Owns the order of reading (one pass over the blobs, then the includes in rounds)
 lockfile take more time or memory than the limits say.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from cortex_git.scan import gap_kinds
 from cortex_git.scan.cache import ScanCache
-from cortex_git.scan.lockfiles import Manifests, includes_of, kind_of, read_lockfile
+from cortex_git.scan.lockfiles import Manifests, home, includes_of, kind_of, read_lockfile
 from cortex_git.scan.reading import OutOfTime, Snapshot, bounded_parse
 from cortex_git.scan.records import LockfileContent, Package
 
@@ -17,8 +18,6 @@ _MAX_ROUNDS = 10
 _MAX_HELD_BYTES = 48 * 1024 * 1024
 _KINDS_INCLUDED = frozenset({"requirements", "maven"})
 """Kinds whose files are kept while reading, because others of the repository may include them."""
-_KINDS_SERVING = frozenset({"npm", "pnpm", "yarn", "bun"})
-"""Kinds of lockfiles that serve projects in the folders below them."""
 _MAX_MANIFESTS = 1_000
 _MAX_MANIFEST_BYTES = 1024 * 1024
 _MAX_MANIFESTS_BYTES = 16 * 1024 * 1024
@@ -50,28 +49,25 @@ class PackageReader:
         return tuple(dict.fromkeys(package for content in contents for package in content.packages))
 
     def open_lists(self) -> dict[str, str]:
-        """The files read so far that do not, or may not, list what their packages bring in: the kind of gap
-        by path."""
+        """The files read so far that do not, or may not, list what their packages bring in, and the manifests
+        that the nearest lockfiles do not serve: the kind of gap by path."""
         found: dict[str, str] = {}
+        homes: dict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
+        bare: dict[tuple[str, str], None] = {}
         for lockfile, content in self._content.items():
-            found |= {path: kind for path, kind in content.open_lists if self._is_nearest(lockfile, path)}
+            unserved = {path for path, kind in content.open_lists if kind == gap_kinds.NO_LOCKFILE}
+            found |= {path: kind for path, kind in content.open_lists if path not in unserved}
+            place = home(lockfile)
+            if place is not None:
+                homes[place].append(frozenset(unserved))
+                bare |= dict.fromkeys((place[0], path) for path in sorted(unserved))
+        for ecosystem, path in bare:
+            folder = path.rpartition("/")[0]
+            while folder and (ecosystem, folder) not in homes:
+                folder = folder.rpartition("/")[0]
+            if all(path in unserved for unserved in homes[ecosystem, folder]):
+                found[path] = gap_kinds.NO_LOCKFILE
         return found
-
-    def _is_nearest(self, lockfile: str, path: str) -> bool:
-        """Whether no other JavaScript lockfile, nearer to the manifest at `path` or as near, serves it.
-
-        True for a list that is no manifest: what is open there is said of the file itself.
-        """
-        if lockfile == path or kind_of(lockfile) not in _KINDS_SERVING:
-            return True
-        depth = len(_folder(lockfile))
-        for other, content in self._content.items():
-            folder = _folder(other)
-            if kind_of(other) not in _KINDS_SERVING or not path.startswith(folder):
-                continue
-            if len(folder) > depth or (len(folder) == depth and path not in dict(content.open_lists)):
-                return False
-        return True
 
     def read(self, lockfiles: list[str]) -> None:
         """Read these lockfiles. OutOfTime when the repository's time has passed; what was read stays."""
@@ -210,8 +206,3 @@ class PackageReader:
     def _take(self, path: str, content: LockfileContent) -> None:
         self._content[path] = content
         self._snapshot.not_scanned += content.not_scanned
-
-
-def _folder(path: str) -> str:
-    """The folder of a path with its slash, empty for the repository's own."""
-    return path[: path.rfind("/") + 1]

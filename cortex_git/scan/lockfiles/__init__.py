@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cortex_git.scan import gap_kinds
 from cortex_git.scan.lockfiles.beside import Manifests
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.manifests import manifest_without_lock, unread_lockfiles
+from cortex_git.scan.lockfiles.manifests import home, manifest_without_lock, unread_lockfiles
 from cortex_git.scan.lockfiles.naming import (
     NOT_BELOW,
     as_expression,
@@ -26,6 +26,7 @@ from cortex_git.scan.records import LockfileContent, NotScanned
 __all__ = [
     "Manifests",
     "Sibling",
+    "home",
     "includes_of",
     "kind_of",
     "likely_pathspecs",
@@ -162,7 +163,12 @@ _KIND_OF_PATTERN = {
 _kind_by_pattern = matcher(_KIND_OF_PATTERN)
 
 _KINDS_WITH_INCLUDES = frozenset({"requirements", "maven"})
-_KINDS_THAT_MAY_BE_OPEN = frozenset({"requirements", "maven", "npm", "pnpm", "yarn"})
+_KINDS_THAT_MAY_BE_OPEN = frozenset(
+    {
+        *("requirements", "maven", "npm", "pnpm", "yarn", "bun", "cargo", "composer", "bundler", "gradle"),
+        *("poetry", "pdm", "uv", "pylock", "pipfile", "pub", "mix", "nuget-config", "nuget-lock"),
+    }
+)
 
 
 def kind_of(path: str) -> str | None:

@@ -1,13 +1,15 @@
 """Which manifests a reader of a lockfile asks for, by paths alone, so that they are read together with it.
 
-They tell what is direct, what is for development and what a lockfile has to list. Must never name more than a
-bounded number of them.
+They tell what is direct, what is for development, what a lockfile has to list and what it does not serve.
+Must never name more than a bounded number of them.
 """
 
 import hashlib
 from bisect import bisect_left
 from collections.abc import Collection
 from functools import cached_property
+
+from cortex_git.scan.lockfiles.manifests import INSTALLED, home
 
 MAX_BELOW = 500
 """Manifests of workspaces that are looked at for one lockfile."""
@@ -24,10 +26,29 @@ _BESIDE = {
     "composer": ("composer.json",),
     "gradle": ("build.gradle", "build.gradle.kts"),
 }
-_BELOW = frozenset({"npm", "pnpm", "yarn", "cargo"})
-"""Kinds whose lockfile may serve the projects in the folders below it, too."""
-_INSTALLED = frozenset({"node_modules", "vendor"})
-_NAMES_BELOW = frozenset({"package.json", "Cargo.toml"})
+_PYTHON = ("pyproject.toml", "setup.py", "setup.cfg", "Pipfile")
+_BELOW = {
+    "npm": ("package.json",),
+    "yarn": ("package.json",),
+    "pnpm": ("package.json",),
+    "bun": ("package.json",),
+    "requirements": _PYTHON,
+    "poetry": _PYTHON,
+    "pdm": _PYTHON,
+    "uv": _PYTHON,
+    "pylock": _PYTHON,
+    "pipfile": _PYTHON,
+    "cargo": ("Cargo.toml",),
+    "bundler": ("Gemfile", "gems.rb"),
+    "composer": ("composer.json",),
+    "gradle": ("build.gradle", "build.gradle.kts"),
+    "nuget-lock": (".csproj", ".fsproj", ".vbproj"),
+    "nuget-config": (".csproj", ".fsproj", ".vbproj"),
+    "pub": ("pubspec.yaml",),
+    "mix": ("mix.exs",),
+}
+"""Names, or how they end, of the manifests that a lockfile may serve in its folder and those below."""
+_NAMES_BELOW = frozenset(name for names in _BELOW.values() for name in names)
 
 
 class Manifests:
@@ -42,20 +63,28 @@ class Manifests:
         return (*(prefix + name for name in _BESIDE.get(kind, ())), *self.below(kind, path))
 
     def below(self, kind: str, path: str) -> tuple[str, ...]:
-        """Those in the folders below the lockfile's, for a kind that has workspaces."""
-        if kind not in _BELOW:
+        """Those beside the lockfile and in the folders below, but the one that `of` has for itself."""
+        place = home(path) if kind in _BELOW else None
+        if place is None:
             return ()
-        prefix, name = _prefix(path), _BESIDE[kind][0]
-        known = self._by_name[name]
-        start = bisect_left(known, prefix)
-        found = [each for each in known[start : start + MAX_BELOW] if each.startswith(prefix)]
-        return tuple(each for each in found if each != prefix + name)
+        prefix = place[1] and f"{place[1]}/"
+        found: list[str] = []
+        for name in _BELOW[kind]:
+            known = self._by_name[name]
+            start = bisect_left(known, prefix)
+            found += (each for each in known[start : start + MAX_BELOW] if each.startswith(prefix))
+        own = {_prefix(path) + name for name in _BESIDE.get(kind, ())}
+        return tuple(each for each in sorted(found)[:MAX_BELOW] if each not in own)
 
-    def listing(self, kind: str, path: str) -> str:
-        """A mark of which manifests there are below, for whoever remembers what was read; or empty."""
+    def listing(self, kind: str, path: str) -> str | None:
+        """A mark of which manifests there are below, for whoever remembers what was read; None where there
+        are none, empty where that does not matter."""
         if kind not in _BELOW:
             return ""
-        text = "\0".join(self.below(kind, path)).encode("utf-8", "surrogateescape")
+        below = self.below(kind, path)
+        if not below:
+            return None
+        text = "\0".join(below).encode("utf-8", "surrogateescape")
         return hashlib.sha256(text).hexdigest()
 
     @cached_property
@@ -64,7 +93,8 @@ class Manifests:
         found: dict[str, list[str]] = {name: [] for name in _NAMES_BELOW}
         for path in self._paths:
             name = path.rpartition("/")[2]
-            if name in found and not _INSTALLED & set(path.split("/")):
+            name = name if name in found else name[name.rfind(".") :] if "." in name else ""
+            if name in found and INSTALLED.isdisjoint(path.split("/")):
                 found[name].append(path)
         return {name: sorted(paths) for name, paths in found.items()}
 

@@ -1,7 +1,8 @@
 """Names the manifests that no lockfile covers, and the lockfiles that no reader knows, so that neither is an
 all-clear.
 
-Works on paths alone. Must never name a manifest whose lockfile lies beside it or in a folder above.
+Works on paths alone: whether a lockfile beside a manifest or in a folder above serves it, that has to show
+itself (`members`). Must never name such a manifest here.
 """
 
 import re
@@ -74,7 +75,7 @@ _UNREAD_LOCKFILES = frozenset(
 )
 _ECOSYSTEM_OF_UNREAD = {"conda-lock.yaml": "conda", "conda-lock.yml": "conda", "pixi.lock": "conda"}
 """Of lockfiles whose manifests are named above: it is they that are told then."""
-_INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage", "bower_components", "vcpkg_installed"})
+INSTALLED = frozenset({"node_modules", "vendor", "Pods", "Carthage", "bower_components", "vcpkg_installed"})
 """Folders with other people's packages, manifests included."""
 _XCODE = (".xcodeproj", ".xcworkspace")
 """Folders deep inside which Xcode keeps the lockfile of what lies beside them."""
@@ -143,9 +144,27 @@ def _unresolved(asked: Collection[str], paths: Collection[str]) -> list[str]:
         path
         for path in asked
         if f"{path.removesuffix('.in')}.txt" not in there
-        and _INSTALLED.isdisjoint(path.split("/"))
+        and INSTALLED.isdisjoint(path.split("/"))
         and not _is_covered(path, "PyPI", covered)
     ]
+
+
+def home(path: str) -> tuple[str, str] | None:
+    """Ecosystem and folder of the manifests that the lockfile at this path may serve, with those below.
+
+    Empty for the folder of the repository; None for what is no lockfile of any manifest named here.
+    """
+    from cortex_git.scan.lockfiles import kind_of
+
+    folder, _, name = path.rpartition("/")
+    kind = kind_of(path) or ""
+    ecosystem = _ECOSYSTEM_OF_KIND.get(kind)
+    if ecosystem is None or name in _ONLY_OF_THE_BUILD:
+        return None
+    for subfolder in (*_SUBFOLDERS, *_SUBFOLDERS_OF_KIND.get(kind, ())):
+        if f"/{folder}".endswith(subfolder):
+            return ecosystem, f"/{folder}"[: -len(subfolder)].lstrip("/")
+    return ecosystem, _beside_xcode(folder) if kind == "swift" else folder
 
 
 def manifest_ecosystem(path: str) -> str | None:
@@ -166,35 +185,27 @@ def unread_lockfiles(paths: Collection[str]) -> list[NotScanned]:
 
 def _is_unread(path: str) -> bool:
     folder, _, name = path.rpartition("/")
-    return name in _UNREAD_LOCKFILES and _INSTALLED.isdisjoint(folder.split("/"))
+    return name in _UNREAD_LOCKFILES and INSTALLED.isdisjoint(folder.split("/"))
 
 
 def _ecosystem(path: str) -> str | None:
     folder, _, name = path.rpartition("/")
     suffix = name[name.rfind(".") :] if "." in name else ""
     found = _ECOSYSTEM_OF_MANIFEST.get(name) or _ECOSYSTEM_OF_SUFFIX.get(suffix)
-    if found is not None and not _INSTALLED.isdisjoint(folder.split("/")):
+    if found is not None and not INSTALLED.isdisjoint(folder.split("/")):
         return None
     return found
 
 
 def _covered(paths: Collection[str]) -> set[tuple[str, str]]:
     """(folder, ecosystem) for each lockfile; the folder of the repository is the empty text."""
-    from cortex_git.scan.lockfiles import kind_of
-
     covered: set[tuple[str, str]] = set()
     for path in paths:
         folder, _, name = path.rpartition("/")
-        kind = kind_of(path) or ""
-        ecosystem = _ECOSYSTEM_OF_KIND.get(kind) or _ECOSYSTEM_OF_UNREAD.get(name)
-        if ecosystem is None or name in _ONLY_OF_THE_BUILD:
-            continue
-        covered.add((folder, ecosystem))
-        for subfolder in (*_SUBFOLDERS, *_SUBFOLDERS_OF_KIND.get(kind, ())):
-            if f"/{folder}".endswith(subfolder):
-                covered.add((f"/{folder}"[: -len(subfolder)].lstrip("/"), ecosystem))
-        if kind == "swift":
-            covered.add((_beside_xcode(folder), ecosystem))
+        place = home(path)
+        ecosystem = place[0] if place else _ECOSYSTEM_OF_UNREAD.get(name)
+        if ecosystem is not None:
+            covered |= {(folder, ecosystem), (place[1] if place else folder, ecosystem)}
     return covered
 
 

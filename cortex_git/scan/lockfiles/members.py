@@ -1,65 +1,41 @@
-"""The projects below a JavaScript lockfile that it does not serve: what they ask for is in no lockfile.
+"""The manifests beside and below a lockfile that it does not serve: what they ask for is in no lockfile.
 
-Must never take a project for one that is served only because it lies below: the lockfile has to name it.
+Must never take a manifest for one that is served only because it lies there: the lockfile has to name its
+folder, be the one that its tool writes for it, or list what it needs.
 """
 
-import json
-import re
-from posixpath import dirname
-from typing import Any
+from collections.abc import Collection
+from posixpath import basename, dirname, normpath, relpath
 
+from cortex_git.scan.lockfiles.asking import asks
+from cortex_git.scan.lockfiles.python_lists import lists_what_it_needs
+from cortex_git.scan.lockfiles.served import SERVED
 from cortex_git.scan.lockfiles.source import Source
+from cortex_git.scan.records import LockfileContent
 
-KINDS = frozenset({"npm", "pnpm", "yarn"})
-_ASKING = ("dependencies", "devDependencies", "optionalDependencies")
-_IMPORTERS = re.compile(r"^importers:[ \t]*\n((?:[ \t#][^\n]*\n|\n)*)", re.MULTILINE)
-_IMPORTER = re.compile(r"""^  (['"]?)([^\s'"#][^'"\n]*)\1:""", re.MULTILINE)
-_BERRY = re.compile(r"^__metadata:", re.MULTILINE)
-_WORKSPACE = re.compile(r"@workspace:([^\s,\"']+)")
+KINDS = frozenset(SERVED)
+_BY_WHAT_THEY_LIST = frozenset({"requirements", "pipfile"})
 
 
-def unserved(kind: str, source: Source) -> list[str]:
-    """Paths of the manifests below that ask for packages and that the lockfile does not name.
-
-    Empty where the lockfile names no projects, such as a yarn.lock of version 1 with workspaces. May raise.
-    """
+def unserved(kind: str, source: Source, content: LockfileContent) -> list[str]:
+    """Paths of the manifests, of those given, that ask for packages and are not served. May raise."""
     if not source.manifests:
         return []
-    served = _served(kind, source)
-    if served is None:
-        return []
-    top = dirname(source.path)
-    below = {path: dirname(path)[len(top) + 1 if top else 0 :] for path in source.manifests}
-    return [path for path, folder in below.items() if folder not in served and _asks(source, path)]
+    served = {normpath(folder) for folder in SERVED[kind](source)}
+    return [path for path in source.manifests if not _is_served(kind, source, path, served, content)]
 
 
-def _served(kind: str, source: Source) -> set[str] | None:
-    """The folders of the lockfile's projects, from its own folder; None where it does not tell."""
-    text = source.text()
-    if kind == "npm":
-        packages = _object(text).get("packages")
-        if not isinstance(packages, dict):
-            return None
-        return {key for key in packages if "node_modules" not in key.split("/")}
-    if kind == "pnpm":
-        found = _IMPORTERS.search(text)
-        return {match[2] for match in _IMPORTER.finditer(found[1])} if found else set()
-    if _BERRY.search(text):
-        return set(_WORKSPACE.findall(text))
-    own = source.sibling(f"{dirname(source.path)}/package.json".lstrip("/"))
-    return None if own is None or "workspaces" in _object(own.decode("utf-8", "replace")) else set()
-
-
-def _asks(source: Source, path: str) -> bool:
-    """Whether the manifest asks for packages; one that cannot be read may."""
-    data = source.sibling(path)
+def _is_served(
+    kind: str, source: Source, path: str, served: Collection[str], content: LockfileContent
+) -> bool:
+    """True for what asks for nothing, too; what is wrong with a manifest must not make it a served one."""
+    folder = relpath(dirname(path) or ".", dirname(source.path) or ".")
     try:
-        value = {} if data is None else _object(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return True
-    return data is None or any(value.get(key) for key in _ASKING)
-
-
-def _object(text: str) -> dict[str, Any]:
-    value = json.loads(text)
-    return value if isinstance(value, dict) else {}
+        if basename(path) == "Pipfile" and kind == "pipfile" and folder == ".":
+            return True
+        if folder in served and basename(path) != "Pipfile":
+            return True
+        by_list = kind in _BY_WHAT_THEY_LIST and lists_what_it_needs(source, path, content)
+        return by_list or not asks(source, path)
+    except Exception:
+        return False

@@ -79,9 +79,9 @@ def _not_of_a_registry(root: Table) -> set[str]:
     return sources | ({python_name(name)} if isinstance(name, str) else set())
 
 
-def pipfile_needs(source: Source, section: str) -> set[str]:
-    """The normalised names in a section of the Pipfile beside the lockfile."""
-    return _python_table(_table(manifest(source, "Pipfile") or {}, section))
+def pipfile_needs(source: Source, section: str, path: str = "Pipfile") -> set[str]:
+    """The normalised names in a section of a Pipfile."""
+    return _python_table(_table(manifest(source, path) or {}, section))
 
 
 def composer_needs(source: Source, *, dev: bool = True) -> set[str]:

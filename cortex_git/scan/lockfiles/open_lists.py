@@ -52,14 +52,17 @@ makes a whole list look open, never the other way round."""
 def open_lists(kind: str, source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
     """Path and kind of gap of each open list among a file and those it includes. Never raises.
 
-    An included file that is a lockfile by its own name is judged when it is read itself. Of a JavaScript
-    lockfile the projects below that it does not serve, by their manifests.
+    An included file that is a lockfile by its own name is judged when it is read itself. Besides them the
+    manifests beside and below that the file does not serve.
     """
-    if kind in members.KINDS:
-        return _unserved(kind, source)
+    found = _unserved(kind, source, content) if kind in members.KINDS else ()
     if kind == "maven":
         asks = any(package.direct for package in content.packages) or _asks(source.path, content)
         return ((source.path, gap_kinds.DIRECT_ONLY),) if asks else ()
+    return (*_open_requirements(source, content), *found) if kind == "requirements" else found
+
+
+def _open_requirements(source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
     from cortex_git.scan.lockfiles import kind_of
 
     paths = [package.lockfile for package in content.packages]
@@ -68,9 +71,9 @@ def open_lists(kind: str, source: Source, content: LockfileContent) -> tuple[tup
     return tuple((path, gap_kinds.MAYBE_DIRECT_ONLY) for path in judged if not _is_whole(source, path))
 
 
-def _unserved(kind: str, source: Source) -> tuple[tuple[str, str], ...]:
+def _unserved(kind: str, source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
     try:
-        return tuple((path, gap_kinds.NO_LOCKFILE) for path in members.unserved(kind, source))
+        return tuple((path, gap_kinds.NO_LOCKFILE) for path in members.unserved(kind, source, content))
     except Exception:
         return ()  # a lockfile that cannot be read, which is told
 
