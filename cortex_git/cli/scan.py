@@ -237,6 +237,7 @@ def multi_repo_scan(
         scanners=scanners,
         secrets=secrets,
         not_looked_into=found.gaps,
+        notes=tuple(found.notes),
     )
     if dry_run:
         coordination = open_if_there(repository)

@@ -21,6 +21,8 @@ def show_plan(request: "ScanRequest", found: "Sequence[Planned]", *, as_json: bo
         note(f"{what}{since}" if one.unchanged_since else f"would scan {what}")
     for gap in request.not_looked_into:
         note(f"not scanned: {gap.what}: {gap.reason}")
+    for text in request.notes:
+        note(text)
     kept = Counter(one.unchanged_since for one in found if one.unchanged_since)
     left = len(found) - kept.total()
     count = min(request.workers if request.mode == "parallel" else 1, left if kept else max(left, 1))

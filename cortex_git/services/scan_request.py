@@ -51,6 +51,8 @@ class ScanRequest:
     """Look for keys and passwords in all files, too."""
     not_looked_into: Sequence[NotScanned] = field(default=())
     """Folders that could not be searched for repositories, and listings that are not whole."""
+    notes: Sequence[str] = ()
+    """What else a person should know of how the repositories were found; it is no gap."""
 
     @property
     def credentials(self) -> Credentials:

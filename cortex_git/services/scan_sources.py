@@ -64,6 +64,8 @@ class Gathered:
     sources: list[Source] = field(default_factory=list)
     gaps: list[NotScanned] = field(default_factory=list)
     tokens: tuple[HostToken, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    """What else a person should know, to be told with the report."""
 
 
 def gather_sources(request: SourceRequest, tell: Tell) -> Gathered:
@@ -172,8 +174,7 @@ def _candidates(request: SourceRequest, forges: Forges, found: Gathered, tell: T
             found.gaps.append(NotScanned(str(request.root), "has no checkout below it", LISTING))
         candidates += named(checkouts.sources)
         found.gaps += checkouts.not_scanned
-        for note in passed_over(checkouts):
-            tell(note)
+        found.notes += passed_over(checkouts)
     return candidates + _listed(owners, forges, found, tell)
 
 

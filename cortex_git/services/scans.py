@@ -144,7 +144,13 @@ def run_scan(
     )
     timing = _timing(ended, request, time.monotonic() - started)
     report = ScanReport(
-        batch.batch, tuple(rows), timing, database.line, tuple(coverage), sample, notes=database.notes
+        batch.batch,
+        tuple(rows),
+        timing,
+        database.line,
+        tuple(coverage),
+        sample,
+        notes=(*database.notes, *request.notes),
     )
     return report, ended
 

@@ -223,6 +223,12 @@ def test_what_root_passes_over_is_told(cortex: Command, forge: Forge, here: Path
     said = scan(cortex, forge, "--root", "all", "--dry-run").err
     assert f"passed over: 1 checkout inside another, such as {here}/all/meta/child (" in said
     assert f"passed over: 1 symbolic link to a folder, such as {here}/all/link (" in said
+    done = scan(cortex, forge, "--root", "all", "--format", "json")
+    assert [text.partition(",")[0] for text in done.json()["notes"]] == [
+        "passed over: 1 checkout inside another",
+        "passed over: 1 symbolic link to a folder",
+    ]
+    assert all(done.err.count(text) == 1 for text in done.json()["notes"])
 
 
 def test_every_branch_and_tag_that_fits_is_a_row(cortex: Command, forge: Forge) -> None:
