@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ from daskworld import Cluster, cluster, free_port, share
 from gitworld import add_tasks, assert_sound, cortex, git, result_commits, results_on, start_cortex
 from poolworld import until
 
+from cortex_git.errors import BadInput
 from cortex_git.processes import descendants
+from cortex_git.services.engines import checked_engine
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
 from cortex_git.store.index import Scope
@@ -132,12 +135,16 @@ def test_when_all_dask_workers_are_gone_the_command_says_so(dask: Cluster, host:
 @pytest.mark.parametrize(
     "engine", ["dask", "dask://", "dask://host", "dask://u:p@h:1", "http://h:1", "tcp://h:1", "dask://h:x"]
 )
-def test_an_engine_that_is_not_understood(host: Path, engine: str) -> None:
+def test_an_engine_that_is_not_understood(engine: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(f"no engine {engine!r}")):
+        checked_engine(engine)
+
+
+def test_a_command_with_such_an_engine_is_wrong_use(host: Path) -> None:
     add_tasks(Coordination.open(host), 1)
-    done = cortex("spawn-workers", "--engine", engine, cwd=host)
-    assert done.returncode == 2
-    assert f"no engine {engine!r}" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = cortex("spawn-workers", "--engine", "dask://host", cwd=host)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no engine 'dask://host'" in done.stderr
 
 
 def test_no_scheduler_there(host: Path) -> None:
@@ -150,10 +157,12 @@ def test_no_scheduler_there(host: Path) -> None:
     assert time.monotonic() - began < 60
 
 
-def test_a_repository_without_a_remote(tmp_path: Path, dask: Cluster) -> None:
+def test_a_repository_without_a_remote(tmp_path: Path) -> None:
+    """That is said before any scheduler is asked: there is none."""
     create(tmp_path / "alone", None)
     add_tasks(Coordination.open(tmp_path / "alone"), 1)
-    done = cortex("spawn-workers", "--engine", dask.engine, cwd=tmp_path / "alone")
+    engine = f"dask://127.0.0.1:{free_port()}"
+    done = cortex("spawn-workers", "--engine", engine, cwd=tmp_path / "alone")
     assert done.returncode == 2
     assert "no remote" in done.stderr
 
