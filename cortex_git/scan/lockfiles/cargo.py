@@ -27,6 +27,8 @@ def read(source: Source, out: Collector) -> None:
     for entry, line in zip(entries, header_lines(text, "[[package]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
+        elif "version" not in entry:
+            out.skip(entry.get("name"), "the entry is cut off")
         elif "source" in entry:
             out.add(entry.get("name"), entry.get("version"), line, **origin(entry)._asdict())
 

@@ -43,6 +43,10 @@ class _File:
     """Name, reference and whether it is for development, of what any importer asks for."""
     importers: dict[str, set[str]] = field(default_factory=lambda: {".": set()})
     """By the folder of each importer: the names that it asks for."""
+    specified: set[tuple[str, str]] = field(default_factory=set)
+    """Folder of the importer and name, of each range that is resolved somewhere in the file."""
+    has_open_end: bool = False
+    """Whether a key has nothing at all, which pnpm writes nowhere."""
     edges: list[tuple[str, str, str]] = field(default_factory=list)
     """Key of a package, name and reference of what it depends on."""
 
@@ -56,6 +60,8 @@ def read(source: Source, out: Collector) -> None:
     if major == "9" and not file.has_importers:
         out.skip_file("has no importers, so it may be cut off")
     nodes = {_node(entry.key) for entry in file.entries}
+    if file.has_open_end:
+        out.skip_file("ends in the middle of an entry")
     out.unlisted(_unlisted(file, nodes) | _left_out(file, source))
     graph = _graph(file, nodes)
     for entry in file.entries:
@@ -87,9 +93,10 @@ def _unlisted(file: _File, nodes: set[str]) -> set[str]:
 
 
 def _left_out(file: _File, source: Source) -> set[str]:
-    """What the package.json of an importer needs and the importer does not ask for."""
+    """What the package.json of an importer needs, or it has the range of, and does not ask for."""
+    ranges = {name for folder, name in file.specified if name not in file.importers.get(folder, ())}
     found = ((npm_needs(source, f"{folder}/package.json"), names) for folder, names in file.importers.items())
-    return {name for needed, names in found for name in needed - names}
+    return ranges | {name for needed, names in found for name in needed - names}
 
 
 def _graph(file: _File, nodes: set[str]) -> Graph:
@@ -125,6 +132,7 @@ def _file(text: str) -> _File:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             if not path or path[-1] is not None:
+                file.has_open_end |= bool(path) and event.value == "" and not event.style
                 _take(file, path, event.value)
                 _value_done(path)
             else:
@@ -177,14 +185,18 @@ def _take(file: _File, path: list[str | None], value: str) -> None:
         wanted = _FIELDS.get(tuple(path[2:]))  # type: ignore[arg-type]
         if wanted and value:
             file.entries[-1].fields.setdefault(wanted, value)
-    elif top == "importers" or top in _ASKED:
+    elif top in ("importers", "specifiers") or top in _ASKED:
         folder = path[1] if top == "importers" and len(path) > 1 else "."
         _take_asked(file, folder or ".", path[2:] if top == "importers" else path, value)
 
 
 def _take_asked(file: _File, folder: str, path: list[str | None], value: str) -> None:
     """`[section, name]` up to version 5, `[section, name, "version"]` later."""
-    if len(path) == 2 or (len(path) == 3 and path[2] == "version"):
+    of_range = path[:1] == ["specifiers"] if len(path) == 2 else path[2:] == ["specifier"]
+    if of_range and (path[0] == "specifiers" or path[0] in _ASKED):
+        refuse_too_many_entries(file.specified)
+        file.specified.add((folder, path[1] or ""))
+    elif len(path) == 2 or (len(path) == 3 and path[2] == "version"):
         dev = _ASKED.get(path[0] or "")
         if dev is not None:
             refuse_too_many_entries(file.asked)

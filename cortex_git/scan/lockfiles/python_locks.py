@@ -24,6 +24,8 @@ def read_pdm(source: Source, out: Collector) -> None:
     """pdm.lock; the same package with other extras is listed again and counts once."""
     root = _read(source, out, "package", "metadata", _pdm_own, origins.pdm)
     out.format_version(_metadata(root).get("lock_version"), ("2", "3", "4"), "lock_version")
+    if "content_hash" not in _metadata(root):
+        out.skip_file("has no content_hash, so it may be cut off")
     entries, groups = _entries(root, "package"), _metadata(root).get("groups")
     known = [group for group in groups if isinstance(group, str)] if isinstance(groups, list) else ["default"]
     out.unlisted(origins.unlisted_in_pdm(entries, source) | origins.left_out(entries, source, "pdm", known))
@@ -35,6 +37,9 @@ def read_uv(source: Source, out: Collector) -> None:
     out.format_version(root.get("version"), ("1",), "version")
     entries = _entries(root, "package")
     out.unlisted(origins.unlisted_in_uv(entries) | origins.left_out(entries, source, "uv"))
+    for entry in entries:
+        if "source" not in entry:
+            out.skip(entry.get("name"), "the entry is cut off")
     if "package" not in root:
         out.skip_file("has no packages, not even the project's own")
 

@@ -44,7 +44,7 @@ source = { registry = "https://example.org/simple" }
 """
 PDM = """[metadata]
 lock_version = "4.5.0"
-
+content_hash = "sha256:x"
 [[package]]
 name = "anyio"
 version = "4.2.0"
@@ -204,7 +204,11 @@ def test_what_a_package_lock_lacks(read: Read) -> None:
     ("path", "text", "reason"),
     [
         ("poetry.lock", '[metadata]\nlock-version = "9.0"\n', "is of a lock-version that is not known"),
-        ("pdm.lock", '[metadata]\nlock_version = "9.0"\n', "is of a lock_version that is not known"),
+        (
+            "pdm.lock",
+            '[metadata]\nlock_version = "9.0"\ncontent_hash = "x"\n',
+            "is of a lock_version that is not known",
+        ),
         ("Cargo.lock", CARGO.replace("version = 4", "version = 9"), "is of a version that is not known"),
         ("uv.lock", UV.replace("version = 1\n", "version = [1]\n"), "is of a version that is not known"),
         (

@@ -433,7 +433,7 @@ def test_poetry(read: Read, manifest: str, main: str, test: str) -> None:
 
 PDM = """[metadata]
 groups = ["default", "test"]
-
+content_hash = "sha256:x"
 [[package]]
 name = "requests"
 version = "2.31.0"

@@ -32,7 +32,7 @@ six = {path = "six"}
 """
 POETRY = '[[package]]\nname = "{}"\nversion = "1"\n\n'
 POETRY += '[[package]]\nname = "six"\nversion = "1"\n\n[metadata]\nlock-version = "2.0"\n'
-PDM = '[metadata]\ngroups = ["default", "dev"]\nlock_version = "4.5.0"\n\n'
+PDM = '[metadata]\ngroups = ["default", "dev"]\nlock_version = "4.5.0"\ncontent_hash = "x"\n\n'
 PDM += "".join(f'[[package]]\nname = "{name}"\nversion = "1"\n\n' for name in ("django", "py-test"))
 UV = 'version = 1\n[[package]]\nname = "x"\nversion = "1"\nsource = { virtual = "." }\n'
 for each in ("django", "py-test"):
@@ -123,3 +123,22 @@ def test_members_of_a_workspace_are_looked_at_each_for_itself(read: Read) -> Non
     assert list(gaps(read("package-lock.json", lock, web))) == ["package-lock.json"]
     npm["web/node_modules/qs"] = {"version": "1.0.0"}
     assert gaps(read("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": npm}), web)) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "cut", "reason"),
+    [
+        ("uv.lock", 'version = 1\n[[package]]\nname = "x"\nversion = "1"\n', "the entry is cut off"),
+        ("Cargo.lock", 'version = 3\n\n[[package]]\nname = "x"\n', "the entry is cut off"),
+        ("pdm.lock", '[metadata]\ngroups = ["default"]\n', "has no content_hash, so it may be cut off"),
+        ("pnpm-lock.yaml", PNPM[: PNPM.index("    dependencies")], "ends in the middle of an entry"),
+        (
+            "pnpm-lock.yaml",
+            PNPM[: PNPM.index("        version")],
+            "needs lodash, which it does not list: it may be cut off",
+        ),
+    ],
+    ids=["uv", "cargo", "pdm", "pnpm-importer", "pnpm-range"],
+)
+def test_a_cut_inside_an_entry_shows_without_a_manifest(read: Read, path: str, cut: str, reason: str) -> None:
+    assert list(gaps(read(path, cut)).values()) == [reason]

@@ -5,8 +5,8 @@ import pytest
 from .conftest import Read, gaps, pairs
 
 V5 = """lockfileVersion: 5.4
-specifiers:
-  react-dom: 17.0.2
+specifiers: {react-dom: 17.0.2}
+dependencies: {react-dom: 17.0.2_react@17.0.2}
 packages:
 
   /@babel/core/7.1.0_supports-color@5.5.0:

@@ -65,7 +65,7 @@ source = { git = "https://example.org/a/b.git?rev=main#abc" }
 """
 PDM = """[metadata]
 lock_version = "4.5.0"
-
+content_hash = "sha256:x"
 [[package]]
 name = "requests"
 version = "2.31.0"
