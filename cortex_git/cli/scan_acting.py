@@ -67,7 +67,7 @@ OutputsOption = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write the report here; several times for several forms, by their endings.",
+        help="Write the report here (- is stdout); several times for several forms, by their endings.",
         show_default=False,
     ),
 ]
