@@ -16,6 +16,8 @@ _NPM_PLAIN = re.compile(r"npm:|catalog:|[^:/]*$")
 _PYTHON_PLAIN = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:[<>=!~(][^;@]*)?$")
 _PLAIN_KEYS = frozenset({"version", "extras", "index", "source", "allow-prereleases"})
 """Of a Poetry or Pipenv dependency: with any other key it is optional, marked, or from elsewhere."""
+_NOT_LOCKED = frozenset({"pip", "setuptools", "wheel", "distribute"})
+"""What pip-compile, pipenv and older Poetry leave out of their lockfiles as unsafe to change."""
 _CARGO = ("dependencies", "build-dependencies", "build_dependencies", "dev-dependencies", "dev_dependencies")
 _FROM_ELSEWHERE = frozenset({"path", "git", "optional", "registry-index"})
 
@@ -117,7 +119,7 @@ def requirements(found: object) -> set[str]:
     """The normalised names of plain requirements (PEP 508), without markers and addresses."""
     items: Iterable[Any] = found if isinstance(found, list) else ()
     matched = (_PYTHON_PLAIN.match(item) for item in items if isinstance(item, str))
-    return {python_name(match.group(1)) for match in matched if match}
+    return {python_name(match.group(1)) for match in matched if match} - _NOT_LOCKED
 
 
 def _python_table(entries: Table) -> set[str]:
@@ -127,7 +129,7 @@ def _python_table(entries: Table) -> set[str]:
         for name, wanted in entries.items()
         if isinstance(wanted, str) or (isinstance(wanted, dict) and wanted.keys() <= _PLAIN_KEYS)
     )
-    return {python_name(name) for name in plain} - {"python", ""}
+    return {python_name(name) for name in plain} - {"python", ""} - _NOT_LOCKED
 
 
 def _table(root: Table, key: str) -> Table:

@@ -69,7 +69,7 @@ def _unlisted(packages: Table, source: Source) -> set[str]:
     needed = {name for name in _needs(source) if _MODULES + name not in packages}
     modules = _Modules(packages)
     for key in packages:
-        if key and _MODULES not in key:
+        if key and _MODULES not in key and not key.startswith("../"):
             names = npm_needs(source, f"{key}/package.json", dev=False)
             needed |= {name for name in names if modules.find(key, name) is None}
     root = packages.get("")

@@ -6,7 +6,7 @@ Must never call a list made from a manifest on the word of its name or its folde
 import re
 from posixpath import basename, relpath
 
-from cortex_git.scan.lockfiles.asked import python_name
+from cortex_git.scan.lockfiles.asked import python_name, requirement_names
 from cortex_git.scan.lockfiles.manifests import home
 from cortex_git.scan.lockfiles.needed import group_needs, pipfile_needs, project_needs, requirements
 from cortex_git.scan.lockfiles.source import Source, numbered_lines
@@ -36,7 +36,8 @@ def lists_what_it_needs(source: Source, path: str, content: LockfileContent) -> 
     if name in _PROJECT and (_is_made_from_it(text) or _is_read_by(source, path)):
         return True
     needed = _needed(source, path)
-    return bool(needed) and needed <= {python_name(package.name) for package in content.packages}
+    told = requirement_names(gap.what.partition(": ")[2] for gap in content.not_scanned)
+    return bool(needed) and needed <= {*told, *(python_name(package.name) for package in content.packages)}
 
 
 def _is_made_from_it(text: str) -> bool:

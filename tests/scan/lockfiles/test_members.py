@@ -85,6 +85,11 @@ CASES = {
         {"pyproject.toml": DJANGO, "setup.py": SETUP_PY, "setup.cfg": SETUP_CFG, "Pipfile": PIPFILE},
         [],
     ),
+    "without versions, each of which is told": (
+        ("requirements.txt", "Django\n"),
+        {"pyproject.toml": DJANGO},
+        [],
+    ),
     "compiled from it": (
         ("requirements.txt", COMPILED + "#    pip-compile pyproject.toml\n#\nsix==1\n"),
         {"pyproject.toml": DJANGO, "setup.py": SETUP_PY, "lib/pyproject.toml": DJANGO, "Pipfile": PIPFILE},

@@ -19,7 +19,7 @@ PNPM += "\npackages:\n\n" + "".join(f"  {n}@1.0.0:\n    resolution: {{integrity:
 NODE = {f"node_modules/{name}": entry for name, entry in LOCKED.items()}
 PYPROJECT = """[project]
 name = "x"
-dependencies = ["Django>=4,<5", "tomli; python_version < '3.11'", "x[extra]", "own @ https://x/o.whl", "six"]
+dependencies = ["Django>=4,<5", "tomli; python_version < '3.11'", "x[extra]", "pip", "own @ x:/o", "six"]
 optional-dependencies = {extra = ["absent"]}
 [dependency-groups]
 dev = ["py_test", {include-group = "y"}]
@@ -38,7 +38,9 @@ UV = 'version = 1\n[[package]]\nname = "x"\nversion = "1"\nsource = { virtual = 
 for each in ("django", "py-test"):
     UV += f'\n[[package]]\nname = "{each}"\nversion = "1"\nsource = {{ registry = "x" }}\n'
 PYLOCK = 'lock-version = "1.0"\n[[packages]]\nname = "django"\nversion = "1"\n'
-PIPFILE = '[packages]\nDjango = "*"\nown = {path = "."}\nwin = {version = "*", markers = "x"}\n'
+PIPFILE = (
+    '[packages]\nDjango = "*"\nsetuptools = "*"\nown = {path = "."}\nwin = {version = "*", markers = "x"}\n'
+)
 PIPFILE += '[dev-packages]\npytest = "*"\n'
 PIPFILE_LOCK = {
     "_meta": {},
