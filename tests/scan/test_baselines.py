@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from cortex_git.errors import BadInput
 from cortex_git.scan.baselines import against, read_baseline
 from cortex_git.scan.comparing import compare
-from cortex_git.scan.records import Finding, NotScanned, RepositoryScan
+from cortex_git.scan.records import Finding, NotScanned, RepositoryScan, SecretFound
 from cortex_git.scan.reports import RENDERERS
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
+from cortex_git.scan.secrets_looked import SecretsLooked
 from cortex_git.scan.set_aside import Suppressed
 
 OLD = Finding("CVE-1", (), "high", 7.0, "npm", "lodash", "1", "2", "package-lock.json", 3)
@@ -108,6 +109,29 @@ def test_a_finding_that_lost_its_first_lockfile_is_not_new() -> None:
     before = replace(OLD, lockfile="a/package-lock.json", other_lockfiles=("b/package-lock.json",))
     found = compare([row(before)], [row(replace(OLD, lockfile="b/package-lock.json"))])
     assert (len(found.still), found.new, found.fixed) == (1, (), ())
+
+
+def test_a_name_in_two_folders_is_two_repositories(tmp_path: Path) -> None:
+    secret = SecretFound("run.sh", 1, "aws access key", 1)
+    looked = SecretsLooked(1, 1, (), True)
+    then, now = (row(OLD, folder=at, secrets=(secret,), secrets_looked=looked) for at in ("/a", "/b"))
+    apart = compare([then], [now])
+    assert (len(apart.new), apart.fixed) == (1, ())
+    assert apart.not_compared[0].reason == (
+        "its repository is not in this scan: its name is another folder's here"
+    )
+    done = against(report(now), "monday", [then])
+    assert (done.cves_found, done.secrets_found) == (1, 1)
+    assert done.baseline is not None
+    assert (done.baseline.not_compared, done.baseline.secrets_not_compared) == (1, 1)
+    assert done.notes == ("r is another folder in the baseline monday: everything in it is new",)
+    # Both are in one scan, and each is compared with itself; what a report calls a folder counts for nothing.
+    assert len(compare([then, now], [now]).still) == 1
+    value = json.loads(RENDERERS["json"](report(then)))
+    assert "folder" not in value["repositories"][0] and "folder" not in then.to_json()
+    value["repositories"][0]["folder"] = "/c"
+    named = against(report(now), "file", read_baseline(written(tmp_path, json.dumps(value))))
+    assert (named.cves_found, named.secrets_found, named.notes) == (0, 0, ())
 
 
 def test_a_known_finding_is_new_where_a_further_lockfile_has_it(tmp_path: Path) -> None:
