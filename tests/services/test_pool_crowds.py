@@ -49,6 +49,21 @@ def pool_of_none(host: Path) -> Iterator[tuple[Coordination, Orders, Requests]]:
     pool.close()
 
 
+class Entered(dict[str, Any]):
+    """Counts who has looked whether somebody else is getting hold of the task."""
+
+    count = 0
+
+    def setdefault(self, key: str, default: Any = None, /) -> Any:
+        self.count += 1
+        return super().setdefault(key, default)
+
+
+def counted(requests: Requests) -> Entered:
+    entered = requests._getting = Entered()
+    return entered
+
+
 def asked(requests: Requests, task: str = TASK) -> dict[str, Any]:
     return requests.handle(
         {"kind": "spawn", "type": "analysis-worker", "runner": "echo", "task_id": task}, print
@@ -60,7 +75,7 @@ def test_requests_at_once_for_one_task_have_the_end_of_one_claim(
 ) -> None:
     coordination, orders, requests = pool_of_none
     claiming, go_on = threading.Event(), threading.Event()
-    real = coordination.claims.claim_locked
+    real, entered = coordination.claims.claim_locked, counted(requests)
 
     def slow(*arguments: Any) -> Any:
         claiming.set()
@@ -74,6 +89,7 @@ def test_requests_at_once_for_one_task_have_the_end_of_one_claim(
         others = [threads.submit(asked, requests) for _ in range(2)]
         with pytest.raises(TimeoutError):
             others[0].result(timeout=0.2)  # it has failed by then where it waits for the lock alone
+        until(lambda: entered.count == 3)
         go_on.set()
         until(lambda: len(orders._given.waiting()) == 1)
         orders.close()
@@ -105,6 +121,7 @@ def test_the_error_of_one_claim_is_told_to_all_who_asked_at_once(
 ) -> None:
     coordination, _, requests = pool_of_none
     claiming, go_on, claims = threading.Event(), threading.Event(), []
+    entered = counted(requests)
 
     def refused(*arguments: Any) -> Any:
         claims.append(arguments)
@@ -119,6 +136,7 @@ def test_the_error_of_one_claim_is_told_to_all_who_asked_at_once(
         second = threads.submit(asked, requests)
         with pytest.raises(TimeoutError):
             second.result(timeout=0.2)
+        until(lambda: entered.count == 2)
         go_on.set()
         for one in (first, second):
             with pytest.raises(BadInput, match="no such luck"):
