@@ -36,7 +36,9 @@ def read_uv(source: Source, out: Collector) -> None:
     root = _read(source, out, "package", "version", origins.is_own_in_uv, origins.uv)
     out.format_version(root.get("version"), ("1",), "version")
     entries = _entries(root, "package")
-    out.unlisted(origins.unlisted_in_uv(entries) | origins.left_out(entries, source, "uv"))
+    out.unlisted(origins.unlisted_in_uv(entries))
+    if basename(source.path) == "uv.lock":  # a script's has nothing to do with the project beside it
+        out.unlisted(origins.left_out(entries, source, "uv"))
     for entry in entries:
         if "source" not in entry:
             out.skip(entry.get("name"), "the entry is cut off")
