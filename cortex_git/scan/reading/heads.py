@@ -11,6 +11,8 @@ import re
 import selectors
 import stat
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import IO, NamedTuple, cast
 
 from cortex_git.errors import CortexError
 from cortex_git.scan.reading.facts import object_facts
-from cortex_git.scan.reading.host_gate import HostGate
+from cortex_git.scan.reading.host_gate import HostGate, host_of
 from cortex_git.scan.reading.limits import Deadline, Limits, OutOfTime
 from cortex_git.scan.reading.local import borrow, locate
 from cortex_git.scan.reading.process import GuardedGit, bare_folder
@@ -30,6 +32,10 @@ REFS_AT_ONCE = 100
 """Of one remote repository that are asked for with one `git ls-remote`."""
 ANSWER_S = 30.0
 """Seconds that one repository has to answer."""
+MOST_S = 120.0
+"""Seconds for all of them: whoever was not asked by then is not known."""
+MOST_LATE = 3
+"""Times that a host may let us wait for nothing; then the rest of it is not asked."""
 _MAX_PACKED = 8 * 1024 * 1024
 _MAX_REF = 4096
 _MAX_ANSWER = 64 * 1024
@@ -59,15 +65,32 @@ def heads_of(
     left = [number for number, commit in enumerate(found) if commit is None]
     if not left:
         return found
-    together = _together(sources, left)
+    together, patience = _together(sources, left), _Patience()
     with ThreadPoolExecutor(min(MOST_AT_ONCE, len(together)), "cortex-heads") as pool:
         asked = pool.map(
-            lambda ns: _asked_heads([sources[n] for n in ns], credentials, limits, gate), together
+            lambda ns: _asked_heads([sources[n] for n in ns], credentials, limits, gate, patience), together
         )
         for numbers, commits in zip(together, asked, strict=True):
             for number, commit in zip(numbers, commits, strict=True):
                 found[number] = commit
     return found
+
+
+class _Patience:
+    """How long all are waited for, and which hosts no more."""
+
+    def __init__(self) -> None:
+        self._ends = time.monotonic() + MOST_S
+        self._late: Counter[str] = Counter()
+
+    def left(self, source: Source) -> float:
+        """Seconds that it has to answer; 0 where it is not to be asked."""
+        if not source.local and self._late[host_of(source)] >= MOST_LATE:
+            return 0.0
+        return max(min(ANSWER_S, self._ends - time.monotonic()), 0.0)
+
+    def late(self, source: Source) -> None:
+        self._late[host_of(source)] += 1
 
 
 def _together(sources: Sequence[Source], numbers: Sequence[int]) -> list[list[int]]:
@@ -167,21 +190,38 @@ def _packed(data: bytes, name: bytes) -> str | None:
 
 
 def _asked_heads(
-    sources: Sequence[Source], credentials: Credentials | None, limits: Limits | None, gate: HostGate | None
+    sources: Sequence[Source],
+    credentials: Credentials | None,
+    limits: Limits | None,
+    gate: HostGate | None,
+    patience: _Patience,
 ) -> list[str | None]:
     """What git says, with one process: of a source, or of full names of one remote repository."""
-    first = sources[0]
+    first, nothing = sources[0], cast("list[str | None]", [None] * len(sources))
+    if not patience.left(first):
+        return nothing
     try:
         with (gate or HostGate()).place(first):
-            return _asked(first, [source.ref for source in sources], credentials, limits or Limits())
+            limits = limits or Limits()
+            seconds, began = min(patience.left(first), limits.time_s), time.monotonic()
+            if not seconds:
+                return nothing
+            refs = [source.ref for source in sources]
+            found = _asked(first, refs, credentials, limits, Deadline(seconds))
     except CortexError:
-        return [None] * len(sources)
+        return nothing
+    if found == nothing and time.monotonic() - began >= seconds:
+        patience.late(first)
+    return found
 
 
 def _asked(
-    source: Source, refs: Sequence[str | None], credentials: Credentials | None, limits: Limits
+    source: Source,
+    refs: Sequence[str | None],
+    credentials: Credentials | None,
+    limits: Limits,
+    deadline: Deadline,
 ) -> list[str | None]:
-    deadline = Deadline(min(limits.time_s, ANSWER_S))
     try:
         with tempfile.TemporaryDirectory(prefix="cortex-git-head-", ignore_cleanup_errors=True) as name:
             if not source.local:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -243,3 +244,28 @@ def test_a_remote_says_the_commit_that_a_scan_of_it_reads(
         remote = Source(address, address, ref)
         with open_repository(remote) as snapshot:
             assert heads_of([remote]) == [snapshot.commit]
+
+
+def test_a_host_that_lets_us_wait_is_asked_no_more_after_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def hang(source: Source, refs: list[str | None], *_: object) -> list[str | None]:
+        asked.append(source.url)
+        if "slow" not in source.url:
+            return ["1" * 40]
+        time.sleep(0.02)
+        return [None] * len(refs)
+
+    monkeypatch.setattr(heads, "_asked", hang)
+    monkeypatch.setattr(heads, "ANSWER_S", 0.02)
+    monkeypatch.setattr(heads, "MOST_AT_ONCE", 1)
+    urls = [*(f"https://slow.test/{n}" for n in range(9)), "https://other.test/a"]
+    found = heads_of([Source(url, url) for url in urls])
+    assert asked == [*urls[:3], urls[-1]]
+    assert found == [None] * 9 + ["1" * 40]
+
+
+def test_whoever_was_not_asked_in_time_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MOST_S", 0.0)
+    monkeypatch.setattr(heads, "_asked", lambda *_: pytest.fail("asked"))
+    assert heads_of([Source(url, url) for url in ("https://a.test/1", "https://b.test/1")]) == [None, None]
