@@ -209,8 +209,10 @@ class World:
             flush.go("push", step.how if step.how in ("lost", "air") else "")
         else:
             flush.go({"settle": "read", "look late": "read", "leave": "fetch", "search": "fetch"}[step.kind])
-        while flush.at is not None and not _has_queued(flush) and flush.at in ("batch", "push"):
-            flush.go(flush.at)  # nothing more waits but results to be kept as fenced
+        # What it came for is decided: results that are to be kept as fenced are no step of the model. A push
+        # that no batch came before is theirs, whatever was entered meanwhile and waits for the next flush.
+        while flush.at == "push" or (flush.at == "batch" and not _has_queued(flush)):
+            flush.go(flush.at)
 
     def task(self, number: int) -> Task:
         while number >= len(self.tasks):
