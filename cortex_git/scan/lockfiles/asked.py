@@ -12,6 +12,7 @@ from cortex_git.scan.lockfiles.source import (
     MalformedError,
     Source,
     Table,
+    as_table,
     inside_repository,
     load_json,
     load_toml,
@@ -20,13 +21,14 @@ from cortex_git.scan.lockfiles.source import (
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _SEPARATORS = re.compile(r"[-_.]+")
 _MAX_GLOBS = 200
-_CARGO_SECTIONS = (
+CARGO_SECTIONS = (
     "dev-dependencies",
     "dev_dependencies",
     "build-dependencies",
     "build_dependencies",
     "dependencies",
 )
+"""Of a Cargo.toml; of a crate that is in several, the last one counts."""
 _NPM_SECTIONS = ("devDependencies", "peerDependencies", "optionalDependencies", "dependencies")
 
 
@@ -82,17 +84,17 @@ def pyproject(source: Source) -> Asked | None:
     root = manifest(source, "pyproject.toml")
     if root is None:
         return None
-    tool, project = _table(root.get("tool")), _table(root.get("project"))
-    poetry, pdm, uv = (_table(tool.get(name)) for name in ("poetry", "pdm", "uv"))
+    tool, project = as_table(root.get("tool")), as_table(root.get("project"))
+    poetry, pdm, uv = (as_table(tool.get(name)) for name in ("poetry", "pdm", "uv"))
     development = [
-        *(_table(group).get("dependencies") for group in _table(poetry.get("group")).values()),
-        *_table(pdm.get("dev-dependencies")).values(),
-        *_table(root.get("dependency-groups")).values(),
+        *(as_table(group).get("dependencies") for group in as_table(poetry.get("group")).values()),
+        *as_table(pdm.get("dev-dependencies")).values(),
+        *as_table(root.get("dependency-groups")).values(),
         poetry.get("dev-dependencies"),
         uv.get("dev-dependencies"),
     ]
     production = [
-        *_table(project.get("optional-dependencies")).values(),
+        *as_table(project.get("optional-dependencies")).values(),
         project.get("dependencies"),
         poetry.get("dependencies"),
     ]
@@ -105,7 +107,7 @@ def pyproject(source: Source) -> Asked | None:
 
 def project_name(source: Source) -> str:
     """The normalised name in the pyproject.toml beside the lockfile; empty where there is none."""
-    name = _table((manifest(source, "pyproject.toml") or {}).get("project")).get("name")
+    name = as_table((manifest(source, "pyproject.toml") or {}).get("project")).get("name")
     return python_name(name) if isinstance(name, str) else ""
 
 
@@ -114,7 +116,7 @@ def pipfile(source: Source) -> dict[str, set[str]] | None:
     root = manifest(source, "Pipfile")
     if root is None:
         return None
-    return {section: {python_name(name) for name in _table(value)} for section, value in root.items()}
+    return {section: {python_name(name) for name in as_table(value)} for section, value in root.items()}
 
 
 class Crate(NamedTuple):
@@ -127,21 +129,15 @@ class Crate(NamedTuple):
 def cargo_toml(source: Source, path: str) -> Crate | None:
     """The package of a Cargo.toml, at a path relative to the lockfile, and the crates it asks for."""
     root = manifest(source, path)
-    name = _table(root.get("package")).get("name") if root else None
+    name = as_table(root.get("package")).get("name") if root else None
     if root is None or not isinstance(name, str):
         return None
     asked: Asked = {}
-    tables = [root, *map(_table, _table(root.get("target")).values())]
-    for section in (
-        "dev-dependencies",
-        "dev_dependencies",
-        "build-dependencies",
-        "build_dependencies",
-        "dependencies",
-    ):
+    tables = [root, *map(as_table, as_table(root.get("target")).values())]
+    for section in CARGO_SECTIONS:
         for found in tables:
-            for key, value in _table(found.get(section)).items():
-                real = _table(value).get("package", key)
+            for key, value in as_table(found.get(section)).items():
+                real = as_table(value).get("package", key)
                 _take(asked, {real if isinstance(real, str) else key: value}, dev=section.startswith("dev"))
     return Crate(name, asked)
 
@@ -153,7 +149,7 @@ def composer_json(source: Source) -> Asked | None:
         return None
     asked: Asked = {}
     for section in ("require-dev", "require"):
-        found = {name.lower(): value for name, value in _table(root.get(section)).items() if "/" in name}
+        found = {name.lower(): value for name, value in as_table(root.get(section)).items() if "/" in name}
         _take(asked, found, dev=section == "require-dev")
     return asked
 
@@ -173,7 +169,7 @@ def manifest(source: Source, name: str) -> Table | None:
 
 
 def _take(asked: Asked, found: object, *, dev: bool) -> None:
-    for name, value in _table(found).items():
+    for name, value in as_table(found).items():
         asked[name] = Wanted(value if isinstance(value, str) else "", dev)
 
 
@@ -189,7 +185,3 @@ def requirement_names(found: Iterable[Any]) -> list[str]:
     """The normalised names of requirements (PEP 508); what is no text is passed over."""
     matched = (_REQUIREMENT.match(item) for item in found if isinstance(item, str))
     return [python_name(match.group(1)) for match in matched if match]
-
-
-def _table(value: object) -> Table:
-    return value if isinstance(value, dict) else {}

@@ -8,11 +8,10 @@ import re
 from collections.abc import Callable
 from posixpath import basename, dirname, relpath
 
-from cortex_git.scan.lockfiles.asked import manifest
-from cortex_git.scan.lockfiles.source import Source, Table
+from cortex_git.scan.lockfiles.asked import CARGO_SECTIONS, manifest
+from cortex_git.scan.lockfiles.source import Source, Table, table_at
 
 _NPM = ("dependencies", "devDependencies", "optionalDependencies")
-_CARGO = ("dependencies", "dev-dependencies", "build-dependencies", "dev_dependencies", "build_dependencies")
 _PROGRAMS = {
     "Gemfile": re.compile(r"^[ \t]*gem(?:spec)?\b", re.MULTILINE),
     "gems.rb": re.compile(r"^[ \t]*gem(?:spec)?\b", re.MULTILINE),
@@ -52,7 +51,7 @@ def _package_json(root: Table) -> bool:
 def _cargo_toml(root: Table) -> bool:
     targets = root.get("target")
     tables = [root, *(targets.values() if isinstance(targets, dict) else ())]
-    return any(table.get(key) for table in tables if isinstance(table, dict) for key in _CARGO)
+    return any(table.get(key) for table in tables if isinstance(table, dict) for key in CARGO_SECTIONS)
 
 
 def _composer_json(root: Table) -> bool:
@@ -66,19 +65,14 @@ def _pipfile(root: Table) -> bool:
 
 def _pyproject(root: Table) -> bool:
     """Extras do not count: they are off."""
-    tool, project = _table(root, "tool"), _table(root, "project")
-    poetry, pdm, uv = (_table(tool, name) for name in ("poetry", "pdm", "uv"))
-    groups = [*_table(root, "dependency-groups").values(), *_table(pdm, "dev-dependencies").values()]
+    tool, project = table_at(root, "tool"), table_at(root, "project")
+    poetry, pdm, uv = (table_at(tool, name) for name in ("poetry", "pdm", "uv"))
+    groups = [*table_at(root, "dependency-groups").values(), *table_at(pdm, "dev-dependencies").values()]
     groups += [
-        group.get("dependencies") for group in _table(poetry, "group").values() if isinstance(group, dict)
+        group.get("dependencies") for group in table_at(poetry, "group").values() if isinstance(group, dict)
     ]
     groups += [project.get("dependencies"), uv.get("dev-dependencies"), poetry.get("dev-dependencies")]
-    return any(groups) or bool(_table(poetry, "dependencies").keys() - {"python"})
-
-
-def _table(root: Table, key: str) -> Table:
-    found = root.get(key)
-    return found if isinstance(found, dict) else {}
+    return any(groups) or bool(table_at(poetry, "dependencies").keys() - {"python"})
 
 
 _TABLES: dict[str, Callable[[Table], bool]] = {

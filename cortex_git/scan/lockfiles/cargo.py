@@ -3,11 +3,13 @@
 from collections.abc import Callable, Hashable
 from posixpath import dirname, relpath
 
-from cortex_git.scan.lockfiles.asked import Asked, cargo_toml
+from cortex_git.scan.lockfiles.asked import Crate, cargo_toml
 from cortex_git.scan.lockfiles.collecting import Collector
-from cortex_git.scan.lockfiles.needed import cargo_needs
+from cortex_git.scan.lockfiles.needed import cargo_inherited, cargo_needs
 from cortex_git.scan.lockfiles.origins import Graph, Origin
 from cortex_git.scan.lockfiles.source import MalformedError, Source, Table, array, header_lines, load_toml
+
+_BESIDE = "Cargo.toml"
 
 
 def read(source: Source, out: Collector) -> None:
@@ -22,8 +24,9 @@ def read(source: Source, out: Collector) -> None:
         raise MalformedError("has no packages, not even the project's own")
     crates = [entry for entry in entries if isinstance(entry, dict)]
     listed = [*crates, root["root"]] if isinstance(root.get("root"), dict) else crates
-    out.unlisted(_unlisted(listed) | _left_out(listed, source))
-    origin = _origins(crates, source)
+    asking = _asking(source)
+    out.unlisted(_unlisted(listed) | _left_out(listed, source, asking))
+    origin = _origins(crates, asking)
     for entry, line in zip(entries, header_lines(text, "[[package]]", len(entries)), strict=True):
         if not isinstance(entry, dict):
             out.skip(entry, "the entry is not a table")
@@ -33,7 +36,7 @@ def read(source: Source, out: Collector) -> None:
             out.add(entry.get("name"), entry.get("version"), line, **origin(entry)._asdict())
 
 
-def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
+def _origins(entries: list[Table], asking: dict[str, Crate]) -> Callable[[Table], Origin]:
     """What the crates without a source need is direct; their Cargo.toml tells what is for development."""
     only: dict[Hashable, Hashable] = {}
     """By name: the key of the crate where there is one of that name, else None."""
@@ -43,7 +46,7 @@ def _origins(entries: list[Table], source: Source) -> Callable[[Table], Origin]:
             only[name] = None if name in only else _key(entry)
     every = {_key(entry) for entry in entries}
     own = {_key(entry) for entry in entries if "source" not in entry}
-    asked = _asked(source)
+    asked = {crate.name: crate.asked for crate in asking.values()}
     graph = Graph()
     for entry in entries:
         name = entry.get("name")
@@ -66,24 +69,19 @@ def _unlisted(entries: list[Table]) -> set[str]:
     return needed - {name for entry in entries if isinstance(name := entry.get("name"), str)}
 
 
-def _left_out(entries: list[Table], source: Source) -> set[str]:
+def _left_out(entries: list[Table], source: Source, asking: dict[str, Crate]) -> set[str]:
     """What the crates of the repository need that are listed, or the one beside the lockfile, and none is."""
     names = {_folded(name) for entry in entries if isinstance(name := entry.get("name"), str)}
-    needed = cargo_needs(source)
-    for path in _inside(source):
-        crate = cargo_toml(source, path)
-        if crate is not None and _folded(crate.name) in names:
-            needed |= cargo_needs(source, path)
+    inherited = cargo_inherited(source)
+    needed = cargo_needs(source, _BESIDE, inherited)
+    for path, crate in asking.items():
+        if _folded(crate.name) in names:
+            needed |= cargo_needs(source, path, inherited)
     return {name for name in needed if _folded(name) not in names}
 
 
 def _folded(name: str) -> str:
     return name.replace("_", "-").lower()
-
-
-def _inside(source: Source) -> list[str]:
-    """The Cargo.toml of the folders below, relative to the lockfile."""
-    return [relpath(path, dirname(source.path) or ".") for path in source.manifests]
 
 
 def _key(entry: Table) -> Hashable:
@@ -98,7 +96,8 @@ def _dependencies(entry: Table) -> list[tuple[str, str | None]]:
     return [(words[0], words[1] if len(words) > 1 else None) for words in parts]
 
 
-def _asked(source: Source) -> dict[str, Asked]:
-    """What each crate of the repository asks for, by its name."""
-    crates = [cargo_toml(source, path) for path in dict.fromkeys(["Cargo.toml", *_inside(source)])]
-    return {crate.name: crate.asked for crate in crates if crate is not None}
+def _asking(source: Source) -> dict[str, Crate]:
+    """The crates of the repository by the paths of their Cargo.toml, relative to the lockfile."""
+    inside = [relpath(path, dirname(source.path) or ".") for path in source.manifests]
+    crates = {path: cargo_toml(source, path) for path in (_BESIDE, *inside)}
+    return {path: crate for path, crate in crates.items() if crate is not None}

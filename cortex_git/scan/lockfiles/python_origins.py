@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from cortex_git.scan.lockfiles.asked import Asked, project_name, pyproject, python_name, requirement_names
 from cortex_git.scan.lockfiles.needed import group_needs, project_needs
 from cortex_git.scan.lockfiles.origins import UNKNOWN, Graph, Origin
-from cortex_git.scan.lockfiles.source import Source, Table
+from cortex_git.scan.lockfiles.source import Source, Table, as_table
 
 OriginOf = Callable[[Table], Origin]
 OriginsOf = Callable[[Table, list[Table], Source], OriginOf]
@@ -42,7 +42,7 @@ def pdm(_root: Table, entries: list[Table], source: Source) -> OriginOf:
 
 def uv(root: Table, entries: list[Table], _source: Source) -> OriginOf:
     """The projects of the workspace are packages too, with all that they ask for."""
-    manifest = _table(root.get("manifest"))
+    manifest = as_table(root.get("manifest"))
     production = set(_listed(manifest.get("requirements")))
     development = set(_groups(manifest.get("dependency-groups")))
     own = [entry for entry in entries if is_own_in_uv(entry)]
@@ -121,12 +121,8 @@ def _name(entry: Table) -> str:
     return python_name(name) if isinstance(name, str) else ""
 
 
-def _table(value: object) -> Table:
-    return value if isinstance(value, dict) else {}
-
-
 def _keys(found: object) -> list[str]:
-    return [python_name(name) for name in _table(found)]
+    return [python_name(name) for name in as_table(found)]
 
 
 def _required(found: object) -> list[str]:
@@ -143,4 +139,4 @@ def _listed(found: object) -> list[str]:
 
 def _groups(found: object) -> list[str]:
     """The names in all lists of a table."""
-    return [name for group in _table(found).values() for name in _listed(group)]
+    return [name for group in as_table(found).values() for name in _listed(group)]

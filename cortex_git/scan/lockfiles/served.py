@@ -10,7 +10,7 @@ from posixpath import basename, dirname, relpath
 from cortex_git.scan.lockfiles.asked import cargo_toml
 from cortex_git.scan.lockfiles.jsonc import load_jsonc
 from cortex_git.scan.lockfiles.manifests import home
-from cortex_git.scan.lockfiles.source import Source, Table, load_json, load_toml
+from cortex_git.scan.lockfiles.source import Source, Table, load_json, load_toml, table_at
 from cortex_git.scan.lockfiles.yarn_origins import manifests_of_workspaces
 
 _IMPORTERS = re.compile(r"^importers:[ \t]*\n((?:[ \t#][^\n]*\n|\n)*)", re.MULTILINE)
@@ -31,7 +31,7 @@ def _npm(source: Source) -> Iterable[str]:
     if isinstance(packages, dict):
         yield from (key for key in packages if "node_modules" not in key.split("/"))
         return
-    for entry in _table(root, "dependencies").values():  # version 1
+    for entry in table_at(root, "dependencies").values():  # version 1
         version = entry.get("version") if isinstance(entry, dict) else None
         if isinstance(version, str) and version.startswith("file:"):
             yield version.removeprefix("file:")
@@ -50,7 +50,7 @@ def _yarn(source: Source) -> Iterable[str]:
 
 
 def _bun(source: Source) -> Iterable[str]:
-    return _table(load_jsonc(source.text()), "workspaces")
+    return table_at(load_jsonc(source.text()), "workspaces")
 
 
 def _cargo(source: Source) -> Iterator[str]:
@@ -153,11 +153,6 @@ def _own_folder(_source: Source) -> Iterable[str]:
 def _entries(source: Source, key: str) -> list[Table]:
     found = load_toml(source.text()).get(key)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-
-
-def _table(root: Table, key: str) -> Table:
-    found = root.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _texts(found: object, *keys: str) -> list[str]:

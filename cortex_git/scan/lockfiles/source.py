@@ -159,6 +159,16 @@ def table(value: object, what: str) -> Table:
     return value
 
 
+def as_table(value: object) -> Table:
+    """The value where it is a table, else an empty one: for what is not to be refused."""
+    return value if isinstance(value, dict) else {}
+
+
+def table_at(root: Table, key: str) -> Table:
+    """The table under the key, an empty one where there is none."""
+    return as_table(root.get(key))
+
+
 def array(value: object, what: str) -> list[Any]:
     """The value as an array, MalformedError when it is something else."""
     if not isinstance(value, list):
