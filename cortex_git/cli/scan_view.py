@@ -14,10 +14,11 @@ from rich.text import Text
 
 from cortex_git.cli.scan_progress import ScanProgress, tail
 from cortex_git.scan.records import Finding, RepositoryScan
-from cortex_git.scan.reports.aside import SHOWN, exploitation, suppressed_lines
+from cortex_git.scan.reports.aside import exploitation, suppressed_lines
 from cortex_git.scan.reports.by_advisory import by_advisory
 from cortex_git.scan.reports.contents import findings_by_severity, origin
 from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.listing import SHOWN
 from cortex_git.scan.reports.secrets import secret_lines, suppressed_secret_lines
 from cortex_git.scan.reports.summary import GAPS_SHOWN, context_lines, not_scanned_lines, seven_lines, verdict
 from cortex_git.scan.scan_report import ScanReport

@@ -76,6 +76,11 @@ class AcceptedGap:
     expires: str | None = None
     """Last day on which it applies (YYYY-MM-DD), None where it has no end."""
 
+    @property
+    def status(self) -> SuppressionStatus:
+        """As of a finding that is suppressed: there is no other for a gap."""
+        return "accepted"
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

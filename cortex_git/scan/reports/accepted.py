@@ -4,23 +4,15 @@ Everything here is escaped for a terminal. Must never let an accepted gap go uns
 hide a vulnerability.
 """
 
-from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.aside import until
+from cortex_git.scan.reports.listing import SHOWN, joined, listed
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import AcceptedGap
-
-SHOWN = 20
-_TEXT_LIMIT = 300
 
 
 def accepted_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
     """`Accepted as not scanned (N):` and a line for each of the first `limit`; nothing for none."""
-    if not report.accepted:
-        return []
-    shown = report.accepted if limit is None else report.accepted[:limit]
-    lines = [f"Accepted as not scanned ({len(report.accepted):,}):", *(f"  - {_line(one)}" for one in shown)]
-    if len(report.accepted) > len(shown):
-        lines.append(f"  ... and {len(report.accepted) - len(shown):,} more (see --format json)")
-    return lines
+    return listed("Accepted as not scanned", report.accepted, _line, limit)
 
 
 def accepted_sentence(report: ScanReport) -> str:
@@ -31,11 +23,6 @@ def accepted_sentence(report: ScanReport) -> str:
     return f" {things} accepted as not scanned."
 
 
-def until(one: AcceptedGap) -> str:
-    """`accepted until 2027-01-31`, or only `accepted`."""
-    return "accepted" + (f" until {one.expires}" if one.expires else "")
-
-
 def said(one: AcceptedGap) -> str:
     """The acceptance in one text: until when, why, and which entry says so (not escaped)."""
     return f"{until(one)}: {one.reason} ({one.source})"
@@ -43,4 +30,4 @@ def said(one: AcceptedGap) -> str:
 
 def _line(one: AcceptedGap) -> str:
     parts = (one.repo, one.gap.what, one.gap.reason, until(one), one.reason)
-    return ": ".join(terminal(clip(part, _TEXT_LIMIT)) for part in parts if part)
+    return joined(part for part in parts if part)

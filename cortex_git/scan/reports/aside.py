@@ -6,21 +6,21 @@ something was set aside.
 
 from cortex_git.pages.text import counted
 from cortex_git.scan.records import Finding
-from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.escape import terminal
+from cortex_git.scan.reports.listing import SHOWN, clipped, joined, listed
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.scan.set_aside import Baseline, Suppressed, SuppressedSecret
-
-SHOWN = 20
-_TEXT_LIMIT = 300
+from cortex_git.scan.set_aside import AcceptedGap, Baseline, Suppressed, SuppressedSecret
 
 
 def aside(report: ScanReport) -> str:
     """` beside 2 suppressed and 12 known from the baseline`, empty where nothing was set aside."""
-    parts = []
-    if report.suppressed:
-        parts.append(f"{len(report.suppressed):,} suppressed")
-    if report.baseline is not None and report.baseline.known:
-        parts.append(f"{len(report.baseline.known):,} known from the baseline")
+    return beside(len(report.suppressed), len(report.baseline.known) if report.baseline else 0)
+
+
+def beside(suppressed: int, known: int) -> str:
+    """The same of these numbers, whatever they count."""
+    parts = [f"{suppressed:,} suppressed"] if suppressed else []
+    parts += [f"{known:,} known from the baseline"] if known else []
     return f", beside {' and '.join(parts)}" if parts else ""
 
 
@@ -32,7 +32,7 @@ def aside_lines(report: ScanReport) -> list[str]:
     if report.suppressed_secrets:
         lines.append(f"Suppressed: {counted(len(report.suppressed_secrets), 'secret')}, not counted")
     if report.baseline is not None:
-        name = terminal(clip(report.baseline.source, _TEXT_LIMIT))
+        name = clipped(report.baseline.source)
         lines.append(f"Baseline {name}: {'; '.join(baseline_counts(report.baseline))}")
     if dates := dates_line(report):
         lines.append(dates)
@@ -67,16 +67,10 @@ def dates_line(report: ScanReport) -> str:
 
 def suppressed_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
     """`Suppressed (N):` and a line for each of the first `limit`; nothing where there is none."""
-    if not report.suppressed:
-        return []
-    shown = report.suppressed if limit is None else report.suppressed[:limit]
-    lines = [f"Suppressed ({len(report.suppressed):,}):", *(f"  - {_line(one)}" for one in shown)]
-    if len(report.suppressed) > len(shown):
-        lines.append(f"  ... and {len(report.suppressed) - len(shown):,} more (see --format json)")
-    return lines
+    return listed("Suppressed", report.suppressed, _line, limit)
 
 
-def until(one: Suppressed | SuppressedSecret) -> str:
+def until(one: Suppressed | SuppressedSecret | AcceptedGap) -> str:
     """`accepted until 2027-01-31`, or only the status."""
     return one.status.replace("_", " ") + (f" until {one.expires}" if one.expires else "")
 
@@ -92,4 +86,4 @@ def exploitation(finding: Finding) -> str:
 def _line(one: Suppressed) -> str:
     finding = one.finding
     texts = (one.repo, f"{finding.package} {finding.version}", finding.id, until(one), one.reason)
-    return ": ".join(terminal(clip(text, _TEXT_LIMIT)) for text in texts)
+    return joined(texts)

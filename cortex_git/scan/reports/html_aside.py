@@ -7,7 +7,6 @@ from cortex_git.pages.parts import Section, paragraph
 from cortex_git.pages.tables import Cell, Column, Content, Table, draw
 from cortex_git.pages.text import clip_start
 from cortex_git.scan.records import SEVERITIES, Finding, SecretFound
-from cortex_git.scan.reports.accepted import until as accepted_until
 from cortex_git.scan.reports.aside import baseline_counts, dates_line, until
 from cortex_git.scan.reports.secrets import looked_line
 from cortex_git.scan.scan_report import ScanReport
@@ -81,7 +80,7 @@ def _accepted(report: ScanReport, most: int) -> Section:
             one.gap.what,
             one.gap.reason,
             one.gap.kind,
-            accepted_until(one),
+            until(one),
             one.reason,
             clip_start(one.source, _NAME_LIMIT),
         )

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from cortex_git.pages.text import counted
 from cortex_git.scan.records import SEVERITIES, Finding, RepositoryScan
-from cortex_git.scan.reports.accepted import until as accepted_until
 from cortex_git.scan.reports.aside import baseline_counts, dates_line, exploitation, until
 from cortex_git.scan.reports.by_advisory import Need, by_advisory
 from cortex_git.scan.reports.contents import Gap, findings_by_severity, gaps, origin
@@ -184,7 +183,7 @@ def _accepted_table(report: ScanReport) -> str:
 
 
 def _accepted_row(one: AcceptedGap) -> tuple[str, ...]:
-    texts = (one.gap.what, one.gap.reason, one.gap.kind, accepted_until(one), one.reason, one.source)
+    texts = (one.gap.what, one.gap.reason, one.gap.kind, until(one), one.reason, one.source)
     return (_cell(one.repo) if one.repo else "all", *map(_cell, texts))
 
 

@@ -7,13 +7,10 @@ from collections.abc import Iterator
 
 from cortex_git.pages.text import counted
 from cortex_git.scan.records import RepositoryScan, SecretFound
-from cortex_git.scan.reports.aside import until
-from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.aside import beside, until
+from cortex_git.scan.reports.listing import SHOWN, clipped, joined, listed
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import SuppressedSecret
-
-SHOWN = 20
-_TEXT_LIMIT = 300
 
 
 def secrets_of(report: ScanReport) -> Iterator[tuple[RepositoryScan, SecretFound]]:
@@ -26,14 +23,7 @@ def secrets_of(report: ScanReport) -> Iterator[tuple[RepositoryScan, SecretFound
 def secret_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
     """`Secrets (N):` and a line for each of the first `limit`; nothing where there is none."""
     found = list(secrets_of(report))
-    if not found:
-        return []
-    shown = found if limit is None else found[:limit]
-    lines = [f"Secrets ({len(found):,}):"]
-    lines += [f"  - {_where(row.repo, one)}" for row, one in shown]
-    if len(found) > len(shown):
-        lines.append(f"  ... and {len(found) - len(shown):,} more (see --format json)")
-    return lines
+    return listed("Secrets", found, lambda pair: _where(pair[0].repo, pair[1]), limit)
 
 
 def looked_line(report: ScanReport) -> str:
@@ -46,7 +36,7 @@ def looked_line(report: ScanReport) -> str:
     amount = f"{counted(looked.files, 'file')} ({size})"
     text = f"Secrets: looked for in {amount} of {counted(repositories, 'repository', 'repositories')}"
     if looked.passed_over:
-        parts = [f"{_clipped(one.reason)} ({one.files:,})" for one in looked.passed_over]
+        parts = [f"{clipped(one.reason)} ({one.files:,})" for one in looked.passed_over]
         text += f"; passed over: {', '.join(parts)}"
     return text
 
@@ -66,33 +56,18 @@ def secrets_sentence(report: ScanReport) -> str:
 
 def secrets_aside(report: ScanReport) -> str:
     """`, beside 1 suppressed and 2 known from the baseline`; empty where none was set aside."""
-    parts = []
-    if report.suppressed_secrets:
-        parts.append(f"{len(report.suppressed_secrets):,} suppressed")
-    if report.baseline is not None and report.baseline.known_secrets:
-        parts.append(f"{len(report.baseline.known_secrets):,} known from the baseline")
-    return f", beside {' and '.join(parts)}" if parts else ""
+    known = report.baseline.known_secrets if report.baseline else ()
+    return beside(len(report.suppressed_secrets), len(known))
 
 
 def suppressed_secret_lines(report: ScanReport, limit: int | None = SHOWN) -> list[str]:
     """`Suppressed secrets (N):` and a line for each of the first `limit`; nothing where there is none."""
-    found = report.suppressed_secrets
-    if not found:
-        return []
-    shown = found if limit is None else found[:limit]
-    lines = [f"Suppressed secrets ({len(found):,}):", *(f"  - {_suppressed(one)}" for one in shown)]
-    if len(found) > len(shown):
-        lines.append(f"  ... and {len(found) - len(shown):,} more (see --format json)")
-    return lines
+    return listed("Suppressed secrets", report.suppressed_secrets, _suppressed, limit)
 
 
 def _suppressed(one: SuppressedSecret) -> str:
-    return f"{_where(one.repo, one.secret)}: {_clipped(until(one))}: {_clipped(one.reason)}"
+    return f"{_where(one.repo, one.secret)}: {joined((until(one), one.reason))}"
 
 
 def _where(repo: str, one: SecretFound) -> str:
-    return ": ".join(map(_clipped, (repo, f"{one.path}:{one.line}", one.kind)))
-
-
-def _clipped(text: str) -> str:
-    return terminal(clip(text, _TEXT_LIMIT))
+    return joined((repo, f"{one.path}:{one.line}", one.kind))

@@ -4,11 +4,12 @@ Scripts read the seven lines, so their form is fixed. Everything here is escaped
 must never say that all is well when something was not scanned.
 """
 
+from cortex_git.pages.text import counted
 from cortex_git.scan.gap_kinds import ACCEPTABLE
 from cortex_git.scan.reports.accepted import accepted_lines, accepted_sentence
 from cortex_git.scan.reports.aside import aside, aside_lines, suppressed_lines
 from cortex_git.scan.reports.contents import Gap, gaps, unchanged
-from cortex_git.scan.reports.escape import clip, terminal
+from cortex_git.scan.reports.listing import clipped, joined
 from cortex_git.scan.reports.secrets import (
     looked_line,
     secret_lines,
@@ -19,7 +20,6 @@ from cortex_git.scan.scan_report import ScanReport
 
 GAPS_SHOWN = 20
 _BATCHES_SHOWN = 5
-_TEXT_LIMIT = 300
 
 SAMPLE_NOTE = "Sample: these repositories were made from lockfiles inside the package; they are not yours."
 
@@ -59,18 +59,18 @@ def verdict(report: ScanReport) -> str:
     """One sentence: what was found, and in how much; it never claims more than was scanned."""
     read, missing = repositories_read(report), len(gaps(report))
     tail = secrets_sentence(report)
-    tail += f" {_count(missing, 'thing was', 'things were')} not scanned." if missing else ""
+    tail += f" {counted(missing, 'thing was', 'things were')} not scanned." if missing else ""
     tail += accepted_sentence(report)
     if not read:
         return f"Nothing was scanned.{tail}"
     packages = sum(row.packages for row in report.repositories)
-    scope = f"{_count(packages, 'package', 'packages')} of {_count(read, 'repository', 'repositories')}"
+    scope = f"{counted(packages, 'package')} of {counted(read, 'repository', 'repositories')}"
     if not report.cves_found:
         qualifier = "the part that was scanned: " if missing or report.accepted else ""
         kind = "No new" if report.baseline is not None else "No"
         return f"{kind} known vulnerabilities in {qualifier}{scope}{aside(report)}.{tail}"
     new = "new " if report.baseline is not None else ""
-    found = _count(report.cves_found, f"{new}known vulnerability", f"{new}known vulnerabilities")
+    found = counted(report.cves_found, f"{new}known vulnerability", f"{new}known vulnerabilities")
     return f"{found} in {scope}{aside(report)}.{tail}"
 
 
@@ -88,7 +88,7 @@ def not_scanned_lines(report: ScanReport, limit: int | None = GAPS_SHOWN) -> lis
 
 def context_lines(report: ScanReport) -> list[str]:
     """Which database answered, what is counted apart, and that the sample is one."""
-    lines = [f"Database: {terminal(clip(report.database or 'none', _TEXT_LIMIT))}", *aside_lines(report)]
+    lines = [f"Database: {clipped(report.database or 'none')}", *aside_lines(report)]
     if looked := looked_line(report):
         lines.append(looked)
     if since := unchanged_line(report):
@@ -103,10 +103,7 @@ def unchanged_line(report: ScanReport) -> str:
     found = unchanged(report)
     if not found:
         return ""
-    shown = [
-        f"{count:,} from batch {terminal(clip(batch, _TEXT_LIMIT))}"
-        for batch, count in found[:_BATCHES_SHOWN]
-    ]
+    shown = [f"{count:,} from batch {clipped(batch)}" for batch, count in found[:_BATCHES_SHOWN]]
     if more := sum(count for _, count in found[_BATCHES_SHOWN:]):
         shown.append(f"{more:,} from others")
     return f"Unchanged, taken over: {', '.join(shown)} (--rescan scans them again)"
@@ -114,9 +111,5 @@ def unchanged_line(report: ScanReport) -> str:
 
 def _gap_line(gap: Gap) -> str:
     parts = (gap.repo, gap.what or "failed", gap.reason)
-    text = ": ".join(terminal(clip(part, _TEXT_LIMIT)) for part in parts if part)
+    text = joined(part for part in parts if part)
     return f"{text} [{gap.kind}]" if gap.kind in ACCEPTABLE else text  # the word that an entry needs
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
