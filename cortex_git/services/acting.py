@@ -20,9 +20,9 @@ from cortex_git.scan.sources import Source
 from cortex_git.scan.suppressing.applying import Judgement, suppress
 from cortex_git.scan.suppressing.applying_gaps import accept_gaps
 from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
-from cortex_git.scan.suppressing.gap_entries import GapEntry, read_gap_entries
-from cortex_git.scan.suppressing.ignore_file import read_ignore_file
-from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
+from cortex_git.scan.suppressing.gap_entries import GapEntry
+from cortex_git.scan.suppressing.ignore_file import read_whole
+from cortex_git.scan.suppressing.secret_entries import SecretEntry
 from cortex_git.scan.suppressing.statements import Statement
 from cortex_git.scan.suppressing.vex import read_vex
 from cortex_git.services.clocks import today
@@ -76,20 +76,20 @@ def read_said(request: ActingRequest) -> Said:
 
     A batch as baseline is read later, by `with_batch`: it needs the coordination repository.
     """
-    ignored = [one for path in request.ignore_files for one in read_ignore_file(path)]
+    files = [read_whole(path) for path in request.ignore_files]
     documents = [read_vex(path) for path in request.vex]
     earlier: tuple[RepositoryScan, ...] = ()
     if request.baseline is not None and is_file(request.baseline):
         earlier = read_baseline(Path(request.baseline))
     return Said(
-        ignored=tuple(ignored),
+        ignored=tuple(one for file in files for one in file.findings),
         vex=tuple(one for document in documents for one in document.statements),
         notes=tuple(note for document in documents for note in document.notes),
         baseline=request.baseline,
         earlier=earlier,
         needs_kev=request.needs_kev,
-        secrets=tuple(one for path in request.ignore_files for one in read_secret_entries(path)),
-        gaps=tuple(one for path in request.ignore_files for one in read_gap_entries(path)),
+        secrets=tuple(one for file in files for one in file.secrets),
+        gaps=tuple(one for file in files for one in file.gaps),
     )
 
 
@@ -171,7 +171,7 @@ def act(report: ScanReport, said: Said, *, by_vote: bool = False) -> ScanReport:
         report = replace(report, notes=(*said.notes, *report.notes))
     if said.baseline is not None:
         report = against(report, said.baseline, said.earlier, said.batches)
-    return accept_gaps(report, said.gaps, today(report)[0]) if said.gaps else report
+    return accept_gaps(report, said.gaps, day) if said.gaps else report
 
 
 class Judging:

@@ -11,7 +11,7 @@ from cortex_git.config import data_folder
 from cortex_git.errors import CortexError
 from cortex_git.models import Batch
 from cortex_git.scan.scan_report import ScanReport
-from cortex_git.store import index, tombstones
+from cortex_git.store import index
 from cortex_git.store.coordination import Coordination
 
 _TOLERANCE = timedelta(minutes=5)
@@ -59,9 +59,8 @@ def noted(report: ScanReport, coordination: Coordination) -> ScanReport:
 
 
 def _batch(coordination: Coordination, name: str) -> Batch | None:
-    repository = coordination.repository
     try:
-        return index.find_batch(repository.state, name) or tombstones.batch(repository, name)
+        return index.any_batch(coordination.repository, name)
     except CortexError:
         return None
 

@@ -109,8 +109,7 @@ def scan_batch(coordination: Coordination, name: str) -> Batch:
     """The scan batch of that name, archived or not. Raises BadInput where there is none."""
     coordination.pull()
     newer.refuse(coordination.repository.state, "batches", name)
-    found = index.find_batch(coordination.repository.state, name)
-    batch = found or tombstones.batch(coordination.repository, name)
+    batch = index.any_batch(coordination.repository, name)
     if batch is None:
         raise no_batch(name)
     if batch.options.get("kind") != "scan":

@@ -19,7 +19,7 @@ from cortex_git.scan.reading.heads import heads_of
 from cortex_git.scan.reading.host_gate import HostGate
 from cortex_git.scan.records import RepositoryScan
 from cortex_git.scan.sources import Credentials, Source
-from cortex_git.store import index, tasks, tombstones
+from cortex_git.store import index, tasks
 from cortex_git.store.coordination import Coordination
 
 LAST = "last"
@@ -101,7 +101,7 @@ def _same_again(row: RepositoryScan) -> bool:
 def _batches(coordination: Coordination, since: Since, *, sample: bool) -> Iterator[Batch]:
     """The batches to look into, newest first."""
     repository = coordination.repository
-    named = index.find_batch(repository.state, since.text) or tombstones.batch(repository, since.text)
+    named = index.any_batch(repository, since.text)
     if named is not None and named.options.get("kind") == "scan":
         return iter([named])
     if since.moment is None and since.text != LAST:

@@ -241,9 +241,14 @@ def path_of(repository: Repository, task: str) -> str:
     return str(path)
 
 
+def any_batch(repository: Repository, batch: str) -> Batch | None:
+    """The batch document, of an archived batch too; None when this clone knows of none."""
+    return find_batch(repository.state, batch) or tombstones.batch(repository, batch)
+
+
 def batch_of(repository: Repository, batch: str) -> Batch:
-    """The batch document, of an archived batch too. Raises BadInput when this clone knows of none."""
-    found = find_batch(repository.state, batch) or tombstones.batch(repository, batch)
+    """The same. Raises BadInput when this clone knows of none."""
+    found = any_batch(repository, batch)
     if found is None:
         raise _no("batch", batch, repository)
     return found

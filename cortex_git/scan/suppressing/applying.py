@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import cast, get_args
+from typing import Protocol, cast, get_args
 
 from cortex_git.scan.records import Finding, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
@@ -17,6 +17,17 @@ from cortex_git.scan.suppressing.statements import Statement
 
 NOTES_SHOWN = 20
 _SUPPRESSES = get_args(SuppressionStatus)
+
+
+class Entry(Protocol):
+    """What a person said of something, for as long as it applies."""
+
+    @property
+    def expires(self) -> date | None:
+        """The last day on which it applies."""
+
+    def label(self) -> str:
+        """The entry as a note names it."""
 
 
 def suppress(
@@ -66,7 +77,7 @@ class Judgement:
         ids = {name.casefold() for name in (finding.id, *finding.aliases)}
         numbers = sorted({number for name in ids for number in self._by_id.get(name, ())})
         about = [number for number in numbers if self._statements[number].about(repo, finding)]
-        valid = [number for number in about if not self._expired(self._statements[number])]
+        valid = [number for number in about if not is_over(self._statements[number], self._today)]
         self._used.update(about)
         if valid and valid[0] < self._own:  # what a person here decided needs no other's word
             return self._statements[valid[0]]
@@ -74,20 +85,12 @@ class Judgement:
 
     def notes(self) -> list[str]:
         """One line for each entry that expired or applied to nothing, bounded."""
-        expired = [
-            f"{one.label()} expired on {one.expires} and does not apply"
-            for one in self._statements
-            if self._expired(one)
-        ]
-        unused = [
-            f"{one.label()} applied to nothing"
+        unused = (
+            one
             for number, one in enumerate(self._statements)
-            if number not in self._used and one.status in _SUPPRESSES and not self._expired(one)
-        ]
-        return [*bounded(expired, "expired"), *bounded(unused, "applied to nothing")]
-
-    def _expired(self, statement: Statement) -> bool:
-        return statement.expires is not None and statement.expires < self._today
+            if number not in self._used and one.status in _SUPPRESSES
+        )
+        return said_in_vain(self._statements, unused, self._today)
 
 
 def _latest(found: Iterable[Statement]) -> Statement | None:
@@ -95,7 +98,21 @@ def _latest(found: Iterable[Statement]) -> Statement | None:
     return last if last is not None and last.status in _SUPPRESSES else None
 
 
-def bounded(lines: list[str], what: str) -> list[str]:
+def is_over(entry: Entry, today: date) -> bool:
+    """Whether the day has passed on which it applies last."""
+    return entry.expires is not None and entry.expires < today
+
+
+def said_in_vain(entries: Iterable[Entry], unused: Iterable[Entry], today: date) -> list[str]:
+    """One line for each of the entries that expired, and of the unused ones that did not; bounded."""
+    expired = [
+        f"{one.label()} expired on {one.expires} and does not apply" for one in entries if is_over(one, today)
+    ]
+    idle = [f"{one.label()} applied to nothing" for one in unused if not is_over(one, today)]
+    return [*_bounded(expired, "expired"), *_bounded(idle, "applied to nothing")]
+
+
+def _bounded(lines: list[str], what: str) -> list[str]:
     """The first `NOTES_SHOWN` lines, and how many more there are."""
     if len(lines) <= NOTES_SHOWN:
         return lines

@@ -12,7 +12,7 @@ from datetime import date
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import AcceptedGap
-from cortex_git.scan.suppressing.applying import bounded
+from cortex_git.scan.suppressing.applying import is_over, said_in_vain
 from cortex_git.scan.suppressing.gap_entries import GapEntry
 
 
@@ -61,7 +61,7 @@ class _Accepting:
             about = [
                 number
                 for number in self._by_kind.get(gap.kind, ())
-                if self._valid(number) and self._entries[number].about(repo, gap)
+                if not is_over(self._entries[number], self._today) and self._entries[number].about(repo, gap)
             ]
             self._used.update(about)
             if about:
@@ -70,19 +70,10 @@ class _Accepting:
                 kept.append(gap)
         return tuple(kept)
 
-    def _valid(self, number: int) -> bool:
-        expires = self._entries[number].expires
-        return expires is None or expires >= self._today
-
     def notes(self) -> list[str]:
         """One line for each entry that expired or applied to nothing, bounded."""
-        expired, unused = [], []
-        for number, one in enumerate(self._entries):
-            if not self._valid(number):
-                expired.append(f"{one.label()} expired on {one.expires} and does not apply")
-            elif number not in self._used:
-                unused.append(f"{one.label()} applied to nothing")
-        return [*bounded(expired, "expired"), *bounded(unused, "applied to nothing")]
+        unused = (one for number, one in enumerate(self._entries) if number not in self._used)
+        return said_in_vain(self._entries, unused, self._today)
 
 
 def _accepted(repo: str, gap: NotScanned, entry: GapEntry) -> AcceptedGap:

@@ -4,7 +4,7 @@ Must never drop one: a secret that is set aside is kept with its reason, and eve
 applied to nothing is named.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -12,7 +12,7 @@ from cortex_git.scan.fingerprints import numbered
 from cortex_git.scan.records import RepositoryScan, SecretFound
 from cortex_git.scan.scan_report import ScanReport
 from cortex_git.scan.set_aside import SuppressedSecret
-from cortex_git.scan.suppressing.applying import bounded
+from cortex_git.scan.suppressing.applying import is_over, said_in_vain
 from cortex_git.scan.suppressing.secret_entries import SecretEntry
 
 
@@ -21,7 +21,7 @@ def suppress_secrets(report: ScanReport, entries: Sequence[SecretEntry], today: 
 
     An entry applies through the day on which it expires; of several about a secret the first one counts.
     """
-    valid = dict.fromkeys(entry for entry in entries if entry.expires is None or entry.expires >= today)
+    valid = dict.fromkeys(entry for entry in entries if not is_over(entry, today))
     used: set[SecretEntry] = set()
     rows: list[RepositoryScan] = []
     aside: list[SuppressedSecret] = []
@@ -39,25 +39,15 @@ def suppress_secrets(report: ScanReport, entries: Sequence[SecretEntry], today: 
                 kept.append(secret)
         rows.append(replace(row, secrets=tuple(kept)))
     looked = report.secrets_looked is not None or report.secrets_found
+    unused = [entry for entry in valid if entry not in used] if looked else []
     return replace(
         report,
         repositories=tuple(rows),
         suppressed_secrets=(*report.suppressed_secrets, *aside),
-        notes=(*report.notes, *_notes(entries, valid, used, looked=bool(looked))),
+        notes=(*report.notes, *said_in_vain(entries, unused, today)),
     )
 
 
 def _suppressed(repo: str, secret: SecretFound, entry: SecretEntry) -> SuppressedSecret:
     expires = entry.expires.isoformat() if entry.expires else None
     return SuppressedSecret(repo, secret, entry.status, entry.reason, entry.source, expires)
-
-
-def _notes(
-    entries: Sequence[SecretEntry], valid: Collection[SecretEntry], used: set[SecretEntry], *, looked: bool
-) -> list[str]:
-    """One line for each entry that expired or, where secrets were looked for, that applied to nothing."""
-    expired = [
-        f"{one.label()} expired on {one.expires} and does not apply" for one in entries if one not in valid
-    ]
-    unused = [f"{one.label()} applied to nothing" for one in valid if one not in used] if looked else []
-    return [*bounded(expired, "expired"), *bounded(unused, "applied to nothing")]

@@ -14,7 +14,7 @@ from typing import Any
 from cortex_git.errors import BadInput
 from cortex_git.scan.gap_kinds import ACCEPTABLE, NEED_A_PLACE, NO_ADVISORIES, NOT_ACCEPTABLE
 from cortex_git.scan.records import NotScanned
-from cortex_git.scan.suppressing.entry_values import day, read_document, tables, text
+from cortex_git.scan.suppressing.entry_values import day, tables, text
 
 TABLE = "not_scanned"
 _KEYS = ("kind", "repository", "path", "ecosystem", "reason", "expires")
@@ -52,9 +52,9 @@ class GapEntry:
         return f"{self.source} ({', '.join([self.kind, *limits])[:200]})"
 
 
-def read_gap_entries(path: Path) -> tuple[GapEntry, ...]:
+def gap_entries(document: Mapping[str, Any], path: Path) -> tuple[GapEntry, ...]:
     """The `[[not_scanned]]` entries of the file, in its order. Raises BadInput, which names the entry."""
-    found = tables(read_document(path), TABLE, path)
+    found = tables(document, TABLE, path)
     return tuple(_entry(entry, f"{path}: {TABLE} {number}") for number, entry in enumerate(found, 1))
 
 

@@ -6,11 +6,13 @@ that is not understood is refused: a misspelt `expires` must not make an entry l
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from cortex_git.errors import BadInput
 from cortex_git.scan.set_aside import SuppressionStatus
 from cortex_git.scan.suppressing.entry_values import MOST_ENTRIES, WHAT, day, read_document, tables, text
+from cortex_git.scan.suppressing.gap_entries import GapEntry, gap_entries
+from cortex_git.scan.suppressing.secret_entries import SecretEntry, secret_entries
 from cortex_git.scan.suppressing.statements import Globs, Statement
 
 NAME = ".cortex-git-ignore.toml"
@@ -22,9 +24,28 @@ _OSV_SCANNER = {"id", "reason", "ignoreUntil"}
 """Keys of `[[IgnoredVulns]]` in an `osv-scanner.toml`, which is read as well."""
 
 
+class IgnoreFile(NamedTuple):
+    """All that an ignore file says, each in its order."""
+
+    findings: tuple[Statement, ...]
+    secrets: tuple[SecretEntry, ...]
+    gaps: tuple[GapEntry, ...]
+
+
 def read_ignore_file(path: Path) -> tuple[Statement, ...]:
-    """The entries of the file, in its order. Raises BadInput, which names the entry."""
+    """The entries on findings, in their order. Raises BadInput, which names the entry."""
+    return _statements(read_document(path), path)
+
+
+def read_whole(path: Path) -> IgnoreFile:
+    """All entries of the file. Raises BadInput, which names the entry."""
     document = read_document(path)
+    return IgnoreFile(
+        _statements(document, path), secret_entries(document, path), gap_entries(document, path)
+    )
+
+
+def _statements(document: Mapping[str, Any], path: Path) -> tuple[Statement, ...]:
     unknown = sorted(document.keys() - _TABLES)
     if unknown:
         raise BadInput(f"{WHAT} {path}: unknown key {unknown[0][:100]!r}", "write [[ignore]] entries")

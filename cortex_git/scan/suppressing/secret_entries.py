@@ -17,7 +17,7 @@ from cortex_git.scan.fingerprints import secret_fingerprint
 from cortex_git.scan.records import SecretFound
 from cortex_git.scan.secret_detector import HOST_KEY
 from cortex_git.scan.set_aside import SuppressionStatus
-from cortex_git.scan.suppressing.entry_values import day, read_document, tables, text
+from cortex_git.scan.suppressing.entry_values import day, tables, text
 
 TABLE = "secret"
 _LIMITS = ("repository", "path", "kind", "fingerprint")
@@ -65,9 +65,9 @@ class SecretEntry:
         return f"{self.source} ({named[:100]})"
 
 
-def read_secret_entries(path: Path) -> tuple[SecretEntry, ...]:
+def secret_entries(document: Mapping[str, Any], path: Path) -> tuple[SecretEntry, ...]:
     """The `[[secret]]` entries of the ignore file, in its order. Raises BadInput, which names the entry."""
-    found = tables(read_document(path), TABLE, path)
+    found = tables(document, TABLE, path)
     return tuple(_entry(entry, f"{path}: {TABLE} {number}") for number, entry in enumerate(found, 1))
 
 

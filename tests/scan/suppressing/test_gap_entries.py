@@ -10,8 +10,7 @@ from cortex_git.scan.gap_kinds import ACCEPTABLE, NEED_A_PLACE, NOT_ACCEPTABLE
 from cortex_git.scan.records import NotScanned, RepositoryScan
 from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.suppressing.applying_gaps import accept_gaps
-from cortex_git.scan.suppressing.gap_entries import read_gap_entries
-from cortex_git.scan.suppressing.ignore_file import read_ignore_file
+from cortex_git.scan.suppressing.ignore_file import read_ignore_file, read_whole
 
 TODAY = date(2026, 11, 29)
 POM = NotScanned("a/pom.xml", "lists only what is asked for", "direct-only", "a/pom.xml")
@@ -35,7 +34,7 @@ def accepted(tmp_path: Path, text: str, before: ScanReport) -> ScanReport:
     file = tmp_path / "ignore.toml"
     file.write_text(text)
     assert read_ignore_file(file) == ()
-    return accept_gaps(before, read_gap_entries(file), TODAY)
+    return accept_gaps(before, read_whole(file).gaps, TODAY)
 
 
 def entry(kind: str, more: str = "") -> str:
@@ -123,7 +122,7 @@ def test_what_is_not_understood_or_hides_too_much_is_refused(tmp_path: Path, tex
     file = tmp_path / "ignore.toml"
     file.write_text(text)
     with pytest.raises(BadInput, match=told):
-        read_gap_entries(file)
+        read_whole(file)
 
 
 def test_every_kind_is_told_in_the_documentation() -> None:

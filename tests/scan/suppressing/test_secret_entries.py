@@ -17,8 +17,8 @@ from cortex_git.scan.scan_report import BatchTiming, ScanReport
 from cortex_git.scan.secrets_looked import PassedOver, SecretsLooked
 from cortex_git.scan.stored_rows import BadRow, stored_row
 from cortex_git.scan.suppressing.applying_secrets import suppress_secrets
-from cortex_git.scan.suppressing.ignore_file import read_ignore_file
-from cortex_git.scan.suppressing.secret_entries import SecretEntry, read_secret_entries
+from cortex_git.scan.suppressing.ignore_file import read_ignore_file, read_whole
+from cortex_git.scan.suppressing.secret_entries import SecretEntry
 
 REPO = "https://h.test/web.git"
 TODAY = date(2026, 11, 29)
@@ -38,7 +38,7 @@ def report(*secrets: SecretFound, looked: SecretsLooked | None = LOOKED, repo: s
 def entries(tmp_path: Path, text: str) -> tuple[SecretEntry, ...]:
     (tmp_path / "ignore.toml").write_text(text)
     assert read_ignore_file(tmp_path / "ignore.toml") == ()
-    return read_secret_entries(tmp_path / "ignore.toml")
+    return read_whole(tmp_path / "ignore.toml").secrets
 
 
 def left(done: ScanReport) -> list[SecretFound]:
