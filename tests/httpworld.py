@@ -1,6 +1,7 @@
 """A server on a port of 127.0.0.1 for the length of a block, for those that speak as providers do."""
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,7 +20,7 @@ class Server(ThreadingHTTPServer, Generic[World]):
 class Served:
     """Something that is served. Use as a context manager."""
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
+    def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], port: int = 0) -> None:
         self._server: Server[Any] = Server(("127.0.0.1", port), handler)
         self._server.world = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)

@@ -5,12 +5,13 @@ import functools
 import hashlib
 import io
 import json
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+
+from httpworld import Served
 
 Versions = Mapping[str, Mapping[str, Mapping[str, str]]]
 """By package and version: what that version depends on, and which versions of it."""
@@ -29,15 +30,8 @@ def python_index(folder: Path, packages: Versions) -> Iterator[str]:
         (folder / "simple" / name).mkdir(parents=True)
         (folder / "simple" / name / "index.html").write_text("<!DOCTYPE html>" + "\n".join(links))
     handler = functools.partial(_Quiet, directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/simple/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with Served(handler) as served:
+        yield f"{served.url}/simple/"
 
 
 class _Quiet(SimpleHTTPRequestHandler):

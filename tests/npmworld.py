@@ -6,12 +6,13 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote
+
+from httpworld import Served
 
 Dependencies = Mapping[str, str]
 Packages = Mapping[str, Mapping[str, Dependencies]]
@@ -63,16 +64,10 @@ def npm_registry(packages: Packages, advisories: Mapping[str, list[Any]] | None 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    served = Served(Handler)
+    address = served.url
+    with served:
         yield address
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _document(name: str, packages: Packages, address: str, files: dict[str, bytes]) -> bytes:

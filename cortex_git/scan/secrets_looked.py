@@ -28,7 +28,7 @@ class PassedOver:
     """Files of one kind that were not looked through."""
 
     reason: str
-    """Such as `lockfiles` or `no text`."""
+    """Such as `symbolic links` or `no text`."""
     files: int
 
 

@@ -4,16 +4,16 @@ import json
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gitworld import BESIDE, git
+from httpworld import Served
 from npmworld import npm_registry
 
 from cortex_git.errors import BadInput, EnvironmentProblem
@@ -85,15 +85,8 @@ def osv_service(known: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1/query"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with Served(Handler) as served:
+        yield f"{served.url}/v1/query"
 
 
 @pytest.fixture
