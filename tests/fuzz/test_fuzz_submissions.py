@@ -19,7 +19,9 @@ def test_a_slip_before_the_scheme_shows_no_password(text: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["h: @main", "h:a@b@c", "p@ss::h", "https://h/a b @main", "https://h/a@b@c"])
+@pytest.mark.parametrize(
+    "text", ["h: @main", "h:a@b@c", "p@ss::h", "https://h/a b @main", "https://h/a@b@c", "!:/.."]
+)
 def test_a_source_is_read_the_same_twice(text: str) -> None:
     """What a worker reads again must be what was submitted: it once was refused there."""
     try:

@@ -6,7 +6,7 @@ could start a program (`ext::`, `-option`).
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,17 +82,20 @@ def parse_source(text: str, base: Path | None = None) -> Source:
     """
     text = text.strip()
     _refuse_unsafe(text)
+    found = _address(text, lambda: _exists(_path(text, base or Path.cwd())))
+    return found or _from_path(text, base or Path.cwd())
+
+
+def _address(text: str, is_path: Callable[[], bool]) -> Source | None:
+    """What is written as an address; None for a path. What exists as a path is no `host:path`."""
     matched = _SCHEME.fullmatch(text)
     if matched:
         return _from_url(matched["scheme"].lower(), matched["rest"])
-    base = base or Path.cwd()
-    if "://" in text and not _exists(_path(text, base)):
+    if "://" in text and not is_path():
         # Not quoted: what looks like a part of a path may be a password.
         raise BadInput("an address with something before its scheme", "write https://host/path, or a path")
     scp = _SCP_LIKE.fullmatch(text)
-    if scp and not _exists(_path(text, base)):
-        return _from_scp(scp)
-    return _from_path(text, base)
+    return _from_scp(scp) if scp and not is_path() else None
 
 
 def checked_source(repo: str, url: str, ref: str | None) -> Source:
@@ -100,8 +103,8 @@ def checked_source(repo: str, url: str, ref: str | None) -> Source:
     _refuse_unsafe(repo)
     _refuse_unsafe(url)
     if not url.startswith("/"):
-        parsed = parse_source(url, Path("/"))
-        if parsed.local or parsed.url != url or parsed.ref:
+        parsed = _address(url.strip(), lambda: False)  # a path was written down whole, with its slash
+        if parsed is None or parsed.local or parsed.url != url or parsed.ref:
             raise BadInput(f"{repo!r} is not written as a repository's address", "submit it again")
     return Source(repo, url, ref if ref is None else checked_ref(ref))
 
