@@ -72,6 +72,9 @@ ensure_ready() {
         rm -f -- "$venv/.cortex-git/$extra"
         (cd -- "$root" && "$venv/bin/python" -m pip install --quiet --no-input --no-user \
             --disable-pip-version-check --editable "$what" >&2) || fail "the installation failed: see above"
+        # pip compiles what it copies, and an editable project is not copied: each start would do it again
+        # where Python may not write. A checkout that cannot be written to works without.
+        "$venv/bin/python" -m compileall -q "$root/cortex_git" >/dev/null 2>&1 || :
         wanted_stamp >"$venv/.cortex-git/$extra.new"
         mv -f -- "$venv/.cortex-git/$extra.new" "$venv/.cortex-git/$extra"
         say "set-up is done"
