@@ -31,6 +31,10 @@ case "$1 ${2-}" in
     sleep "${PIP_TAKES:-0.2}"
     exit "${PIP_STATUS:-0}"
     ;;
+"-m compileall")
+    note "compile ${@: -1}"
+    exit "${COMPILE_STATUS:-0}"
+    ;;
 *)
     note "run in $PWD"
     printf '<%s>' "$@"
@@ -80,6 +84,11 @@ class Checkout:
         out, error = process.communicate(timeout=60)
         return process.returncode, out, error
 
+    @property
+    def installed(self) -> list[str]:
+        """What an installation without extras asks of the stand-in."""
+        return ["pip .", f"compile {self.root / 'cortex_git'}"]
+
     def noted(self) -> list[str]:
         """What the stand-in was asked to do since the last look."""
         lines = self.log.read_text().splitlines()
@@ -110,7 +119,7 @@ def test_flags_reach_the_command_in_the_callers_folder(
     status, out, _ = checkout.run(link, "--workers", "2", "a b", "", cwd=here)
     assert status == 0
     assert out == f"<-P><-m><cortex_git><{command}><--workers><2><a b><>"
-    assert checkout.noted() == ["venv", "pip .", f"run in {here}"]
+    assert checkout.noted() == ["venv", *checkout.installed, f"run in {here}"]
 
 
 def test_a_second_run_installs_nothing_and_a_changed_project_does(checkout: Checkout) -> None:
@@ -122,7 +131,7 @@ def test_a_second_run_installs_nothing_and_a_changed_project_does(checkout: Chec
     with (checkout.root / "pyproject.toml").open("a") as file:
         file.write("# changed\n")
     checkout.run("spawn-worker.sh", cwd=checkout.root)
-    assert checkout.noted() == ["pip .", f"run in {checkout.root}"]
+    assert checkout.noted() == [*checkout.installed, f"run in {checkout.root}"]
 
 
 def test_a_moved_checkout_is_set_up_again(checkout: Checkout) -> None:
@@ -130,7 +139,7 @@ def test_a_moved_checkout_is_set_up_again(checkout: Checkout) -> None:
     checkout.noted()
     checkout.root = checkout.root.rename(checkout.root.with_name("moved"))
     checkout.run("spawn-worker.sh", cwd=checkout.root)
-    assert checkout.noted() == ["pip .", f"run in {checkout.root}"]
+    assert checkout.noted() == [*checkout.installed, f"run in {checkout.root}"]
 
 
 def test_tests_have_an_installation_of_their_own(checkout: Checkout, tmp_path: Path) -> None:
@@ -138,13 +147,13 @@ def test_tests_have_an_installation_of_their_own(checkout: Checkout, tmp_path: P
     checkout.noted()
     status, out, _ = checkout.run("test.sh", "-k", "one", cwd=tmp_path)
     assert (status, out) == (0, "<-m><pytest><-k><one>")
-    assert checkout.noted() == ["pip .[test]", f"run in {checkout.root}"]
+    assert checkout.noted() == ["pip .[test]", checkout.installed[-1], f"run in {checkout.root}"]
 
 
 def test_two_at_once_install_once(checkout: Checkout) -> None:
     running = [checkout.start("spawn-worker.sh", cwd=checkout.root) for _ in range(5)]
     assert [process.wait(60) for process in running] == [0] * 5
-    assert sorted(checkout.noted()) == ["pip .", *[f"run in {checkout.root}"] * 5, "venv"]
+    assert sorted(checkout.noted()) == sorted(["venv", *checkout.installed, *[f"run in {checkout.root}"] * 5])
 
 
 @pytest.mark.parametrize("reached", ["venv", "pip ."])
@@ -159,7 +168,7 @@ def test_an_interrupted_set_up_is_done_again(checkout: Checkout, reached: str) -
     status, _, _ = checkout.run("spawn-worker.sh", cwd=checkout.root)
     assert status == 0
     again = ["venv"] if reached == "venv" else []
-    assert checkout.noted() == [*again, "pip .", f"run in {checkout.root}"]
+    assert checkout.noted() == [*again, *checkout.installed, f"run in {checkout.root}"]
 
 
 def test_a_failed_installation_says_so_and_is_tried_again(checkout: Checkout) -> None:
@@ -167,6 +176,11 @@ def test_a_failed_installation_says_so_and_is_tried_again(checkout: Checkout) ->
     assert (status, out) == (3, "")
     assert error.splitlines()[-1] == "cortex-git: the installation failed: see above"
     assert checkout.run("multi-repo-scan.sh")[0] == 0
+
+
+def test_a_checkout_that_cannot_be_compiled_works_all_the_same(checkout: Checkout) -> None:
+    status, _, error = checkout.run("spawn-worker.sh", COMPILE_STATUS="1")
+    assert (status, error.splitlines()[-1]) == (0, "cortex-git: set-up is done")
 
 
 def test_without_a_python_one_line_says_what_to_do(checkout: Checkout, tmp_path: Path) -> None:
@@ -190,7 +204,7 @@ def test_a_working_environment_made_by_hand_is_kept(checkout: Checkout) -> None:
     shutil.copy(checkout.stand_in, checkout.root / ".venv" / "bin" / "python")
     (checkout.root / ".venv" / "mine").touch()
     checkout.run("spawn-worker.sh", cwd=checkout.root)
-    assert checkout.noted() == ["pip .", f"run in {checkout.root}"]
+    assert checkout.noted() == [*checkout.installed, f"run in {checkout.root}"]
     assert (checkout.root / ".venv" / "mine").exists()
 
 
