@@ -1,7 +1,7 @@
 """A task's own copy of its repository: a folder to work in, and a branch for what came of it.
 
-Owns where the work starts, what is published of it, and when the folder may go. Must never merge, never
-write to a branch that another wrote, and never remove work that the remote has not acknowledged.
+Owns what is published of the work, and when the folder may go. Must never merge, never write to a branch
+that another wrote, and never remove work that the remote has not acknowledged.
 """
 
 import re
@@ -18,9 +18,9 @@ from cortex_git.runners.agent import staging
 from cortex_git.runners.agent.clones import Clone, credentials_for, source_of
 from cortex_git.runners.agent.pushing import Push
 from cortex_git.runners.agent.staging import Diffstat
+from cortex_git.runners.agent.starting import Start, found_start
 from cortex_git.runners.agent.worktrees import Leftover, Record, WorkTree, folder_for, leftovers
 from cortex_git.scan.reading.limits import Deadline, OutOfTime
-from cortex_git.scan.sources import checked_ref
 
 if TYPE_CHECKING:
     from cortex_git.scan.secret_detector import Secret
@@ -31,7 +31,6 @@ _LEAST_PUSH_S = 10.0
 """A push gets this long although the attempt's time is up."""
 _LEAVE_S = 30.0
 _NAMED = 5
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +57,10 @@ class NotPublished(EnvironmentProblem):
         self.published = published
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    commit: str
-    """What is checked out."""
-    base: str
-    """Where its line of commits left the repository's default branch."""
-    before: str
-    """What the work as a whole is compared with: an earlier attempt's changes are part of it."""
-    resumed: bool = False
-    note: str = ""
-
-
 class Checkout:
     """One attempt's folder and branch. For one process and thread at a time."""
 
-    def __init__(self, work: WorkTree, start: _Start, author: str, ends: float) -> None:
+    def __init__(self, work: WorkTree, start: Start, author: str, ends: float) -> None:
         self._work = work
         self._start = start
         self._author = author
@@ -123,7 +110,7 @@ class Checkout:
         work = WorkTree(clone, record, folder_for(context.folder))
         try:
             with clone.locked(deadline):
-                start = _found_start(work, context.earlier, deadline)
+                start = found_start(work, context.earlier, deadline)
                 work.add(start.commit)
             work.fill(deadline)
         except OutOfTime as error:
@@ -242,47 +229,6 @@ class Checkout:
 
     def _tree_of(self, commit: str) -> str:
         return self._work.clone.git().text("rev-parse", f"{commit}^{{tree}}")
-
-
-def _found_start(work: WorkTree, earlier: Mapping[str, Any], deadline: Deadline) -> _Start:
-    """Fetch what the task starts from; anew where an earlier attempt's work is gone, and that is noted."""
-    clone, ref = work.clone, work.clone.source.ref
-    wanted = clone.fetch(ref or "HEAD", work.ref("base"), deadline)
-    default = wanted
-    if ref is not None:
-        try:
-            default = clone.fetch("HEAD", work.ref("default"), deadline)
-        except EnvironmentProblem:
-            default = wanted  # its HEAD may name nothing, and nobody asked for it
-    resume = earlier.get("resume")
-    branch, commit = (
-        (resume.get("branch"), resume.get("commit")) if isinstance(resume, Mapping) else (None, None)
-    )
-    if not branch and not commit:
-        return _Start(wanted, clone.common(default, wanted) or wanted, wanted)
-    found = _earlier_commit(work, branch, commit, deadline)
-    if found is None:
-        note = f"the work of {branch or commit} is neither on the remote nor here: started anew"
-        return _Start(wanted, clone.common(default, wanted) or wanted, wanted, note=note)
-    before = clone.common(wanted, found) or wanted
-    if before == found:  # it was merged
-        return _Start(wanted, clone.common(default, wanted) or wanted, wanted)
-    return _Start(found, clone.common(default, found) or before, before, resumed=True)
-
-
-def _earlier_commit(work: WorkTree, branch: object, commit: object, deadline: Deadline) -> str | None:
-    """An earlier attempt's last commit: on its branch, or never pushed and on this host still."""
-    known = commit if isinstance(commit, str) and _COMMIT_ID.fullmatch(commit) else None
-    if isinstance(branch, str):
-        try:
-            tip = work.clone.fetch(f"refs/heads/{checked_ref(branch)}", work.ref("earlier"), deadline)
-            known = known or tip
-        except (BadInput, EnvironmentProblem):
-            pass  # it was merged and deleted, most likely
-    found = work.clone.commit(known) if known else None
-    if found is not None:
-        work.clone.git().run("update-ref", work.ref("earlier"), found)
-    return found
 
 
 def _forget(work: WorkTree) -> None:
