@@ -15,7 +15,7 @@ from cortex_git.pages.text import counted
 if TYPE_CHECKING:
     from cortex_git.analysis.torture.directed import Race
     from cortex_git.analysis.torture.plan import Plan
-    from cortex_git.analysis.torture.torturing import Report
+    from cortex_git.analysis.torture.report import Report
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from cortex_git.analysis.torture import torturing
 from cortex_git.analysis.torture.checking import Findings
 from cortex_git.analysis.torture.faults import FAULTS
 from cortex_git.analysis.torture.plan import Plan, task_name
-from cortex_git.analysis.torture.torturing import Report
+from cortex_git.analysis.torture.report import Report
 
 Conforms = Callable[[Any, str], None]
 ASKED = ("torture", "--clones", "2", "--tasks", "3", "--faults", "none", "--format", "json")

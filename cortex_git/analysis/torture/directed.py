@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cortex_git.analysis.torture.plan import Fault, HostPlan, Plan, host_name, task_name
-from cortex_git.analysis.torture.torturing import Report, Say, ground, torture
+from cortex_git.analysis.torture.report import Report
+from cortex_git.analysis.torture.torturing import Say, ground, torture
 
 TASKS = 8
 MOST_RUNS = 3

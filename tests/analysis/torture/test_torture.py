@@ -17,7 +17,8 @@ from cortex_git.analysis.torture.checking import Findings
 from cortex_git.analysis.torture.directed import RACES, Faced, Race, face, face_all
 from cortex_git.analysis.torture.faults import FAULTS, chosen
 from cortex_git.analysis.torture.plan import make_plan
-from cortex_git.analysis.torture.torturing import Report, ground, torture
+from cortex_git.analysis.torture.report import Report
+from cortex_git.analysis.torture.torturing import ground, torture
 from cortex_git.cli.torture import _show
 
 SEVERAL = "kill-worker,kill-publisher,lost-ack,lost-push,duplicate,delay,refuse,outsider,corrupt-lock,clock"
