@@ -4,7 +4,8 @@ Owns the table of formats. Must never raise for any bytes, and never report an u
 empty one. Cheap to import: a format's module is loaded when its first file is read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple
@@ -219,10 +220,25 @@ def read_lockfile(
     form = FORMATS[kind]
     out = Collector(form.ecosystem, path)
     source = Source(path, data, sibling, manifests)
-    try:
+    with _told(out):
         source.refuse_conflict_markers()
         reader: Reader = getattr(import_module(f"{__name__}.{form.module}"), form.reader)
         reader(source, out)
+    if kind not in _KINDS_THAT_MAY_BE_OPEN:
+        return out.content()
+    from cortex_git.scan.lockfiles.open_lists import open_lists
+
+    found: tuple[tuple[str, str], ...] = ()
+    with _told(out):
+        found = open_lists(kind, source, out.content())
+    return replace(out.content(), open_lists=found)
+
+
+@contextmanager
+def _told(out: Collector) -> Iterator[None]:
+    """What goes wrong inside makes the file one that could not be read, or not all of it."""
+    try:
+        yield
     except MalformedError as problem:
         out.skip_file(str(problem))
     except RecursionError:
@@ -230,12 +246,6 @@ def read_lockfile(
     except Exception as problem:
         # A reader's own mistake must cost one file, never the sweep, and must be seen.
         out.skip_file(f"could not be read ({type(problem).__name__})")
-    content = out.content()
-    if kind not in _KINDS_THAT_MAY_BE_OPEN:
-        return content
-    from cortex_git.scan.lockfiles.open_lists import open_lists
-
-    return replace(content, open_lists=open_lists(kind, source, content))
 
 
 def includes_of(kind: str, path: str, data: bytes) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from posixpath import basename, dirname, normpath, relpath
 from cortex_git.scan.lockfiles.asking import asks
 from cortex_git.scan.lockfiles.python_lists import lists_what_it_needs
 from cortex_git.scan.lockfiles.served import SERVED
-from cortex_git.scan.lockfiles.source import Source
+from cortex_git.scan.lockfiles.source import MalformedError, Source
 from cortex_git.scan.records import LockfileContent
 
 KINDS = frozenset(SERVED)
@@ -18,7 +18,10 @@ _BY_WHAT_THEY_LIST = frozenset({"requirements", "pipfile"})
 
 
 def unserved(kind: str, source: Source, content: LockfileContent) -> list[str]:
-    """Paths of the manifests, of those given, that ask for packages and are not served. May raise."""
+    """Paths of the manifests, of those given, that ask for packages and are not served.
+
+    Raises MalformedError or RecursionError for a lockfile that cannot be read.
+    """
     if not source.manifests:
         return []
     served = {normpath(folder) for folder in SERVED[kind](source)}
@@ -37,5 +40,5 @@ def _is_served(
             return True
         by_list = kind in _BY_WHAT_THEY_LIST and lists_what_it_needs(source, path, content)
         return by_list or not asks(source, path)
-    except Exception:
+    except (MalformedError, RecursionError):  # no text, or nested without end
         return False

@@ -50,10 +50,11 @@ makes a whole list look open, never the other way round."""
 
 
 def open_lists(kind: str, source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
-    """Path and kind of gap of each open list among a file and those it includes. Never raises.
+    """Path and kind of gap of each open list among a file and those it includes.
 
     An included file that is a lockfile by its own name is judged when it is read itself. Besides them the
-    manifests beside and below that the file does not serve.
+    manifests beside and below that the file does not serve. Raises what a reader may: what cannot be told
+    must cost the file that it counts as read.
     """
     found = _unserved(kind, source, content) if kind in members.KINDS else ()
     if kind == "maven":
@@ -74,7 +75,11 @@ def _open_requirements(source: Source, content: LockfileContent) -> tuple[tuple[
 def _unserved(kind: str, source: Source, content: LockfileContent) -> tuple[tuple[str, str], ...]:
     try:
         return tuple((path, gap_kinds.NO_LOCKFILE) for path in members.unserved(kind, source, content))
-    except Exception:
+    except (MalformedError, RecursionError):
+        if not any(
+            (gap.path, gap.kind) == (source.path, gap_kinds.UNREADABLE) for gap in content.not_scanned
+        ):
+            raise
         return ()  # a lockfile that cannot be read, which is told
 
 

@@ -55,7 +55,8 @@ def _bun(source: Source) -> Iterable[str]:
 
 def _cargo(source: Source) -> Iterator[str]:
     """The folders of the crates that have no source: members of the workspace and path dependencies."""
-    own = {entry.get("name") for entry in _entries(source, "package") if "source" not in entry}
+    entries = (entry for entry in _entries(source, "package") if "source" not in entry)
+    own = {name for entry in entries for name in _texts(entry, "name")}
     for path in source.manifests:
         inside = relpath(path, dirname(source.path) or ".")
         crate = cargo_toml(source, inside)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from cortex_git.scan.gap_kinds import NO_LOCKFILE
-from cortex_git.scan.lockfiles import Manifests, kind_of, read_lockfile
+from cortex_git.scan.lockfiles import Manifests, kind_of, members, read_lockfile
+from cortex_git.scan.lockfiles.source import MalformedError
 from cortex_git.scan.scanner import scan_repository
 from cortex_git.scan.sources import Source
 
@@ -216,3 +217,43 @@ def test_a_project_below_counts_where_no_nearer_lockfile_serves_it(make_reposito
         "odd/demo/package.json": NO_LOCKFILE,
         "own/deep/package.json": NO_LOCKFILE,
     }
+
+
+def test_a_mistake_of_ours_at_comparing_makes_a_lockfile_one_that_was_not_read(monkeypatch) -> None:
+    files = {"demo/package.json": ASKS.encode()}
+    for place in ("asks", "relpath"):
+        with monkeypatch.context() as broken:
+            broken.setattr(members, place, lambda *_: {}["ours"])
+            content = read_lockfile("package-lock.json", NPM.encode(), files.get, tuple(files))
+        assert [gap.reason for gap in content.not_scanned] == ["could not be read (KeyError)"]
+
+
+def test_a_lockfile_that_only_comparing_finds_damaged_is_told_and_one_that_is_told_not_twice(
+    monkeypatch,
+) -> None:
+    files = {"demo/package.json": ASKS.encode()}
+    content = read_lockfile("package-lock.json", b"{", files.get, tuple(files))
+    assert [gap.reason for gap in content.not_scanned] == ["is not valid JSON (line 1)"]
+
+    def damaged(_source: object) -> None:
+        raise MalformedError("is odd")
+
+    monkeypatch.setitem(members.SERVED, "npm", damaged)
+    content = read_lockfile("package-lock.json", NPM.encode(), files.get, tuple(files))
+    assert [gap.reason for gap in content.not_scanned] == ["is odd"]
+
+
+@pytest.mark.parametrize(
+    ("path", "lockfile"), [("mix.lock", "%{\n}\n"), ("pubspec.lock", "packages: {}\nsdks: {}\n")]
+)
+def test_a_manifest_that_is_no_text_is_served_by_no_lockfile(path: str, lockfile: str) -> None:
+    below = {"mix.lock": "x/mix.exs", "pubspec.lock": "x/pubspec.yaml"}[path]
+    content = read_lockfile(path, lockfile.encode(), {below: b"\xff\xfe\0"}.get, (below,))
+    assert (content.not_scanned, content.open_lists) == ((), ((below, NO_LOCKFILE),))
+
+
+def test_a_crate_whose_name_is_no_text_leaves_the_others_compared() -> None:
+    lockfile = CARGO + "[[package]]\nname = []\nversion = '1'\n"
+    files = {"a/Cargo.toml": CRATE.format("a").encode(), "b/Cargo.toml": CRATE.format("b").encode()}
+    content = read_lockfile("Cargo.lock", lockfile.encode(), files.get, tuple(files))
+    assert content.open_lists == (("b/Cargo.toml", NO_LOCKFILE),)
