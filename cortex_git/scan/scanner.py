@@ -136,7 +136,8 @@ def _read(
         if others:
             from cortex_git.scan.others.running import ask
 
-            asked = ask(snapshot, lockfiles[: limits.lockfiles], others)
+            pinned = {package.lockfile for package in packages}
+            asked = ask(snapshot, lockfiles[: limits.lockfiles], others, pinned)
             answers, gaps = asked.answers, [*gaps, *map(_of_another, asked.gaps)]
         looked = SecretsRead()
         if secrets:

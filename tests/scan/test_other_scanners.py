@@ -19,9 +19,10 @@ from npmworld import npm_registry
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.advisories.database import open_starter
 from cortex_git.scan.others import reports
+from cortex_git.scan.others.fixes import next_fix
 from cortex_git.scan.others.outvoted import without_outvoted
 from cortex_git.scan.others.programs import Chosen, chosen
-from cortex_git.scan.others.seen import Answer, Seen, Unreadable
+from cortex_git.scan.others.seen import Answer, Looked, Seen, Told, Unreadable
 from cortex_git.scan.others.voting import voted
 from cortex_git.scan.reading import Limits
 from cortex_git.scan.records import Finding, Package, RepositoryScan
@@ -205,7 +206,10 @@ root = sys.argv[-1]
 package = {"package": {"name": "lodash", "version": "4.17.15", "ecosystem": "npm"},
     "groups": [{"ids": ["GHSA-35jh-r3h4-6jhm"], "max_severity": "7.2"}],
     "vulnerabilities": [{"id": "GHSA-35jh-r3h4-6jhm", "aliases": ["CVE-2021-23337"], "summary": "s"}]}
-print(json.dumps({"results": [{"source": {"path": root + "/web/package-lock.json"}, "packages": [package]}]}))
+quiet = {"package": {"name": "jinja2", "version": "2.10", "ecosystem": "PyPI"}}
+print(json.dumps({"results": [
+    {"source": {"path": root + "/web/package-lock.json"}, "packages": [package]},
+    {"source": {"path": root + "/requirements.txt"}, "packages": [quiet]}]}))
 sys.exit(1)
 """
 
@@ -272,9 +276,9 @@ def test_what_a_scanner_leaves_behind_ends_with_it(
         "import subprocess\n"
         "loop = 'while :; do mkdir -p $0/x; date > $0/x/$RANDOM; done'\n"
         "child = subprocess.Popen(['bash', '-c', loop, sys.argv[-1]], start_new_session=True)\n"
-        f"Path({str(pid)!r}).write_text(str(child.pid)); print('{{\"Results\": []}}')"
+        f"Path({str(pid)!r}).write_text(str(child.pid)); print('{{\"matches\": []}}')"
     )
-    row = scanned(tmp_path, FILES, programs("trivy", code))
+    row = scanned(tmp_path, FILES, programs("grype", code))
     assert row.status == "scanned"
     with pytest.raises(ProcessLookupError):
         for _ in range(100):
@@ -293,7 +297,7 @@ def test_a_name_that_no_folder_takes_costs_no_finding(
     git(folder, *COMMIT, "long")
     with open_starter(tmp_path / "cache") as database:
         row = scan_repository(
-            source, database=database, others=[programs("trivy", "print('{\"SchemaVersion\": 2}')")]
+            source, database=database, others=[programs("grype", "print('{\"matches\": []}')")]
         )
     assert row.error is None
     assert [gap.reason for gap in row.not_scanned] == [
@@ -316,10 +320,69 @@ def test_lockfiles_that_ours_reads_are_there_for_others(
     assert votes(row)["lodash", LODASH] == (("cortex-git", "trivy"), ())
 
 
-def test_nothing_to_look_at_is_no_gap(tmp_path: Path, programs: Callable[[str, str], Chosen]) -> None:
-    row = scanned(tmp_path, FILES, programs("osv-scanner", "sys.exit(128)"))
-    assert row.status == "scanned"
-    assert votes(row)["lodash", LODASH] == (("cortex-git",), ("osv-scanner",))
+def test_nothing_to_look_at_is_no_gap_where_nothing_is_pinned(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    scanner = programs("osv-scanner", "sys.exit(128)")
+    assert scanned(tmp_path, {"requirements.txt": "# none\n"}, scanner).status == "scanned"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("osv-scanner", "sys.exit(128)"),
+        ("osv-scanner", "print('{\"results\": []}')"),
+        ("trivy", "print('{\"SchemaVersion\": 2}')"),
+    ],
+    ids=["osv-scanner: no packages", "osv-scanner: none named", "trivy: none named"],
+)
+def test_silence_about_a_lockfile_is_a_gap_and_no_vote(
+    tmp_path: Path, programs: Callable[[str, str], Chosen], name: str, code: str
+) -> None:
+    """Both pass over a lockfile that they cannot read, and Trivy says nothing and ends with status 0."""
+    row = scanned(tmp_path, FILES, programs(name, code))
+    assert row.status == "incomplete"
+    assert sorted(gap.what for gap in row.not_scanned) == [
+        f"requirements.txt by {name}",
+        f"web/package-lock.json by {name}",
+    ]
+    assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+
+
+@pytest.mark.parametrize(
+    ("complaint", "status", "reason"),
+    [
+        (
+            "Error during extraction: (extracting as a/b) ' + sys.argv[-1] + '/go.mod: bad",
+            1,
+            "as a/b) go.mod",
+        ),
+        ("could not load db for Go ecosystem: no offline version", 127, "could not load db for Go"),
+        ("API query failed", 129, "it ended with status 129"),
+    ],
+    ids=["a file", "a database", "a service"],
+)
+def test_an_answer_of_a_run_that_left_something_out(
+    tmp_path: Path, programs: Callable[[str, str], Chosen], complaint: str, status: int, reason: str
+) -> None:
+    code = OSV.replace(
+        "sys.exit(1)", f"print('Scanned x\\n{complaint}', file=sys.stderr)\nsys.exit({status})"
+    )
+    row = scanned(tmp_path, FILES, programs("osv-scanner", code))
+    (gap,) = row.not_scanned
+    assert (gap.what, reason in gap.reason) == ("osv-scanner", True), gap
+    assert votes(row)["lodash", LODASH] == (("cortex-git", "osv-scanner"), ())
+
+
+def test_a_package_that_pip_audit_skips_is_a_gap(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    skipped = {"name": "own", "skip_reason": "Dependency not found on PyPI"}
+    code = f"print(json.dumps({{'dependencies': [{skipped!r}], 'fixes': []}}))"
+    row = scanned(tmp_path, FILES, programs("pip-audit", code))
+    assert [(gap.what, gap.reason) for gap in row.not_scanned] == [
+        ("own in requirements.txt by pip-audit", "Dependency not found on PyPI")
+    ]
 
 
 def test_a_scanner_that_is_not_there_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,13 +468,64 @@ def test_by_vote_sets_aside_and_drops_nothing(others: int, kept: int) -> None:
     ids=lambda value: json.dumps(value)[:30],
 )  # fmt: skip
 def test_answers_of_any_form_are_read_or_refused(
-    read: Callable[[Any, str], Iterator[Seen]], report: Any
+    read: Callable[[Any, str], Iterator[Told]], report: Any
 ) -> None:
     try:
         for one in read(report, "/x"):
-            assert one.score is None or 0 <= one.score <= 10
+            if isinstance(one, Seen):
+                assert one.score is None or 0 <= one.score <= 10
     except Unreadable:
         pass
+
+
+def test_osv_scanner_names_a_group_once_and_tells_the_fix_of_this_package() -> None:
+    def affected(name: str, kind: str, *fixes: str) -> dict[str, Any]:
+        events = [{"introduced": "0"}, *({"fixed": fix} for fix in fixes)]
+        return {"package": {"ecosystem": "npm", "name": name}, "ranges": [{"type": kind, "events": events}]}
+
+    record = {
+        "id": "RUSTSEC-1", "summary": "s", "database_specific": {"severity": "MODERATE"},
+        "affected": [
+            affected("other", "SEMVER", "2.0.1"), affected("p", "GIT", "2.0.2"),
+            affected("p", "SEMVER", "1.9.0", "3.0.0", "2.1.0"),
+        ],
+    }  # fmt: skip
+    entry = {
+        "package": {"name": "p", "version": "2.0.0", "ecosystem": "npm"},
+        "groups": [{"ids": ["GHSA-1", "RUSTSEC-1"], "aliases": ["CVE-1", "GHSA-1"], "max_severity": ""}],
+        "vulnerabilities": [record],
+    }
+    report = {"results": [{"source": {"path": "/x/a/package-lock.json"}, "packages": [entry]}]}
+    looked, seen = reports.osv_scanner(report, "/x")
+    path = "a/package-lock.json"
+    assert looked == Looked(path)
+    names = ("RUSTSEC-1", "GHSA-1", "CVE-1")
+    assert seen == Seen(path, "p", "2.0.0", names, "medium", None, "2.1.0", "s")
+
+
+def test_trivy_takes_the_score_that_there_is() -> None:
+    ratings = {"a": {"V3Score": 0}, "b": {"V40Score": 6.9}}
+    found = {"VulnerabilityID": "CVE-1", "PkgName": "p", "InstalledVersion": "1", "CVSS": ratings}
+    for known, score in ((ratings, 6.9), ({"a": {"V3Score": 0}}, None)):
+        report = {"Results": [{"Target": "yarn.lock", "Vulnerabilities": [{**found, "CVSS": known}]}]}
+        assert [one.score for one in reports.trivy(report, "/x") if isinstance(one, Seen)] == [score]
+
+
+@pytest.mark.parametrize(
+    ("lockfile", "version", "named", "fixed"),
+    [
+        ("package-lock.json", "2.0.0", ["1.0.5", "3.1.0", "2.4.0"], "2.4.0"),
+        ("Cargo.lock", "1.9.0", [">= 3.1.0", "< 3.0.0", ">= 2.1.3"], "2.1.3"),
+        ("Gemfile.lock", "6.0.2.1", ["5.2.4.3", " ~> 6.0.3.1"], "6.0.3.1"),
+        ("package-lock.json", "2.0.0", ["1.0.5"], None),
+        ("package-lock.json", "main", ["1.0.5", "0.1.0"], "1.0.5"),
+        ("package-lock.json", None, ["1.0.5"], "1.0.5"),
+        ("rpm", "1", ["2"], "2"),
+        ("yarn.lock", "1.0.0", ["", "< 3"], None),
+    ],
+)
+def test_the_next_fix(lockfile: str, version: str | None, named: list[str], fixed: str | None) -> None:
+    assert next_fix(lockfile, version, named) == fixed
 
 
 def test_an_answer_that_says_nothing_is_not_nothing_found() -> None:

@@ -3,6 +3,7 @@
 Owns that table. A scanner is a program that this host's person has installed and named.
 """
 
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.others import reports
-from cortex_git.scan.others.seen import Seen
+from cortex_git.scan.others.seen import Told
 
 OWN = "cortex-git"
 """How this scanner is called beside the others."""
@@ -31,10 +32,16 @@ class OtherScanner:
     whole: bool
     words: Callable[[str], list[str]]
     """Its arguments: of the folder, or of a lockfile's name in the folder it is started in."""
-    read: Callable[[Any, str], Iterator[Seen]]
+    read: Callable[[Any, str], Iterator[Told]]
     """Of its JSON, and the folder or the lockfile's path in the repository."""
     silent: frozenset[int] = frozenset()
     """Exit statuses that mean: nothing to look at here."""
+    names_read: bool = False
+    """Whether its answer names every lockfile that it read a package in."""
+    whole_answers: frozenset[int] | None = None
+    """The exit statuses of a run that looked at everything; None where they do not tell."""
+    complains: re.Pattern[str] | None = None
+    """Lines among its complaints that say what it left out, with a status of success all the same."""
 
 
 SCANNERS: dict[str, OtherScanner] = {
@@ -42,9 +49,15 @@ SCANNERS: dict[str, OtherScanner] = {
         "osv-scanner",
         _WIDE,
         True,
-        lambda folder: ["scan", "source", "--recursive", "--format", "json", "--no-ignore", folder],
+        lambda folder: [
+            *("scan", "source", "--recursive", "--format", "json", "--all-packages", "--no-ignore"),
+            folder,
+        ],
         reports.osv_scanner,
         frozenset({128}),
+        names_read=True,
+        whole_answers=frozenset({0, 1}),
+        complains=re.compile(r"Error during |could not load db |Attempted to scan .* but failed"),
     ),
     "trivy": OtherScanner(
         "trivy",
@@ -56,11 +69,13 @@ SCANNERS: dict[str, OtherScanner] = {
             "--scanners",
             "vuln",
             "--include-dev-deps",
+            "--list-all-pkgs",
             "--format",
             "json",
             folder,
         ],
         reports.trivy,
+        names_read=True,
     ),
     "grype": OtherScanner(
         "grype",

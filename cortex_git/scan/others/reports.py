@@ -7,7 +7,9 @@ those: a value of another type than it should have is left out, or the whole ans
 from collections.abc import Iterator
 from typing import Any
 
-from cortex_git.scan.others.seen import Seen, Unreadable
+from cortex_git.scan.names import lookup_name
+from cortex_git.scan.others.fixes import next_fix
+from cortex_git.scan.others.seen import LeftOut, Looked, Seen, Told, Unreadable
 from cortex_git.scan.purls import package_of
 from cortex_git.scan.records import SEVERITIES, Severity
 
@@ -18,46 +20,60 @@ _BANDS: tuple[tuple[float, Severity], ...] = ((9.0, "critical"), (7.0, "high"), 
 _WORDS: dict[str, Severity] = {"moderate": "medium", "negligible": "low", "info": "low"}
 
 
-def osv_scanner(report: Any, root: str) -> Iterator[Seen]:
-    """`osv-scanner --format json`: `results[].packages[]`, with the files' absolute paths."""
+def osv_scanner(report: Any, root: str) -> Iterator[Told]:
+    """`osv-scanner --format json --all-packages`: `results[].packages[]`, with the files' absolute paths."""
     for result in _list(_answer(report, "results"), "results"):
         path = _relative(_text(_dict(result.get("source")), "path"), root)
+        yield Looked(path)
         for entry in _list(result, "packages"):
             package = _dict(entry.get("package"))
-            scores = {
-                name: _score(group.get("max_severity"))
-                for group in _list(entry, "groups")
-                for name in _texts(group, "ids")
-            }
+            named, version = _text(package, "name"), _text(package, "version") or None
+            groups = {name: group for group in _list(entry, "groups") for name in _texts(group, "ids")}
             for found in _list(entry, "vulnerabilities"):
                 name = _text(found, "id")
-                score = scores.get(name)
+                group = groups.get(name, {})
+                score = _score(group.get("max_severity"))
+                word = _dict(found.get("database_specific")).get("severity")
                 yield Seen(
                     path,
-                    _text(package, "name"),
-                    _text(package, "version") or None,
-                    _ids(name, *_texts(found, "aliases")),
-                    _band(score),
+                    named,
+                    version,
+                    _ids(name, *_texts(found, "aliases"), *_texts(group, "ids"), *_texts(group, "aliases")),
+                    _word(word) if score is None else _band(score),
                     score,
-                    None,
+                    next_fix(path, version, _osv_fixes(found, named)),
                     _text(found, "summary"),
                 )
 
 
-def trivy(report: Any, root: str) -> Iterator[Seen]:
-    """`trivy fs --format json`: `Results[].Vulnerabilities[]`, with paths below the folder."""
+def _osv_fixes(record: dict[str, Any], package: str) -> Iterator[str]:
+    """The versions in which an OSV record says that the package is fixed; none of commits."""
+    for affected in _list(record, "affected"):
+        about = _dict(affected.get("package"))
+        ecosystem = _text(about, "ecosystem")
+        if lookup_name(ecosystem, _text(about, "name")) != lookup_name(ecosystem, package):
+            continue
+        for span in _list(affected, "ranges"):
+            if _text(span, "type") != "GIT":
+                yield from (_text(event, "fixed") for event in _list(span, "events"))
+
+
+def trivy(report: Any, root: str) -> Iterator[Told]:
+    """`trivy fs --format json --list-all-pkgs`: `Results[].Vulnerabilities[]`, paths below the folder."""
     # It leaves out Results where it has none, but never the version of its form.
     for result in _list(_answer(report, "Results", "SchemaVersion"), "Results"):
         path = _relative(_text(result, "Target"), root)
+        yield Looked(path)
         for found in _list(result, "Vulnerabilities"):
+            version = _text(found, "InstalledVersion") or None
             purl = _text(_dict(found.get("PkgIdentifier")), "PURL")
             yield Seen(
                 path,
-                *_named(purl, _text(found, "PkgName"), _text(found, "InstalledVersion")),
+                *_named(purl, _text(found, "PkgName"), version or ""),
                 _ids(_text(found, "VulnerabilityID"), *_texts(found, "VendorIDs")),
                 _word(found.get("Severity")),
-                _best_score(found.get("CVSS"), "V3Score"),
-                _text(found, "FixedVersion").split(",")[0].strip() or None,
+                _best_score(found.get("CVSS"), "V3Score", "V40Score"),
+                next_fix(path, version, _text(found, "FixedVersion").split(",")),
                 _text(found, "Title"),
             )
 
@@ -71,28 +87,32 @@ def grype(report: Any, root: str) -> Iterator[Seen]:
         scores = [_score(_dict(one.get("metrics")).get("baseScore")) for one in _list(problem, "cvss")]
         named = _named(_text(artifact, "purl"), _text(artifact, "name"), _text(artifact, "version"))
         for place in _list(artifact, "locations"):
+            path = _relative(_text(place, "path"), root)
             yield Seen(
-                _relative(_text(place, "path"), root),
+                path,
                 *named,
                 _ids(_text(problem, "id"), *others),
                 _word(problem.get("severity")),
                 max((score for score in scores if score is not None), default=None),
-                fixes[0] if fixes else None,
+                next_fix(path, named[1], fixes),
                 _text(problem, "description")[:_MOST_TEXT],
             )
 
 
-def pip_audit(report: Any, lockfile: str) -> Iterator[Seen]:
+def pip_audit(report: Any, lockfile: str) -> Iterator[Told]:
     """`pip-audit --format json` of one requirements file: `dependencies[].vulns[]`."""
     for package in _list(_answer(report, "dependencies"), "dependencies"):
+        if reason := _text(package, "skip_reason"):
+            yield LeftOut(_text(package, "name"), reason)
+        version = _text(package, "version") or None
         for found in _list(package, "vulns"):
             fixes = _texts(found, "fix_versions")
             yield Seen(
                 lockfile,
                 _text(package, "name"),
-                _text(package, "version") or None,
+                version,
                 _ids(_text(found, "id"), *_texts(found, "aliases")),
-                fixed=fixes[0] if fixes else None,
+                fixed=next_fix(lockfile, version, fixes),
                 summary=_text(found, "description")[:_MOST_TEXT],
             )
 
@@ -169,10 +189,11 @@ def _score(value: Any) -> float | None:
     return score if 0.0 <= score <= 10.0 else None
 
 
-def _best_score(value: Any, name: str) -> float | None:
+def _best_score(value: Any, *names: str) -> float | None:
+    """None for 0, too: it stands where a source has not rated."""
     sources = value.values() if isinstance(value, dict) else ()
-    scores = [_score(one.get(name)) for one in sources if isinstance(one, dict)]
-    return max((score for score in scores if score is not None), default=None)
+    scores = [_score(one.get(name)) for one in sources if isinstance(one, dict) for name in names]
+    return max((score for score in scores if score), default=None)
 
 
 def _band(score: float | None) -> Severity:

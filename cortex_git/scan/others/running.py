@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from typing import Any
 from cortex_git.gitio import redact
 from cortex_git.processes import end_marked, signal_session
 from cortex_git.scan.lockfiles import kind_of
-from cortex_git.scan.others.programs import Chosen
-from cortex_git.scan.others.seen import Answer, Seen, Unreadable
+from cortex_git.scan.others.programs import Chosen, OtherScanner
+from cortex_git.scan.others.seen import Answer, LeftOut, Looked, Seen, Told, Unreadable
 from cortex_git.scan.reading import OutOfTime, Snapshot
 from cortex_git.scan.records import NotScanned
 
@@ -32,6 +32,10 @@ MOST_OUTPUT = 64 * 1024 * 1024
 _BESIDE = {"npm": "package.json", "cargo": "Cargo.toml", "go": "go.sum", "poetry": "pyproject.toml"}
 """Without which a scanner does not read a lockfile, or tells less."""
 _MOST_SAID = 200
+_MOST_LEFT = 50
+"""Complaints of one run that are told, each a gap."""
+_MOST_COMPLAINT = 256 * 1024
+"""Bytes at the end of what one complained about."""
 _LOOK_S = 0.5
 """How often the length of an answer is looked at."""
 _MARK = "CORTEX_OTHER_SCANNER"
@@ -45,8 +49,10 @@ class Asked:
     gaps: tuple[NotScanned, ...]
 
 
-def ask(snapshot: Snapshot, lockfiles: Sequence[str], scanners: Sequence[Chosen]) -> Asked:
-    """Have every scanner look at the lockfiles of its kinds."""
+def ask(
+    snapshot: Snapshot, lockfiles: Sequence[str], scanners: Sequence[Chosen], pinned: Collection[str]
+) -> Asked:
+    """Have every scanner look at the lockfiles of its kinds; `pinned` are those that hold a package."""
     answers: list[Answer] = []
     gaps: list[NotScanned] = []
     own = copy.copy(snapshot)  # with limits and gaps of its own: most was read once already
@@ -62,7 +68,7 @@ def ask(snapshot: Snapshot, lockfiles: Sequence[str], scanners: Sequence[Chosen]
             wanted = [path for path in there if kind_of(path) in one.scanner.kinds]
             if not wanted:
                 continue
-            answer, missing = _asked(one, folder, wanted, snapshot)
+            answer, missing = _asked(one, folder, wanted, snapshot, pinned)
             answers.append(answer)
             gaps += missing
     return Asked(tuple(answers), (*own.not_scanned, *gaps))
@@ -91,7 +97,7 @@ def _laid_out(snapshot: Snapshot, lockfiles: Sequence[str], folder: Path) -> lis
 
 
 def _asked(
-    one: Chosen, folder: Path, lockfiles: Sequence[str], snapshot: Snapshot
+    one: Chosen, folder: Path, lockfiles: Sequence[str], snapshot: Snapshot, pinned: Collection[str]
 ) -> tuple[Answer, list[NotScanned]]:
     seen: list[Seen] = []
     read: list[str] = []
@@ -101,7 +107,7 @@ def _asked(
     for place in places:
         what = f"{place} by {one.name}" if place else one.name
         try:
-            found = list(_run(one, folder, place, snapshot.deadline.left()))
+            told = _run(one, folder, place, snapshot.deadline.left())
         except OutOfTime as problem:
             gaps.append(NotScanned(what, f"the repository {problem}"))
             break
@@ -109,14 +115,35 @@ def _asked(
             gaps.append(NotScanned(what, str(problem)))
             continue
         seen += [
-            finding for finding in found if finding.lockfile in known and finding.ids and finding.package
+            finding
+            for finding in told
+            if isinstance(finding, Seen) and finding.lockfile in known and finding.ids and finding.package
         ]
-        read += [place] if place else lockfiles
+        gaps += [
+            NotScanned(f"{left.what} in {what}" if left.what else what, left.reason)
+            for left in told
+            if isinstance(left, LeftOut)
+        ]
+        asked = [place] if place else lockfiles
+        unread = _unread(one.scanner, asked, told)
+        read += [path for path in asked if path not in unread]
+        gaps += [
+            NotScanned(f"{path} by {one.name}", "it is not among the lockfiles that it says it read")
+            for path in asked
+            if path in unread and path in pinned
+        ]
     return Answer(one.name, frozenset(read), tuple(dict.fromkeys(seen))), gaps
 
 
-def _run(one: Chosen, folder: Path, lockfile: str, timeout_s: float) -> Iterable[Seen]:
-    """What it found in the folder, or in one lockfile. Raises Unreadable with the reason."""
+def _unread(scanner: OtherScanner, lockfiles: Sequence[str], told: Sequence[Told]) -> set[str]:
+    """The lockfiles that it does not say it read, of a scanner that says it of each."""
+    if not scanner.names_read:
+        return set()
+    return set(lockfiles) - {looked.lockfile for looked in told if isinstance(looked, Looked)}
+
+
+def _run(one: Chosen, folder: Path, lockfile: str, timeout_s: float) -> list[Told]:
+    """What it tells of the folder, or of one lockfile. Raises Unreadable with the reason."""
     scanner = one.scanner
     cwd = (folder / lockfile).parent if lockfile else folder
     words = scanner.words(Path(lockfile).name if lockfile else str(folder))
@@ -125,14 +152,24 @@ def _run(one: Chosen, folder: Path, lockfile: str, timeout_s: float) -> Iterable
         raise Unreadable(f"{scanner.program} is not installed on this host")
     status, out, said = _output([program, *words, *one.more], cwd, timeout_s)
     if status in scanner.silent:
-        return ()
+        return []
+    lines = [line.strip().replace(f"{folder}/", "") for line in said.splitlines() if line.strip()]
     try:
-        return list(scanner.read(_json(out), lockfile or str(folder)))
+        told = list(scanner.read(_json(out), lockfile or str(folder)))
     except (Unreadable, ValueError, RecursionError) as problem:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
         why = f": {redact(lines[-1])[:_MOST_SAID]}" if lines else ""
         reason = str(problem) if isinstance(problem, Unreadable) else "its answer is not JSON"
         raise Unreadable(f"{reason} (status {status}{why})") from None
+    return [*told, *_partial(scanner, status, lines)]
+
+
+def _partial(scanner: OtherScanner, status: int, lines: Sequence[str]) -> list[LeftOut]:
+    """What a run that did answer says that it left out."""
+    pattern = scanner.complains
+    left = [line for line in lines if pattern.match(line)] if pattern else []
+    if not left and scanner.whole_answers is not None and status not in scanner.whole_answers:
+        left = [f"it ended with status {status}, and may not have looked at everything"]
+    return [LeftOut("", redact(line)[:_MOST_SAID]) for line in left[:_MOST_LEFT]]
 
 
 def _json(data: bytes) -> Any:
@@ -176,5 +213,5 @@ def _output(command: Sequence[str], cwd: Path, timeout_s: float) -> tuple[int, b
         if max(os.fstat(file.fileno()).st_size for file in (out, err)) > MOST_OUTPUT:
             raise Unreadable(f"it prints more than {MOST_OUTPUT >> 20} MiB")
         out.seek(0)
-        err.seek(max(0, err.seek(0, os.SEEK_END) - 4096))
+        err.seek(max(0, err.seek(0, os.SEEK_END) - _MOST_COMPLAINT))
         return status, out.read(), err.read().decode("utf-8", "replace")

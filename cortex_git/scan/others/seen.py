@@ -27,6 +27,24 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """A scanner names a lockfile that it read, whatever it found there."""
+
+    lockfile: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A scanner says that it did not look at something; both texts are its own."""
+
+    what: str
+    reason: str
+
+
+Told = Seen | Looked | LeftOut
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """All that one scanner said of a repository."""
 
