@@ -18,7 +18,7 @@ from cortex_git.state import PASSING, problem_of
 from cortex_git.store import collectable_files as files
 from cortex_git.store import collectable_refs as refs
 from cortex_git.store import collectable_rows as rows
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.archivable import Due
 from cortex_git.store.archiving import Archived, archive, planned, refuse_unready
 from cortex_git.store.collecting import DAY_S, Finding, collect_objects, objects, of_objects
@@ -111,7 +111,7 @@ def _view(coordination: Coordination, report: Collected) -> View | None:
         return coordination.pull()
     except RemoteUnreachable as error:
         report.problems.append(("remote", error))
-        index.refresh(coordination.repository)
+        indexing.refresh(coordination.repository)
         return None
 
 

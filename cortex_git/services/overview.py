@@ -19,7 +19,7 @@ from cortex_git.limits.accounts import Caps
 from cortex_git.models import PRIORITIES
 from cortex_git.services.pool_client import pool_status
 from cortex_git.state import PASSING, now
-from cortex_git.store import index
+from cortex_git.store import index, indexing
 from cortex_git.store.budget_ref import BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.daily import PublishedToday
@@ -209,7 +209,7 @@ def look(coordination: Coordination) -> tuple[View, str | None]:
     try:
         return coordination.pull(), None
     except RemoteUnreachable as error:
-        return index.refresh(coordination.repository), error.message
+        return indexing.refresh(coordination.repository), error.message
 
 
 def running_pool(repository: Repository) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from cortex_git.limits.balances import spending
 from cortex_git.models import PRIORITIES, Task
 from cortex_git.runners import metered, runner_name, split_name
 from cortex_git.runners.agent.tier import model_of
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.budget_ref import BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.hosts import hosts
@@ -195,7 +195,9 @@ def _left(repository: Repository, planned: Iterable[Planned]) -> list[Left]:
 def rate_shares(repository: Repository, providers: Iterable[str]) -> list[RateShare]:
     """What this host may ask of each of the providers: its part of what all may, by the hosts that live."""
     rates = repository.settings.rates
-    live = [host for host in hosts(repository, index.refresh(repository)) if not host.silent and not host.own]
+    live = [
+        host for host in hosts(repository, indexing.refresh(repository)) if not host.silent and not host.own
+    ]
     shared = len(live) + 1
     calls = {one.names[0]: one for one in spending(repository.state, _own_hosts(repository), ["provider"])}
     found = []

@@ -18,7 +18,7 @@ from cortex_git.routing.feedback import Said, Source, key
 from cortex_git.routing.given import Naming
 from cortex_git.runners import OF_WORKER_TYPE, split_name
 from cortex_git.state import now, transaction
-from cortex_git.store import index
+from cortex_git.store import index, indexing
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.repository import Repository
 from cortex_git.store.results import read_results
@@ -133,7 +133,7 @@ def _outcomes(repository: Repository, routed: Sequence[Feedback]) -> list[Said]:
     Completed work speaks, weakly, for the expert whose it was. Work that failed, ran out or was cancelled
     says nothing: of a wrong expert it says no more than of a hard task, a broken build or a small budget.
     """
-    index.refresh(repository)
+    indexing.refresh(repository)
     parts = {one.task: [derived_name(one.task, name) for name in one.chosen] for one in routed if one.task}
     names = [name for task, several in parts.items() for name in (task, *several)]
     results = {result.task: result for result in read_results(repository, names)}
@@ -174,7 +174,7 @@ def _is_work(task: Task, result: Result) -> bool:
 
 
 def _found(coordination: Coordination, task: str) -> Task:
-    index.refresh(coordination.repository)
+    indexing.refresh(coordination.repository)
     found = index.known_task(coordination.repository, task)
     if found is None:
         coordination.pull()

@@ -28,7 +28,7 @@ from cortex_git.routing.claude import Claude
 from cortex_git.routing.experts import Expert
 from cortex_git.runners.agent.conversation import SLACK, UNSEEN
 from cortex_git.state import PASSING, monotonic, problem_of
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.budget_ref import BudgetDocument, BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.hosts import hosts
@@ -110,7 +110,7 @@ class PaidCalls:
     def _gate(self) -> Gate:
         """The provider's gate, told what the account may ask and how many hosts share it."""
         repository = self.coordination.repository
-        found = hosts(repository, index.refresh(repository))
+        found = hosts(repository, indexing.refresh(repository))
         gate = Gate(repository.durable_state, _PROVIDER)
         live = 1 + sum(not host.silent and not host.own for host in found)
         gate.configure(repository.settings.rates.get(_PROVIDER, Rate()), live)

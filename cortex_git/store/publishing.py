@@ -19,7 +19,7 @@ from cortex_git.state import transaction
 from cortex_git.store import layout
 from cortex_git.store.commits import Draft, chain, singles
 from cortex_git.store.folding import contains
-from cortex_git.store.index import add_document
+from cortex_git.store.indexing import add_document
 from cortex_git.store.outbox import Entry, Intent, Outbox
 from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update

@@ -5,7 +5,7 @@ Owns the fetch, one at a time. A fetch that began before the moment asked for ne
 
 from cortex_git.flocks import file_lock
 from cortex_git.state import boot_id, monotonic
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.index import View
 from cortex_git.store.repository import Repository
 
@@ -23,4 +23,4 @@ def pull(repository: Repository, *, not_before: float | None = None) -> View:
             started = monotonic()
             repository.refs.fetch()
             repository.state.execute("INSERT OR REPLACE INTO fetches VALUES (1, ?, ?)", (boot_id(), started))
-        return index.refresh(repository)
+        return indexing.refresh(repository)

@@ -15,7 +15,7 @@ from cortex_git.limits.accounts import TOTAL, Caps, kind
 from cortex_git.limits.ledger import Ledger
 from cortex_git.models import Task
 from cortex_git.state import PASSING, problem_of
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.budget_ref import BudgetDocument, BudgetRef
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.hosts import hosts
@@ -226,7 +226,7 @@ class Budgeting:
 
     def _count_hosts(self) -> None:
         try:
-            found = hosts(self._repository, index.refresh(self._repository))
+            found = hosts(self._repository, indexing.refresh(self._repository))
         except PASSING:
             return
         self.live_hosts = 1 + sum(not host.silent and not host.own for host in found)

@@ -9,7 +9,7 @@ from gitworld import claim_all, finish, result_for
 
 from cortex_git.models import Task
 from cortex_git.state import now, transaction
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import count_ready, count_ready_of, open_tasks
@@ -84,7 +84,7 @@ def test_the_document_that_counts_says_what_it_waits_for(coordination: Coordinat
     path = "coordination/tasks/b1/b.json"
     for oid, after in (("5" * 40, ("a", "c")), ("9" * 40, ()), ("2" * 40, ("c",))):
         body = Task(task="b", batch="b1", title="b", after=after).to_bytes()
-        index.add_document(coordination.repository.state, path, body, oid)
+        indexing.add_document(coordination.repository.state, path, body, oid)
     rows = coordination.repository.state.execute("SELECT needs FROM waits WHERE task = 'b'").fetchall()
     assert rows == [("c",)]
 
@@ -106,7 +106,7 @@ def test_ten_thousand_tasks_that_wait_for_each_other_are_looked_through_quickly(
         for number in range(10_000):
             after = (f"t{number - 1:05d}",) if number else ()
             task = Task(task=f"t{number:05d}", batch="b1", title="t", after=after)
-            index.add_document(
+            indexing.add_document(
                 state, f"coordination/tasks/b1/{task.task}.json", task.to_bytes(), f"{number:040d}"
             )
     began = time.perf_counter()

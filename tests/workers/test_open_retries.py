@@ -16,7 +16,7 @@ from cortex_git.services.looking import task_detail, task_rows
 from cortex_git.services.merging import finish_ready, plan_merge
 from cortex_git.services.reopening import cancel_task, retry_task
 from cortex_git.state import connect
-from cortex_git.store import index
+from cortex_git.store import indexing
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
@@ -146,7 +146,7 @@ def test_whichever_document_is_seen_first(tmp_path: Path, order: tuple[int, ...]
     state = connect(tmp_path / "state.db")
     for number in order:
         body = CHAIN[number].to_bytes()
-        index.add_document(state, f"coordination/tasks/tasks/{CHAIN[number].task}.json", body, f"{number}")
+        indexing.add_document(state, f"coordination/tasks/tasks/{CHAIN[number].task}.json", body, f"{number}")
     found = state.execute("SELECT task, needs FROM waits ORDER BY needs").fetchall()
     assert found == [("t", "x"), ("t", "x-r1"), ("t", "x-r2")]
 
@@ -156,6 +156,6 @@ def test_a_retry_does_not_wait_for_itself(tmp_path: Path) -> None:
     state = connect(tmp_path / "state.db")
     for name, of in (("a", "b"), ("b", "a")):
         body = trial(name, of, retry_of=of).to_bytes()
-        index.add_document(state, f"coordination/tasks/tasks/{name}.json", body, name)
+        indexing.add_document(state, f"coordination/tasks/tasks/{name}.json", body, name)
     found = state.execute("SELECT task, needs FROM waits ORDER BY task").fetchall()
     assert found == [("a", "b"), ("b", "a")]

@@ -18,7 +18,7 @@ from cortex_git.locating import private_folder
 from cortex_git.services.doctor.answering import Answer, ask
 from cortex_git.services.doctor.findings import NothingYet, NotLooked
 from cortex_git.services.doctor.papers import Papers, papers
-from cortex_git.store import index, layout
+from cortex_git.store import indexing, layout
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.identity import Identity, is_of, kept_identity, new_host_id
 from cortex_git.store.index import View
@@ -194,7 +194,7 @@ class Patient:
         repository = self.repository
         try:
             if self.offline or (self.remote is not None and self.answer.problem is not None):
-                return index.refresh(repository)
+                return indexing.refresh(repository)
             return pull(repository)
         except (CortexError, OSError, sqlite3.Error) as error:
             self.hindrance = error.message if isinstance(error, CortexError) else str(error)

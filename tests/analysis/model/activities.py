@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cortex_git.store import archiving, cancelling, commits, index, judging, locks, publishing
+from cortex_git.store import archiving, cancelling, commits, index, indexing, judging, locks, publishing
 from cortex_git.store import claims as claims_module
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
@@ -183,7 +183,7 @@ def stand_still(monkeypatch: pytest.MonkeyPatch, people: People) -> None:
     for module in (claims_module, publishing):
         monkeypatch.setattr(module, "pull", _gated_pull)
     # Looks and folds are steps of their own.
-    monkeypatch.setattr(archiving, "pull", index.refresh)
+    monkeypatch.setattr(archiving, "pull", indexing.refresh)
     monkeypatch.setattr(archiving, "fold", lambda _repository: None)
     real_push, real_read, real_waiting = RemoteRefs.transaction, RemoteRefs.read_back, Outbox.waiting
 

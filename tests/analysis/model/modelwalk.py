@@ -16,7 +16,7 @@ from cortex_git.analysis.model.world import CANCELLED, RUNNING, Case, State, Ste
 from cortex_git.gitio import Git
 from cortex_git.models import Task
 from cortex_git.state import now
-from cortex_git.store import archiving, folding, index
+from cortex_git.store import archiving, folding, indexing
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
@@ -235,7 +235,7 @@ def _claim(world: World, actor: Actor, step: Step) -> None:
         claim, actor.claim = actor.claim, None
         actor.activity = Activity(actor, "claim", lambda: actor.coordination.claims.take_over(claim))
     else:
-        view = index.refresh(actor.coordination.repository)
+        view = indexing.refresh(actor.coordination.repository)
         task = world.task(step.task)
         actor.activity = Activity(
             actor, "claim", lambda: actor.coordination.claims.claim([task], view, lambda _: actor.name)
@@ -246,7 +246,7 @@ def _claim(world: World, actor: Actor, step: Step) -> None:
 
 
 def _cancel(world: World, actor: Actor, step: Step) -> None:
-    view = index.refresh(actor.coordination.repository)
+    view = indexing.refresh(actor.coordination.repository)
     task = world.task(step.task)
     actor.activity = Activity(actor, "cancel", lambda: actor.coordination._canceller._enter([task], view))
     actor.activity.go("push", step.how)
@@ -295,16 +295,16 @@ def _give_back(_world: World, actor: Actor, _step: Step) -> None:
 
 
 def _tidy(_world: World, actor: Actor, _step: Step) -> None:
-    actor.coordination.claims.drop_left(index.refresh(actor.coordination.repository))
+    actor.coordination.claims.drop_left(indexing.refresh(actor.coordination.repository))
 
 
 def _give_back_late(_world: World, actor: Actor, _step: Step) -> None:
-    actor.coordination.claims.claim([], index.refresh(actor.coordination.repository), lambda _: actor.name)
+    actor.coordination.claims.claim([], indexing.refresh(actor.coordination.repository), lambda _: actor.name)
 
 
 def _fold(_world: World, actor: Actor, _step: Step) -> None:
     repository = actor.coordination.repository
-    assert folding.fold(repository, index.refresh(repository)) is not None
+    assert folding.fold(repository, indexing.refresh(repository)) is not None
 
 
 def _archive(world: World, actor: Actor, step: Step) -> None:

@@ -10,7 +10,7 @@ from cortex_git.config.reading import validated
 from cortex_git.errors import BadInput
 from cortex_git.models import Batch, ClaimRecord, Document, Result, Task
 from cortex_git.routing.experts import experts_of
-from cortex_git.store import hosts, index, layout
+from cortex_git.store import hosts, index, indexing, layout
 from cortex_git.store.budget_ref import BudgetDocument
 from fuzz.targets import Target, assert_one_line
 
@@ -102,7 +102,7 @@ def _indexed(data: bytes) -> None:
     path, connection = head.decode("utf-8", "replace"), _index()
     connection.execute("BEGIN")
     try:
-        index.add_document(connection, path, body, "0" * 40)
+        indexing.add_document(connection, path, body, "0" * 40)
         for name, where in connection.execute("SELECT task, path FROM tasks").fetchall():
             found = index.find_task(connection, name)
             assert found is not None and found.task == name and where == path
