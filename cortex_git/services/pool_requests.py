@@ -21,9 +21,10 @@ from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope, View
 from cortex_git.workers.allowances import NO_TOKENS
-from cortex_git.workers.attempts import Order, Settled
+from cortex_git.workers.assigning import Order
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.door import Note
+from cortex_git.workers.waiters import Settled
 
 _LOOK_S = 0.5
 """How often somebody who waits is told why it takes so long."""

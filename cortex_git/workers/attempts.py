@@ -1,46 +1,33 @@
 """What becomes of attempts: a result in the outbox, a release to be tried again, a last failure.
 
 Owns the claims that run and those whose result is not acknowledged yet. Used by one loop; only
-`settle` is called from the committer's thread.
+`settle` is called from the committer's thread. What a worker is told is for `assigning`, who waits for the
+end for `waiters`.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from cortex_git.errors import BadInput, CortexError, LimitReached
+from cortex_git.errors import CortexError, LimitReached
 from cortex_git.models import Result, ResultStatus, Task
-from cortex_git.runners import split_name
-from cortex_git.state import PASSING, monotonic, problem_of
-from cortex_git.store import index
+from cortex_git.state import PASSING, problem_of
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
 from cortex_git.workers.allowances import Allowances
+from cortex_git.workers.assigning import Assignments
 from cortex_git.workers.claimer import ClaimSource
-from cortex_git.workers.continuing import earlier_output
 from cortex_git.workers.events import Event
 from cortex_git.workers.hand_offs import asked_for, hand_over
-from cortex_git.workers.messages import Assignment, to_result
+from cortex_git.workers.messages import to_result
 from cortex_git.workers.pool import Finished
+from cortex_git.workers.waiters import Settled, Waiters
 
 _LATELY = 50
 """Attempts whose mean time stands for what a task takes now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a request asks of one attempt beyond what the task says."""
-
-    requested: float = 0.0
-    """`state.monotonic` of the request; 0 where nobody waits for the attempt."""
-    claim_s: float = 0.0
-    """Seconds of that which went into the claim."""
-    queued: bool = False
-    """No worker was idle: the wait for one is not the start of one."""
 
 
 class Watcher(Protocol):
@@ -93,16 +80,6 @@ class BatchReport:
         self.results[result.task] = result
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How one attempt that somebody waits for ended."""
-
-    result: Result | None
-    """None where it was released to be tried again, or somebody else has the task now."""
-    state: str
-    """`done` or `fenced` when the remote has answered, else why there is no result."""
-
-
 Outcome = tuple[Claim, Result, dict[str, bytes]]
 """A claim, its result, and further files to publish with it."""
 
@@ -127,17 +104,15 @@ class Attempts:
         self._coordination = coordination
         self._watcher = watcher
         self._notify = notify
-        self._options = options
         self._allowances = allowances
         self._keep = keep
         self._outputs = outputs
         self._guard = threading.Lock()
         self._running: dict[str, Claim] = {}
         self._unpublished: dict[str, tuple[Claim, Result]] = {}
-        self._followed: dict[str, list[Future[Settled]]] = {}
         self._lately: deque[float] = deque(maxlen=_LATELY)
-        self.orders: dict[str, Order] = {}
-        """What was asked of us by task, until an attempt of it has begun."""
+        self.assignments = Assignments(coordination, allowances, options)
+        self.waiters = Waiters()
         self.orphans: list[Claim] = []
         """Claims whose worker died and that were not taken over yet."""
         self.report = BatchReport()
@@ -155,77 +130,18 @@ class Attempts:
         lately = list(self._lately)
         return sum(lately) / len(lately) if lately else None
 
-    def follow(self, task: str) -> "Future[Settled]":
-        """The end of the next attempt of `task` that this run settles. Safe from any thread."""
-        with self._guard:
-            future: Future[Settled] = Future()
-            self._followed.setdefault(task, []).append(future)
-            return future
-
-    def unfollow(self, task: str, future: "Future[Settled]") -> None:
-        """Whoever asked for this future does not wait for it; others who follow the task still do."""
-        with self._guard:
-            others = [one for one in self._followed.pop(task, []) if one is not future]
-            if others:
-                self._followed[task] = others
-
     def has(self, task: str) -> bool:
         """Whether the task runs here, or its result is on its way. Safe from any thread."""
         ours = [*self._running.values(), *(claim for claim, _ in list(self._unpublished.values()))]
         return any(claim.task.task == task for claim in [*ours, *self.orphans])
 
     def let_go(self, task: str, why: str) -> None:
-        """Tell whoever follows the task that nothing more comes of it here."""
-        self._tell(task, Settled(None, why))
-
-    def let_all_go(self, why: str) -> None:
-        """Nothing more comes of anything here."""
-        for task in list(self._followed):
-            self.let_go(task, why)
-
-    def _tell(self, task: str, settled: Settled) -> None:
-        with self._guard:
-            futures = self._followed.pop(task, [])
-        for future in futures:
-            future.set_result(settled)
+        """Nothing more comes of the task here."""
+        self.waiters.let_go(task, why)
 
     @property
     def running(self) -> list[Claim]:
         return list(self._running.values())
-
-    def assignment(self, claim: Claim, worker: str, overhead_s: float) -> Assignment:
-        """What a worker needs for this attempt. Raises BadInput where no runner is known for the task."""
-        task = claim.task
-        limits = self._coordination.repository.settings.limits_for(task.type, task.budget, task.deadline)
-        order = self.orders.pop(task.task, Order())
-        dispatched = monotonic() - overhead_s
-        if order.requested and not order.queued:
-            dispatched = order.requested + order.claim_s
-        return Assignment(
-            task=task.for_runner(),
-            runner=self._runner_of(task),
-            worker=worker,
-            host=self._coordination.repository.host,
-            nonce=claim.record.nonce,
-            claim=claim.oid,
-            epoch=claim.record.epoch,
-            attempt=claim.record.attempt,
-            path=self._coordination.result_path(task),
-            repository=str(self._coordination.repository.folder),
-            dispatched=dispatched,
-            deadline_s=limits.seconds,
-            budget=limits.tokens,
-            options=self._options(task),
-            earlier=earlier_output(self._coordination.repository, task) if task.continues else {},
-        )
-
-    def _runner_of(self, task: Task) -> str:
-        """Its runner here; what a runner is given (`replay=FILE`) may only come from this host."""
-        name = self._allowances.runner_of(task)
-        own = index.find_task(self._coordination.repository.state, task.task) if split_name(name)[1] else None
-        if own is not None and own.runner == name:
-            raise BadInput(f"a task cannot say {name!r}", "give that with --runner")
-        return name
 
     def taken(self, source: ClaimSource, task: str) -> Claim | None:
         """A claim in hand, to be carried out now; None where it is lost, or was taken over too often."""
@@ -350,4 +266,4 @@ class Attempts:
                 del self._unpublished[nonce]
         for nonce, state in settled.items():
             claim, result = waiting[nonce]
-            self._tell(claim.task.task, Settled(result, state))
+            self.waiters.tell(claim.task.task, Settled(result, state))

@@ -82,7 +82,7 @@ class Dispatcher:
             self._attempts.put_off(claim, str(problem_of(error)))
             return
         try:
-            assignment = self._attempts.assignment(claim, slot.name, self._pool.overhead_s(slot))
+            assignment = self._attempts.assignments.make(claim, slot.name, self._pool.overhead_s(slot))
         except CortexError as error:
             self._attempts.give_up(claim, str(error))
             return

@@ -14,10 +14,12 @@ from cortex_git.errors import CortexError
 from cortex_git.models import Result, Task
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.workers.attempts import Attempts, Order, Settled
+from cortex_git.workers.assigning import Order
+from cortex_git.workers.attempts import Attempts
 from cortex_git.workers.claimer import GivenClaims
 from cortex_git.workers.lanes import Lane
 from cortex_git.workers.pool import Pool
+from cortex_git.workers.waiters import Settled
 
 if TYPE_CHECKING:
     from cortex_git.workers.staffing import Staffing
@@ -48,13 +50,13 @@ class Orders:
         kind = self.kind_for(claim.task.type)
         queued = not any(slot.kind == kind for slot in self._pool.idle())
         task = claim.task.task
-        self._attempts.orders[task] = replace(order, queued=queued)
-        future = self._attempts.follow(task)
+        self._attempts.assignments.orders[task] = replace(order, queued=queued)
+        future = self._attempts.waiters.follow(task)
         self._given.give(claim)
         self._wake()
         if self.closed:
             self._given.stop()
-            self._attempts.let_go(task, "the pool was stopped")
+            self._attempts.waiters.let_go(task, "the pool was stopped")
         return future
 
     def join(self, task: str, order: Order, change: Callable[[Task], Task]) -> "Future[Settled] | None":
@@ -62,7 +64,7 @@ class Orders:
 
         `change` is what the request changes in the task for this attempt, should it not run yet.
         """
-        future = self._attempts.follow(task)
+        future = self._attempts.waiters.follow(task)
         for lane in self._lanes:
             if task in {held.claim.task.task for held in lane.claims.waiting()}:
                 claim = lane.claims.take(task)
@@ -71,7 +73,7 @@ class Orders:
         if future.done() or self._attempts.has(task) or self._is_given(task):
             return future
         # Others may follow it: it is in no list while the loop starts it or takes it over.
-        self._attempts.unfollow(task, future)
+        self._attempts.waiters.unfollow(task, future)
         return None
 
     def kind_for(self, worker_type: str) -> str:
@@ -105,6 +107,6 @@ class Orders:
     def close(self) -> None:
         """The run has ended: nobody waits any longer."""
         self.closed = True
-        self._attempts.let_all_go("the pool was stopped")
+        self._attempts.waiters.let_all_go("the pool was stopped")
         with suppress(CortexError):  # the claims lapse with this process
             self._given.stop()  # what came while the run ended

@@ -19,7 +19,8 @@ from cortex_git.services.pool_client import pool_status
 from cortex_git.services.pool_requests import Requests
 from cortex_git.store import locks
 from cortex_git.store.coordination import Coordination
-from cortex_git.workers.attempts import Attempts, Order
+from cortex_git.workers.assigning import Order
+from cortex_git.workers.attempts import Attempts
 from cortex_git.workers.claimer import GivenClaims
 from cortex_git.workers.orders import Orders
 from cortex_git.workers.pool import Pool
@@ -111,7 +112,7 @@ def test_a_task_that_the_pool_is_claiming_itself_is_waited_for(
         claim = coordination.claims.claim_locked(task, view, "w")
         assert claim is not None
         end = orders.place(claim, Order())
-        until(lambda: len(orders._attempts._followed.get(TASK, [])) == 2)
+        until(lambda: len(orders._attempts.waiters._followed.get(TASK, [])) == 2)
         orders.close()
         assert asking.result(timeout=60)["reason"] == end.result(timeout=0).state == STOPPED
 

@@ -23,7 +23,8 @@ from cortex_git.services.pool_requests import Requests
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
 from cortex_git.store.tasks import new_batch
-from cortex_git.workers.attempts import Attempts, Order
+from cortex_git.workers.assigning import Order
+from cortex_git.workers.attempts import Attempts
 from cortex_git.workers.batch import BatchRun
 from cortex_git.workers.claimer import Claimer, GivenClaims
 from cortex_git.workers.events import Event
@@ -335,7 +336,7 @@ def test_who_looks_for_a_task_takes_it_from_nobody_who_waits(host: Path) -> None
     given = GivenClaims(coordination)
     orders = Orders(coordination, attempts, given, [], pool_of_none, lambda: None)
     try:
-        waiting = attempts.follow("b1-t000")
+        waiting = attempts.waiters.follow("b1-t000")
         assert orders.join("b1-t000", Order(), lambda task: task) is None
         assert not waiting.done()
         orders.close()

@@ -22,7 +22,7 @@ def finish_and_leave(host: Coordination, spawner: Spawner, context: dict[str, ob
     attempts = Attempts(host, Seen(), lambda: None, options=lambda _task: {}, allowances=untold(host))
     spawned = spawner.spawn()
     assert receive(spawned.connection)[0] == "ready"
-    send(spawned.connection, "run", attempts.assignment(claim, "worker-scan-001", 0.0))
+    send(spawned.connection, "run", attempts.assignments.make(claim, "worker-scan-001", 0.0))
     assert receive(spawned.connection)[0] == "done"
     spawned.connection.close()
     return spawned.pid
