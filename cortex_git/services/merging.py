@@ -22,7 +22,7 @@ from cortex_git.store import index, newer, tombstones
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.heartbeat import Heart
+from cortex_git.store.heartbeat import Heart, Signs
 from cortex_git.store.index import Scope
 from cortex_git.store.lineage import descendants, done_again_by
 from cortex_git.store.results import read_results
@@ -266,7 +266,7 @@ def _merge_all(coordination: Coordination, claims: Sequence[Claim]) -> list[Resu
 @contextmanager
 def _beating(coordination: Coordination) -> Iterator[None]:
     """Within the block the host gives signs of life: the claims in hand may outlast their lease."""
-    heart = Heart(coordination.repository, lambda: 0)
+    heart = Heart(coordination.repository, lambda: Signs(0))
     heart.start()
     try:
         yield

@@ -8,6 +8,8 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from cortex_git.flocks import file_lock
 from cortex_git.state import PASSING, boot_id, monotonic, now
@@ -17,6 +19,9 @@ from cortex_git.store.pulling import pull
 from cortex_git.store.refs import ABSENT, Outcome, Update, takes_branches_only
 from cortex_git.store.repository import Repository
 
+_MOST_ANEW = 10
+"""Beats at most in an interval because what they say is new."""
+
 
 def interval_s(repository: Repository) -> float:
     """Seconds between two beats: three fit into a lease, whatever the settings say of the two."""
@@ -24,16 +29,30 @@ def interval_s(repository: Repository) -> float:
     return min(leases.heartbeat_s, leases.lease_s / 3)
 
 
-def beat(repository: Repository, workers: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a process says of itself with a sign of life."""
+
+    workers: int
+    """Its worker processes."""
+    idle: int = 0
+    """Those of them for which nothing is left but what other hosts hold: these may give some of it back."""
+    batch: str | None = None
+    """The only batch that they work on; None for any."""
+
+
+def beat(repository: Repository, signs: Signs, *, anew: bool = False) -> bool:
     """Push a heartbeat, unless another process of this clone just did. False where it did not arrive.
 
-    After a change of id the old one beats on as well, for the claims that were made under it.
+    `anew`: even so, for what it says is new. After a change of id the old one beats on as well, for the
+    claims that were made under it.
     """
-    beaten = [_beat(repository, host, workers) for host in (repository.host, *repository.former_hosts)]
+    hosts = (repository.host, *repository.former_hosts)
+    beaten = [_beat(repository, host, signs, anew=anew) for host in hosts]
     return all(beaten)
 
 
-def _beat(repository: Repository, host: str, workers: int) -> bool:
+def _beat(repository: Repository, host: str, signs: Signs, *, anew: bool) -> bool:
     """One heartbeat of `host`.
 
     A refused lease means that another process of this clone, or a copy of it, was there first: the
@@ -44,14 +63,16 @@ def _beat(repository: Repository, host: str, workers: int) -> bool:
         key = f"heartbeat {host}"
         row = repository.state.execute("SELECT value FROM own WHERE key = ?", (key,)).fetchone()
         oid, at, boot = row[0].split(" ") if row else ("", "0", "")
-        if boot == boot_id() and monotonic() - float(at) < every / 2:
+        if not anew and boot == boot_id() and monotonic() - float(at) < every / 2:
             return True
         record = {
             "schema": 1,
             "host": host,
             "boot_id": boot_id(),
             "pid": os.getpid(),
-            "workers": workers,
+            "workers": signs.workers,
+            "idle": signs.idle,
+            "idle_batch": signs.batch,
             "at": now(),
             "monotonic": monotonic(),
         }
@@ -88,25 +109,36 @@ def seen_for(repository: Repository, kind: str, name: str, oid: str) -> float:
 
 
 class Heart:
-    """A thread that beats while its owner works; `workers` says how many are alive."""
+    """A thread that beats while its owner works; `signs` tells what it says."""
 
-    def __init__(self, repository: Repository, workers: Callable[[], int]) -> None:
+    def __init__(self, repository: Repository, signs: Callable[[], Signs]) -> None:
         self._repository = repository
-        self._workers = workers
+        self._signs = signs
         self._stopped = threading.Event()
+        self._called = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
 
     def start(self) -> None:
         """The first beat comes one interval after the start: until then the claims' own age vouches."""
         self._thread.start()
 
+    def beat_soon(self) -> None:
+        """What there is to say has changed: do not wait out the interval. Safe from any thread."""
+        self._called.set()
+
     def stop(self) -> None:
         self._stopped.set()
+        self._called.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(interval_s(self._repository)):
-            try:
-                beat(self._repository, self._workers())
-            except PASSING:
-                continue  # an unreachable remote, a full disk: the next beat is in a moment
+        while True:
+            every = interval_s(self._repository)
+            anew = self._called.wait(every)
+            self._called.clear()
+            if self._stopped.is_set():
+                return
+            with suppress(*PASSING):  # an unreachable remote, a full disk: the next beat is in a moment
+                beat(self._repository, self._signs(), anew=anew)
+            if anew:
+                self._stopped.wait(every / _MOST_ANEW)

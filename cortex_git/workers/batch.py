@@ -15,7 +15,7 @@ from cortex_git.models import Task
 from cortex_git.processes import hurry
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.heartbeat import Heart
+from cortex_git.store.heartbeat import Heart, Signs
 from cortex_git.store.index import Scope
 from cortex_git.workers import events
 from cortex_git.workers.allowances import Allowances
@@ -25,7 +25,7 @@ from cortex_git.workers.claimer import ClaimSource, GivenClaims
 from cortex_git.workers.committer import Committer
 from cortex_git.workers.dependencies import Dependencies
 from cortex_git.workers.dispatching import Dispatcher
-from cortex_git.workers.lanes import LanePlan, open_lane
+from cortex_git.workers.lanes import Lane, LanePlan, open_lane
 from cortex_git.workers.merges import Merger, Merges
 from cortex_git.workers.orders import Orders
 from cortex_git.workers.patience import Patience
@@ -83,15 +83,15 @@ class BatchRun:
         self._waker = Waker()
         self._wake = self._waker.wake
         self._given = GivenClaims(coordination, given or ())
+        self._lanes: list[Lane] = []
+        self._heart = Heart(coordination.repository, self._signs)
         self._allowances = Allowances(coordination, self._scope, self._wake, runner=runner, kept=kept)
         if given is None:
             self._lanes = [
                 open_lane(coordination, pool, plan, self._wake, self._allowances.refused,
-                          merges=merger is not None, kept=kept)
+                          merges=merger is not None, kept=kept, starved=self._heart.beat_soon)
                 for plan in plans or (LanePlan(self._scope),)
             ]  # fmt: skip
-        else:
-            self._lanes = []
         self._sources: list[ClaimSource] = [self._given, *(lane.claims for lane in self._lanes)]
         self._committer = Committer(coordination, self._on_pushed)
         told = options if callable(options) else lambda _task: options or {}
@@ -113,7 +113,6 @@ class BatchRun:
         self._staffing = Staffing(
             coordination, pool, self._lanes, self._attempts, self._allowances, watcher.event, alerts=kept
         )
-        self._heart = Heart(coordination.repository, lambda: len(pool.slots))
         self._views = Views(coordination, Frame(owner, strategy, tuple(self._lanes), pool, self._attempts))
         self.orders = Orders(coordination, self._attempts, self._given, self._lanes, pool, self._wake)
         self._dispatcher = Dispatcher(
@@ -182,6 +181,10 @@ class BatchRun:
         finally:
             self._end()
         return self.report
+
+    def _signs(self) -> Signs:
+        idle = sum(lane.starved for lane in self._lanes)
+        return Signs(len(self._pool.slots), idle, self._scope.batch)
 
     def _notify_committer(self) -> None:
         self._committer.notify(gather=bool(self._pool.busy()))

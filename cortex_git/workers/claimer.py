@@ -5,7 +5,6 @@ Owns the claims that are held but not started. It gives them back when the work 
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -17,7 +16,9 @@ from cortex_git.state import PASSING, monotonic, problem_of, uptime
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.index import Scope
+from cortex_git.store.hosts import IdleHosts
+from cortex_git.store.index import Scope, View
+from cortex_git.workers.pace import Pace
 
 _LEAST_PAUSE_S = 0.1
 _MOST_PAUSE_S = 2.0
@@ -26,14 +27,6 @@ _LOOK_S = 10.0
 _RECENT_S = 0.25
 """A view this young will do to choose tasks by: what decides is the push, and the pull after it. Where the
 last round got all it asked for, the view that ended it will do: another would cost a third round trip."""
-_MOST_ROUNDS = 16.0
-_PLENTY_S = 2.0
-_PLENTY_SHARE = 8
-"""Of tasks that there are plenty of, so many seconds' worth are claimed ahead, but no more than this part of
-those still open: a round costs the same for thirty claims as for six; the share shrinks with what is left,
-so that several hosts end together (guided self-scheduling, Polychronopoulos and Kuck 1987)."""
-_AT_ONCE_S = 0.05
-"""A claim that is taken so soon after it came was waited for, where there was none in hand before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,8 @@ class Claimer:
     """Holds claims on tasks in `scope` for `size` workers; `wake` is called when there are new ones.
 
     `look_s` is how often the remote is looked at for new tasks, where a batch knows all of its own. Tasks
-    in `skip` are not claimed.
+    in `skip` are not claimed. `idle` says how many workers have none; `starved` is called when all that is
+    left for them is in other hosts' hands.
     """
 
     def __init__(
@@ -112,13 +106,16 @@ class Claimer:
         wake: Callable[[], None],
         look_s: float | None = None,
         skip: Callable[[], Collection[str]] = tuple,
+        idle: Callable[[], int] | None = None,
+        starved: Callable[[], None] = lambda: None,
     ) -> None:
         self._coordination = coordination
         self._scope = scope
-        self._size = size
         self._name = name
         self._skip = skip
         self._wake = wake
+        self._idle = idle or (lambda: size)
+        self._starved = starved
         self._idle_s = _MOST_PAUSE_S if look_s is None else look_s
         self._look_s = _LOOK_S if look_s is None else look_s
         self._tickets = count()
@@ -126,20 +123,10 @@ class Claimer:
         self._condition = threading.Condition()
         self._stopping = False
         self._changed = False
-        self._taken_at: deque[float] = deque(maxlen=max(64, 2 * size))
-        """When workers took claims lately; of the first that each took, the last only: from then on they were
-        busy, and tell how fast they are."""
-        self._first_takes = size
-        self._cycle_s = 0.2
-        self._rounds = 2.0
-        """How many rounds to the remote are covered. Workers that wait for claims take no more than there
-        are, so that their rate tells too little: each time they ran dry, twice as many are."""
-        self._awaited_at: float | None = None
-        """When claims came while there was none in hand, until the first of them is taken."""
+        self._pace = Pace(size)
+        self._others = IdleHosts(coordination.repository)
         self._plenty = False
         """Whether the last round got all it asked for."""
-        self._open = 0
-        """Open tasks in scope as of the last round that got any claim."""
         self._proven_at = uptime()
         """`state.uptime` when the oldest claim in hand was last known to be ours."""
         self._looked_at = 0.0
@@ -153,6 +140,8 @@ class Claimer:
         """Whether the remote was seen at least once."""
         self.elsewhere = 0
         """Open tasks in scope that other hosts have, as of the last look."""
+        self.is_starved = False
+        """Whether workers are idle because all that is left is in other hosts' hands."""
 
     def start(self) -> None:
         self._thread.start()
@@ -160,9 +149,8 @@ class Claimer:
     def resize(self, size: int) -> None:
         """Hold claims for another number of workers from now on."""
         with self._condition:
-            self._shrunk = self._shrunk or size < self._size
-            self._first_takes = min(self._first_takes + max(0, size - self._size), size)
-            self._size = size
+            self._shrunk = self._shrunk or size < self._pace.size
+            self._pace.resize(size)
             self._condition.notify()
 
     def waiting(self) -> list[Held]:
@@ -186,15 +174,7 @@ class Claimer:
             if self._coordination.is_finished(task):
                 self._coordination.locks.release(task)
                 return None
-            if self._first_takes:
-                self._first_takes -= 1
-                self._taken_at.clear()
-            now = time.monotonic()
-            self._taken_at.append(now)
-            if self._awaited_at is not None:
-                dry = now - self._awaited_at < _AT_ONCE_S
-                self._rounds = min(2 * self._rounds, _MOST_ROUNDS) if dry else max(0.8 * self._rounds, 2.0)
-                self._awaited_at = None
+            self._pace.took(time.monotonic())
             return held.claim
 
     def _prove_held(self) -> bool:
@@ -234,28 +214,11 @@ class Claimer:
         held, self._ready = [held.claim for held in self.waiting()], {}
         self._coordination.claims.release(held)
 
-    def _wanted(self) -> int:
-        """How many claims to have in hand: one for each worker, more where tasks end faster than a claim.
-
-        Two rounds to the remote are covered, or more, at the rate at which workers took claims lately; where
-        there are plenty of open tasks, some seconds of work.
-        """
-        return self._ahead() - len(self._ready)
+    def _ahead(self) -> int:
+        return self._pace.ahead(time.monotonic(), self._idle())
 
     def _short(self) -> bool:
-        """Whether so many are wanted that a round to the remote is worth it."""
-        ahead = self._ahead()
-        part = 2 if ahead > 4 * self._size else 4
-        return ahead - len(self._ready) > ahead // part
-
-    def _ahead(self) -> int:
-        ahead = self._size
-        if len(self._taken_at) >= 2:
-            span = max(time.monotonic() - self._taken_at[0], 0.01)
-            rate = (len(self._taken_at) - 1) / span
-            plenty = min(int(_PLENTY_S * rate), self._open // _PLENTY_SHARE)
-            ahead = max(ahead, int(self._rounds * self._cycle_s * rate), plenty)
-        return min(ahead, 2 * MOST_AT_ONCE)
+        return self._pace.is_short(len(self._ready), time.monotonic(), self._idle())
 
     def _run(self) -> None:
         try:
@@ -267,17 +230,19 @@ class Claimer:
     def _loop(self) -> None:
         pause = _LEAST_PAUSE_S
         # The first round serves the idle workers and the one claim ahead for each of them.
-        first = self._size
+        first = self._pace.size
         while True:
             with self._condition:
                 while not (self._stopping or first or self._look_due() or self._short()):
                     self._condition.wait(timeout=1.0)
                 if self._stopping:
                     return
-                wanted = self._wanted()
+                wanted = self._ahead() - len(self._ready)
                 asked = min(max(wanted, 1) + first, MOST_AT_ONCE) if wanted > 0 or first else 0
             self._give_back_surplus(quiet=asked == 0)
             got = self._try(asked)
+            if self._pace.shared_by:
+                self._give_back_surplus(quiet=False)
             first = 0
             if got or asked == 0:
                 pause = _LEAST_PAUSE_S
@@ -289,14 +254,19 @@ class Claimer:
             pause = min(pause * 2, self._idle_s)
 
     def _give_back_surplus(self, *, quiet: bool) -> None:
-        """Let others have what we would only hold: the pool has shrunk, or tasks became long.
+        """Let others have what we would only hold: the pool has shrunk, tasks became long, or hosts are idle.
 
         `quiet`: no claim is wanted, so workers are slower than they were.
         """
         with self._condition:
             if quiet:
-                self._rounds = 2.0
-            surplus = self.waiting()[2 * self._ahead() :] if quiet or self._shrunk else []
+                self._pace.calm()
+            keep = len(self._ready)
+            if self._pace.shared_by:
+                keep = self._ahead()
+            elif quiet or self._shrunk:
+                keep = 2 * self._ahead()
+            surplus = self.waiting()[keep:]
             self._shrunk = False
             for held in surplus:
                 del self._ready[held.claim.task.task]
@@ -312,10 +282,11 @@ class Claimer:
         """Look at the remote, and claim up to `wanted` tasks; whether any was had."""
         started = self._looked_at = time.monotonic()
         try:
-            recent_s = max(_RECENT_S, self._cycle_s) if wanted and self._plenty else _RECENT_S
+            recent_s = max(_RECENT_S, self._pace.cycle_s) if wanted and self._plenty else _RECENT_S
             view = self._coordination.pull(not_before=monotonic() - recent_s)
             busy = self._coordination.claims.unavailable(view)
             self.elsewhere = self._coordination.claimed_elsewhere(view, busy, self._scope)
+            self._pace.shared_by = self._sharing(view)
             skip = [*busy, *self._skip()]
             claims = self._coordination.claim(self._scope, wanted, self._worker, view, skip) if wanted else []
             self._plenty = 0 < wanted <= len(claims)
@@ -324,19 +295,32 @@ class Claimer:
             self.problem, self._plenty = problem_of(error), False
             self._wake()
             return False
-        if claims:
-            self._open = self._coordination.open_count(self._scope)
-            self._cycle_s = 0.5 * self._cycle_s + 0.5 * (time.monotonic() - started)
+        if claims or self._pace.shared_by:
+            self._pace.open = self._coordination.open_count(self._scope)
+        self._look_starved(none=wanted > 0 and not claims)
         with self._condition:
-            if claims and not self._ready:
-                self._awaited_at = time.monotonic()
-            elif claims:
-                self._rounds = max(0.8 * self._rounds, 2.0)
+            if claims:
+                dry = not self._ready and self._idle() > 0
+                self._pace.came(time.monotonic() - started, dry=dry)
             if not self._ready:
                 self._proven_at = uptime()
             self._ready |= {claim.task.task: Held(next(self._tickets), claim) for claim in claims}
         self._wake()
         return bool(claims)
+
+    def _sharing(self, view: View) -> int:
+        """How many hosts work on these tasks, where one of the others has idle workers; else 0."""
+        idle = self._others.among(view, self._scope.batch)
+        if not idle:
+            return 0
+        return len({*idle, *self._coordination.claims.owners(view), self._coordination.repository.host})
+
+    def _look_starved(self, *, none: bool) -> None:
+        """Whether there are workers for whom nothing was to be had but what other hosts hold."""
+        before = self.is_starved
+        self.is_starved = none and not self._ready and self.elsewhere > 0 and self._idle() > 0
+        if self.is_starved and not before:
+            self._starved()
 
     def _worker(self, _task: Task) -> str:
         return self._name

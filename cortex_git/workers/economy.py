@@ -22,7 +22,7 @@ from cortex_git.state import monotonic, problem_of
 from cortex_git.store.claim_records import Claim
 from cortex_git.store.claims import MOST_AT_ONCE
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.heartbeat import Heart
+from cortex_git.store.heartbeat import Heart, Signs
 from cortex_git.store.index import Scope
 from cortex_git.store.open_tasks import count_ready_of
 from cortex_git.workers.answered import Answered, context_of
@@ -85,7 +85,7 @@ class Economy:
     def run(self) -> BatchReport:
         """Work until every task in scope has a result or no tokens, or somebody stops it."""
         started = monotonic()
-        heart = Heart(self._coordination.repository, lambda: 1)
+        heart = Heart(self._coordination.repository, lambda: Signs(1))
         heart.start()
         self._budgeting.start()
         try:

@@ -40,8 +40,11 @@ class LanePlan:
 class Lane:
     """One lane of a run."""
 
-    def __init__(self, plan: LanePlan, claims: Claimer, sizer: Sizer | None) -> None:
+    def __init__(
+        self, plan: LanePlan, claims: Claimer, sizer: Sizer | None, idle: Callable[[], int] = lambda: 0
+    ) -> None:
         self.plan = plan
+        self._idle = idle
         self.claims = claims
         self.sizer = sizer
         self.decision: Decision | None = None
@@ -52,6 +55,11 @@ class Lane:
         """Tasks in scope without those that waited at the first look: these arrived at that moment."""
         self._hints: dict[str, str] = {}
         self._turn = 0
+
+    @property
+    def starved(self) -> int:
+        """Its workers that have nothing to do because all that is left is in other hosts' hands."""
+        return self._idle() if self.claims.is_starved else 0
 
     def slots(self, pool: Pool) -> list[Slot]:
         return [slot for slot in pool.slots if slot.kind == self.plan.kind]
@@ -88,11 +96,12 @@ def open_lane(
     *,
     merges: bool,
     kept: bool,
+    starved: Callable[[], None] = lambda: None,
 ) -> Lane:
     """The lane of a plan, its claimer not started yet; without `merges` it leaves the last tasks of batches.
 
     `wake` is called when there are new claims; tasks in `refused` are not claimed. One that is `kept` looks
-    for new tasks for ever.
+    for new tasks for ever. `starved` is called when its workers have nothing left but what other hosts hold.
     """
     if not merges:
         plan = replace(plan, scope=replace(plan.scope, merges=False))
@@ -103,7 +112,15 @@ def open_lane(
     size = sum(slot.kind == plan.kind for slot in pool.slots)
     name = (plan.name or pool.name)(1)
     look_s = settings.look_s if kept else None
-    return Lane(plan, Claimer(coordination, plan.scope, max(size, 1), name, wake, look_s, refused), sizer)
+
+    def idle() -> int:
+        slots = [slot for slot in list(pool.slots) if slot.kind == plan.kind and slot.ready]
+        return sum(slot.assignment is None and not slot.leaving for slot in slots)
+
+    claims = Claimer(
+        coordination, plan.scope, max(size, 1), name, wake, look_s, refused, idle=idle, starved=starved
+    )
+    return Lane(plan, claims, sizer, idle)
 
 
 def _seat(slot: Slot, hint: Held | None) -> Seat:

@@ -386,7 +386,7 @@ def test_late_results_and_a_host_that_went_silent(
     there.pull()
     late, lost = there.claim(Scope(batch="b1"), 2, lambda _: "worker-a")
     there.claims.started(late)
-    assert heartbeat.beat(there.repository, 1)
+    assert heartbeat.beat(there.repository, heartbeat.Signs(1))
     taken = there.claims.take_over(late)
     assert taken is not None
     there.record([(late, result_for(there, late), {})])

@@ -16,7 +16,7 @@ from poolworld import pool, until
 
 from cortex_git.services.pool_client import pool_status
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.heartbeat import beat
+from cortex_git.store.heartbeat import Signs, beat
 from cortex_git.store.index import Scope
 
 LABELS = ("Host", "Queue", "Pool", "Budget", "24 hours", "Workers", "Claims", "Results", "Hosts")
@@ -48,7 +48,7 @@ def two(clones: Callable[[int], list[Path]]) -> tuple[Coordination, Coordination
     add_tasks(there, 3, "a-batch-with-a-long-name-" + "x" * 60, priority="critical", type="fix-worker")
     here.claim(Scope(batch="b1"), 3, lambda _: "worker-documentation-001")
     there.claim(Scope(batch="b1"), 9, lambda _: "worker-documentation-002")
-    beat(there.repository, 7)
+    beat(there.repository, Signs(7))
     return here, there
 
 

@@ -265,10 +265,10 @@ def test_whoever_finds_a_cancel_left_behind_publishes_it_and_never_runs_it(
     (claim,) = left_behind(one)
     assert claim_all(two, batch="another") == []
     later(monkeypatch, claim.record.lease_s - 5)
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     assert (claim_all(two), two.outbox.count()) == ([], 0)
     later(monkeypatch, claim.record.lease_s + 5)
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     assert (claim_all(two, batch="another"), two.outbox.count()) == ([], 1)
     two.flush()
     (result,) = [*two.results(Scope())]

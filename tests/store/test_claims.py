@@ -309,7 +309,7 @@ def test_a_heartbeat_keeps_a_host_from_being_robbed(hosts: Hosts, monkeypatch: p
     add_tasks(one, 1)
     old = claim_all(one)[0]
     assert claim_all(two) == []
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     claims_clock(monkeypatch, old.record.lease_s + 5)
     assert claim_all(two) == []  # a heartbeat not seen before: its clock begins now
     claims_clock(monkeypatch, 2 * old.record.lease_s + 10)
@@ -321,7 +321,7 @@ def test_by_an_old_view_no_living_host_is_robbed(hosts: Hosts, monkeypatch: pyte
     one, two = hosts(2)
     add_tasks(one, 1)
     old = claim_all(one)[0]
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     assert claim_all(two) == []
     view = two.pull()
     claims_clock(monkeypatch, old.record.lease_s + 5)

@@ -18,7 +18,7 @@ from cortex_git.store import collectable_rows as rows
 from cortex_git.store.collecting import DAY_S, Finding, collect_objects, objects, of_objects
 from cortex_git.store.commits import Draft, singles
 from cortex_git.store.coordination import Coordination
-from cortex_git.store.heartbeat import beat
+from cortex_git.store.heartbeat import Signs, beat
 from cortex_git.store.index import Scope
 from cortex_git.store.outbox import Entry, Intent
 
@@ -74,7 +74,7 @@ def test_a_host_silent_for_a_week_loses_its_heartbeat_and_a_living_one_does_not(
 ) -> None:
     heartbeat_of(coordination, "gone-1", 30)
     heartbeat_of(coordination, "young-1", 1)
-    beat(coordination.repository, 0)
+    beat(coordination.repository, Signs(0))
     first = refs.silent_hosts(coordination, coordination.pull())
     assert [(one.what, one.kept) for one in first] == [("refs/cortex/hosts/gone-1", True)]
     seen_long_ago(coordination)

@@ -66,7 +66,7 @@ def test_what_the_clock_of_another_host_says_counts_for_nothing(
     for module in (claims, heartbeat):
         monkeypatch.setattr(module, "now", lambda: wrong)
     (old,) = claim_all(one)
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     monkeypatch.undo()
     assert old.record.claimed_at == wrong
     assert claim_all(two) == []
@@ -81,13 +81,13 @@ def test_all_processes_of_a_clone_beat_as_one(
 ) -> None:
     (folder,) = clones(1)
     one, two = (Coordination.open(folder) for _ in range(2))
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     first = heartbeats(bare)
     assert list(first) == [one.repository.host]
-    assert heartbeat.beat(two.repository, 1)
+    assert heartbeat.beat(two.repository, heartbeat.Signs(1))
     assert heartbeats(bare) == first
     later(monkeypatch, heartbeat.interval_s(one.repository))
-    assert heartbeat.beat(two.repository, 1)
+    assert heartbeat.beat(two.repository, heartbeat.Signs(1))
     assert list(heartbeats(bare)) == list(first)
     assert heartbeats(bare) != first
 
@@ -98,8 +98,8 @@ def test_a_host_is_heard_three_times_in_a_lease(
     """Settings that name a short lease alone once made every living host look silent."""
     leases(coordination, lease_s=0.3)
     beats: list[int] = []
-    monkeypatch.setattr(heartbeat, "beat", lambda _repository, workers: beats.append(workers))
-    heart = heartbeat.Heart(coordination.repository, lambda: 7)
+    monkeypatch.setattr(heartbeat, "beat", lambda _repository, signs, **_: beats.append(signs.workers))
+    heart = heartbeat.Heart(coordination.repository, lambda: heartbeat.Signs(7))
     heart.start()
     until(lambda: len(beats) > 2, seconds=15)
     heart.stop()

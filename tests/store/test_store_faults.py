@@ -165,7 +165,7 @@ def test_claims_of_a_host_that_took_a_new_id_stay_its_own(
     lease = claim_all(one)[0].record.lease_s
     assert claim_all(two) == []
     one.repository.take_new_identity()
-    assert heartbeat.beat(one.repository, 1)
+    assert heartbeat.beat(one.repository, heartbeat.Signs(1))
     for module in (claims_module, heartbeat):
         monkeypatch.setattr(module, "monotonic", lambda: monotonic() + lease + 5)
     assert claim_all(two) == []
@@ -320,14 +320,14 @@ def test_a_heart_goes_on_after_an_error_of_the_database(
     coordination.repository.settings = coordination.repository.settings.model_copy(update={"leases": leases})
     beats: list[int] = []
 
-    def beat(_repository: object, _workers: int) -> bool:
+    def beat(_repository: object, _signs: heartbeat.Signs, *, anew: bool) -> bool:
         beats.append(1)
         if len(beats) == 1:
             raise sqlite3.OperationalError("database or disk is full")
         return True
 
     monkeypatch.setattr(heartbeat, "beat", beat)
-    heart = heartbeat.Heart(coordination.repository, lambda: 1)
+    heart = heartbeat.Heart(coordination.repository, lambda: heartbeat.Signs(1))
     heart.start()
     time.sleep(0.6)
     heart.stop()

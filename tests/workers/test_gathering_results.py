@@ -9,7 +9,7 @@ from poolworld import until
 
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.index import Scope
-from cortex_git.workers import claimer, committer
+from cortex_git.workers import committer, pace
 from cortex_git.workers.claimer import Claimer
 from cortex_git.workers.committer import Committer
 
@@ -38,7 +38,7 @@ def test_results_that_keep_coming_are_pushed_together(
 def test_of_plenty_of_short_tasks_seconds_of_work_are_claimed_ahead(
     tmp_path: Path, bare: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claimer, "_MOST_ROUNDS", 2.0)
+    monkeypatch.setattr(pace, "_MOST_ROUNDS", 2.0)
     coordination = Coordination.open(new_coordination(tmp_path / "host", bare))
     add_tasks(coordination, 600)
     claims = Claimer(coordination, Scope(batch="b1"), 2, "worker", wake=lambda: None)

@@ -17,7 +17,7 @@ from cortex_git.services.doctor.findings import Severity
 from cortex_git.store import judging
 from cortex_git.store.coordination import Coordination
 from cortex_git.store.creation import create
-from cortex_git.store.heartbeat import beat
+from cortex_git.store.heartbeat import Signs, beat
 from cortex_git.store.refs import ANY, Update
 
 CHECKS = (
@@ -199,7 +199,7 @@ def test_a_claim_of_a_dead_process(host: Path, bare: Path) -> None:
 def test_a_silent_host(host: Path, coordination: Coordination, other: Coordination) -> None:
     config = host / "coordination" / "config.toml"
     (claim,) = claim_all(other, 1)
-    beat(other.repository, 1)
+    beat(other.repository, Signs(1))
     assert_well(host, "silent-hosts")
     assert_well(host, "claims")
     config.write_text(config.read_text() + "\n[leases]\nlease_s = 0.01\n")

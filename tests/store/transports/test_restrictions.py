@@ -85,9 +85,9 @@ def test_branches_that_only_move_forward_will_do(
     assert {claim.record.attempt for claim in claim_all(two, 2)} == {1, 2}
     for host in (one, two):
         monkeypatch.setattr(heartbeat, "monotonic", lambda: claims_module.monotonic() + 1000)
-        assert heartbeat.beat(host.repository, 1)
+        assert heartbeat.beat(host.repository, heartbeat.Signs(1))
         monkeypatch.setattr(heartbeat, "monotonic", lambda: claims_module.monotonic() + 2000)
-        assert heartbeat.beat(host.repository, 2)
+        assert heartbeat.beat(host.repository, heartbeat.Signs(2))
         BudgetRef(host.repository).change(
             lambda document, name=host.repository.host: document.with_host(name, {"": 5}, {})
         )
