@@ -22,7 +22,9 @@ FILE = Path("advisories") / "osv.sqlite"
 """Where the imported database is, inside the data folder."""
 
 _AGAIN = "run `cortex-git advisories update`"
-_NAMES_A_QUERY = 500
+_NAMES_A_QUERY = (8, 64, 512)
+"""Names are asked for so many at once, padded: each number of names is a query of its own, and SQLite keeps
+those that it prepared, large as they are, in each of many workers."""
 _CACHED_NAMES = 2_000
 """Packages whose entries are kept; some 250 bytes each where there are none, in each of many workers."""
 _PAGES_KIB = 512
@@ -133,8 +135,9 @@ class AdvisoryDatabase:
         if len(self._advised) > _CACHED_NAMES:
             self._advised.clear()
         missing = [name for name in wanted if (ecosystem, name) not in self._advised]
-        for start in range(0, len(missing), _NAMES_A_QUERY):
-            self._load(ecosystem, missing[start : start + _NAMES_A_QUERY])
+        most = _NAMES_A_QUERY[-1]
+        for start in range(0, len(missing), most):
+            self._load(ecosystem, missing[start : start + most])
         return {name: self._advised[ecosystem, name] for name in wanted}
 
     def vulnerability(self, number: int) -> Vulnerability:
@@ -155,13 +158,15 @@ class AdvisoryDatabase:
 
     def _load(self, ecosystem: str, names: Sequence[str]) -> None:
         found: dict[str, list[Advised]] = {name: [] for name in names}
-        marks = ", ".join("?" * len(names))
+        size = next(size for size in _NAMES_A_QUERY if size >= len(names))
+        asked = [*names, *[names[-1]] * (size - len(names))]
+        marks = ", ".join("?" * len(asked))
         query = (
             "SELECT f.name, a.id, a.summary, a.vulnerability, f.intervals, f.versions, f.gap FROM affected f"  # noqa: S608
             " JOIN advisory a ON a.number = f.advisory"
             f" WHERE f.ecosystem = ? AND f.name IN ({marks}) ORDER BY a.id"
         )
-        for name, id_, summary, number, intervals, versions, gap in self._rows(query, (ecosystem, *names)):
+        for name, id_, summary, number, intervals, versions, gap in self._rows(query, (ecosystem, *asked)):
             listed = json.loads(versions) if versions != "[]" else ()
             keys = frozenset(key for text in listed if (key := _key(ecosystem, text)) is not None)
             covered = spans(ecosystem, decode(intervals))
