@@ -145,7 +145,12 @@ def multi_repo_scan(
         str | None, typer.Option("--batch", help="Name of the batch (default: a new one).")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="BATCH", help="Go on with a batch, or `last`.")
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="BATCH",
+            help="Go on with a batch, or `last`. With repositories, a batch that is not there is begun.",
+        ),
     ] = None,
     changed_since: Annotated[
         str | None,

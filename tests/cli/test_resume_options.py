@@ -120,6 +120,8 @@ def test_a_batch_that_is_not_there_is_begun_and_that_is_said(
     for more in (["--dry-run"], []):
         assert told in cortex("multi-repo-scan", one, "--resume", "weekyl", *more).err
     assert told not in cortex("multi-repo-scan", one, "--resume", "weekyl").err
+    shown = " ".join(cortex("multi-repo-scan", "--help").out.replace("│", " ").split())
+    assert "With repositories, a batch that is not there is begun." in shown
 
 
 def test_without_a_batch_to_go_on_with_the_list_of_them_is_named(
