@@ -12,11 +12,9 @@ import simpy
 
 from cortex_git.analysis.simulation_setup import Cost, Costs, Setup
 from cortex_git.store.claims import MOST_AT_ONCE
+from cortex_git.workers.pace import Pace
 
 _RECENT_S = 0.25
-_MOST_ROUNDS = 16.0
-_PLENTY_S = 2.0
-_PLENTY_SHARE = 8
 _GATHER_S = 0.06
 _MOST_GATHER_S = 0.5
 """As in `workers.claimer` and `workers.committer`."""
@@ -87,7 +85,7 @@ class SimulatedHost:
         """Workers back from a task that the loop has not looked at."""
         self._outbox = self._unfolded = 0
         self._tokens = Tokens(world.env, world.setup)
-        self._ahead = Ahead(size)
+        self._pace = Pace(size)
         self._loop_wakes = self._claimer_wakes = self._committer_wakes = world.env.event()
         self._urgent = False
         self._done = world.env.event()
@@ -124,15 +122,15 @@ class SimulatedHost:
         yield self._env.timeout(self._world.costs.start_s)
         first, plenty, looked_at = self.size, False, -_DONE
         while self._world.open:
-            ahead = self._ahead.count(self._env.now)
+            ahead = self._pace.ahead(self._env.now, self._idle)
             wanted = ahead - len(self._ready)
-            if not first and wanted <= ahead // (2 if ahead > 4 * self.size else 4):
+            if not first and not self._pace.is_short(len(self._ready), self._env.now, self._idle):
                 self._claimer_wakes = self._env.event()
                 yield self._claimer_wakes | self._env.timeout(1.0)
                 continue
             asked = min(max(wanted, 1) + first, MOST_AT_ONCE)
             started, first = self._env.now, 0
-            recent_s = max(_RECENT_S, self._ahead.cycle_s) if plenty else _RECENT_S
+            recent_s = max(_RECENT_S, self._pace.cycle_s) if plenty else _RECENT_S
             if started - looked_at > recent_s:
                 yield from self._world.operation(self._world.costs.look, 0, 1)
             got = [self._world.open.popleft() for _ in range(min(asked, len(self._world.open)))]
@@ -140,8 +138,8 @@ class SimulatedHost:
             if got:
                 looked_at = self._env.now
                 yield from self._world.operation(self._world.costs.claim, len(got), 2)
-                self._ahead.round(self._env.now - started, dry=not self._ready)
-                self._ahead.open = len(self._world.open) + len(self._ready) + self.size
+                self._pace.came(self._env.now - started, dry=not self._ready)
+                self._pace.open = len(self._world.open) + len(self._ready) + self.size
             plenty = len(got) == asked
             self._claiming = False
             self._ready.extend(got)
@@ -165,7 +163,7 @@ class SimulatedHost:
                 self._throttled += 1
                 self._env.process(self._work(self._ready.popleft()))
                 self.note()
-                self._ahead.taken(self._env.now)
+                self._pace.took(self._env.now)
                 if not self._claimer_wakes.triggered:
                     self._claimer_wakes.succeed()
             if finished:
@@ -237,40 +235,6 @@ class SimulatedHost:
         while True:
             yield self._env.timeout(self._world.setup.heartbeat_s)
             yield from self._world.operation(self._world.costs.push, 0, 1)
-
-
-class Ahead:
-    """How many claims to have in hand, as `workers.claimer` decides it."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._first = size
-        self._taken: deque[float] = deque(maxlen=max(64, 2 * size))
-        self._rounds = 2.0
-        self.cycle_s = 0.2
-        self.open = 0
-        """Tasks without a result as of the last round, as far as this host can tell."""
-
-    def taken(self, now: float) -> None:
-        """A worker took a claim."""
-        if self._first:
-            self._first -= 1
-            self._taken.clear()
-        self._taken.append(now)
-
-    def round(self, took_s: float, *, dry: bool) -> None:
-        """A round to the remote brought claims; `dry`: there were none in hand by then."""
-        self.cycle_s = 0.5 * self.cycle_s + 0.5 * took_s
-        self._rounds = min(2 * self._rounds, _MOST_ROUNDS) if dry else max(0.8 * self._rounds, 2.0)
-
-    def count(self, now: float) -> int:
-        ahead = self._size
-        if len(self._taken) >= 2:
-            span = max(now - self._taken[0], 0.01)
-            rate = (len(self._taken) - 1) / span
-            plenty = min(int(_PLENTY_S * rate), self.open // _PLENTY_SHARE)
-            ahead = max(ahead, int(self._rounds * self.cycle_s * rate), plenty)
-        return min(ahead, 2 * MOST_AT_ONCE)
 
 
 class Tokens:
