@@ -16,10 +16,11 @@ from cortex_git.scan.scan_report import ScanReport
 COLUMNS = (
     "kind", "repository", "severity", "score", "epss", "kev", "id", "aliases", "ecosystem", "package",
     "version", "fixed", "direct", "dev", "via", "upgrade", "lockfile", "line", "other_lockfiles", "summary",
-    "reason", "expires", "source", "fingerprint",
+    "reason", "expires", "source", "fingerprint", "other_versions",
 )  # fmt: skip
 """`kind` is finding, known (from the baseline), suppressed, fixed (since the baseline), not_scanned or
-accepted (not scanned, and counted apart); of the last two `id` is the kind of gap."""
+accepted (not scanned, and counted apart); of the last two `id` is the kind of gap. New columns come last:
+people read a sheet by position."""
 _CELL_LIMIT = 30_000
 """Spreadsheets take 32,767 characters."""
 _Line = dict[str, str]
@@ -86,6 +87,7 @@ def _line(kind: str, repo: str, finding: Finding) -> _Line:
         "other_lockfiles": " ".join(finding.other_lockfiles),
         "summary": finding.summary,
         "fingerprint": fingerprint(repo, finding),
+        "other_versions": " ".join(finding.other_versions),
     }
 
 

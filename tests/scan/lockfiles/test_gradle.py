@@ -28,7 +28,7 @@ def test_packages(read: Read, path: str) -> None:
 def test_older_layout_has_no_configurations(read: Read) -> None:
     path = "gradle/dependency-locks/compileClasspath.lockfile"
     assert [package.version for package in read(path, "# head\na:b:1.0\n").packages] == ["1.0"]
-    # It has neither an end nor a count, which the page about scanning says: a cut between lines cannot be seen.
+    # It has neither an end nor a count, and the page about scanning says so: such a cut is not seen.
     assert [read(path, text).not_scanned for text in ("a:b:1.0\n", "a:b:1.0\nc:d:2\n")] == [(), ()]
     page = (Path(__file__).parents[3] / "docs" / "scanning.md").read_text()
     unseen = page.partition("an end nor a count show nothing of a cut")[2].partition("\n\n")[0]

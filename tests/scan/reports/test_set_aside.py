@@ -150,6 +150,15 @@ def test_csv(aside: ScanReport) -> None:
     assert (rows[0]["epss"], rows[0]["kev"], rows[0]["line"]) == ("0.94358", "2021-12-10", "12")
 
 
+def test_csv_has_all_versions_and_new_columns_come_last(aside: ScanReport) -> None:
+    first = aside.repositories[0]
+    finding = replace(first.findings[0], other_versions=("3.0.0", "2.0.0"))
+    report = replace(aside, repositories=(replace(first, findings=(finding,)),))
+    row = next(csv.DictReader(io.StringIO(RENDERERS["csv"](report))))
+    assert (row["version"], row["other_versions"]) == (finding.version, "3.0.0 2.0.0")
+    assert COLUMNS[-2:] == ("fingerprint", "other_versions")
+
+
 @FEW
 @given(hostile_reports)
 def test_any_csv_has_a_line_each_and_no_formula(report: ScanReport) -> None:
