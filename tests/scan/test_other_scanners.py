@@ -18,10 +18,11 @@ from npmworld import npm_registry
 
 from cortex_git.errors import BadInput, EnvironmentProblem
 from cortex_git.scan.advisories.database import open_starter
+from cortex_git.scan.lockfiles import FORMATS, kind_of
 from cortex_git.scan.others import reports
 from cortex_git.scan.others.fixes import next_fix
 from cortex_git.scan.others.outvoted import without_outvoted
-from cortex_git.scan.others.programs import Chosen, chosen
+from cortex_git.scan.others.programs import SCANNERS, Chosen, chosen
 from cortex_git.scan.others.seen import Answer, Looked, Seen, Told, Unreadable
 from cortex_git.scan.others.voting import voted
 from cortex_git.scan.reading import Limits
@@ -347,6 +348,73 @@ def test_silence_about_a_lockfile_is_a_gap_and_no_vote(
         f"web/package-lock.json by {name}",
     ]
     assert votes(row)["lodash", LODASH] == (("cortex-git",), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing", "path"),
+    [
+        ("trivy", {"SchemaVersion": 2}, "requirements-dev.txt"),
+        ("trivy", {"SchemaVersion": 2}, "requirements/base.txt"),
+        ("osv-scanner", {"results": []}, "requirements/base.txt"),
+        ("grype", {"matches": []}, "requirements/base.txt"),
+    ],
+)
+def test_silence_about_a_file_that_it_does_not_read_is_no_gap_and_no_vote(
+    tmp_path: Path, programs: Callable[[str, str], Chosen], name: str, nothing: object, path: str
+) -> None:
+    scanner = programs(name, f"print(json.dumps({nothing!r}))")
+    row = scanned(tmp_path, {path: FILES["requirements.txt"]}, scanner)
+    assert (row.status, row.not_scanned) == ("scanned", ())
+    assert votes(row)["jinja2", "CVE-2019-10906"] == (("cortex-git",), ())
+
+
+def test_a_file_that_it_reads_only_when_told_to_has_its_vote(
+    tmp_path: Path, programs: Callable[[str, str], Chosen]
+) -> None:
+    """As Trivy does with `--file-patterns`."""
+    answer = {"SchemaVersion": 2, "Results": [{"Target": "requirements-dev.txt"}]}
+    scanner = programs("trivy", f"print(json.dumps({answer!r}))")
+    row = scanned(tmp_path, {"requirements-dev.txt": FILES["requirements.txt"]}, scanner)
+    assert row.status == "scanned"
+    assert votes(row)["jinja2", "CVE-2019-10906"] == (("cortex-git",), ("trivy",))
+
+
+@pytest.mark.parametrize(
+    ("path", "readers"),
+    [
+        ("a/package-lock.json", {"osv-scanner", "trivy", "grype", "npm-audit"}),
+        ("npm-shrinkwrap.json", {"osv-scanner", "npm-audit"}),
+        ("yarn.lock", {"osv-scanner", "trivy", "grype"}),
+        (".yarn/berry/yarn.lock", {"osv-scanner", "grype"}),
+        ("vendor/a/composer.lock", {"osv-scanner", "grype"}),
+        ("vendor/a/package-lock.json", {"osv-scanner", "trivy", "grype", "npm-audit"}),
+        ("a/requirements.txt", {"osv-scanner", "trivy", "grype", "pip-audit"}),
+        ("dev-requirements.txt", {"osv-scanner", "grype", "pip-audit"}),
+        ("REQUIREMENTS.TXT", {"pip-audit"}),
+        ("requirements/dev.txt", {"pip-audit"}),
+        ("requirements.lock", {"pip-audit"}),
+        ("pdm.lock", {"osv-scanner", "grype"}),
+        ("gems.locked", {"osv-scanner"}),
+        ("rails.gemfile.lock", set()),
+        ("pom.xml", {"osv-scanner", "trivy"}),
+        ("gradle.lockfile", {"osv-scanner", "trivy", "grype"}),
+        ("buildscript-gradle.lockfile", {"osv-scanner", "trivy"}),
+        ("settings-gradle.lockfile", {"trivy"}),
+        ("gradle/dependency-locks/compile.lockfile", set()),
+        ("packages.net8.lock.json", set()),
+        ("Podfile.lock", set()),
+        ("requirements.in", set()),
+    ],
+)
+def test_which_scanners_read_a_file_of_that_name(path: str, readers: set[str]) -> None:
+    assert {name for name, scanner in SCANNERS.items() if scanner.files.reads(path)} == readers
+
+
+def test_every_name_that_another_scanner_reads_is_one_of_that_kind() -> None:
+    for scanner in SCANNERS.values():
+        for kind, globs in scanner.files.names.items():
+            assert kind in FORMATS
+            assert {kind_of(glob.replace("*", "")) for glob in globs} <= {kind, None}
 
 
 @pytest.mark.parametrize(

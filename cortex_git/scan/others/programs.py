@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cortex_git.errors import BadInput, EnvironmentProblem
-from cortex_git.scan.others import reports
+from cortex_git.scan.others import files, reports
+from cortex_git.scan.others.files import Files
 from cortex_git.scan.others.seen import Told
 
 OWN = "cortex-git"
 """How this scanner is called beside the others."""
-
-_NPM = frozenset({"npm", "yarn", "pnpm"})
-_PYTHON = frozenset({"requirements", "poetry", "pdm", "uv", "pipfile"})
-_WIDE = _NPM | _PYTHON | {"cargo", "go", "bundler", "composer", "maven", "gradle", "nuget-lock"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +24,8 @@ class OtherScanner:
     """One program. Of a folder that holds the lockfiles (`whole`), or of one lockfile at a time."""
 
     program: str
-    kinds: frozenset[str]
-    """The kinds of lockfile whose packages it is known to read."""
+    files: Files
+    """The lockfiles whose packages it is known to read."""
     whole: bool
     words: Callable[[str], list[str]]
     """Its arguments: of the folder, or of a lockfile's name in the folder it is started in."""
@@ -47,7 +44,7 @@ class OtherScanner:
 SCANNERS: dict[str, OtherScanner] = {
     "osv-scanner": OtherScanner(
         "osv-scanner",
-        _WIDE,
+        files.OSV_SCANNER,
         True,
         lambda folder: [
             *("scan", "source", "--recursive", "--format", "json", "--all-packages", "--no-ignore"),
@@ -61,7 +58,7 @@ SCANNERS: dict[str, OtherScanner] = {
     ),
     "trivy": OtherScanner(
         "trivy",
-        _WIDE - {"pdm"},
+        files.TRIVY,
         True,
         lambda folder: [
             "fs",
@@ -79,14 +76,14 @@ SCANNERS: dict[str, OtherScanner] = {
     ),
     "grype": OtherScanner(
         "grype",
-        _WIDE - {"maven"},
+        files.GRYPE,
         True,
         lambda folder: ["--quiet", "--output", "json", f"dir:{folder}"],
         reports.grype,
     ),
     "pip-audit": OtherScanner(
         "pip-audit",
-        frozenset({"requirements"}),
+        files.PIP_AUDIT,
         False,
         lambda name: [
             *("--requirement", f"./{name}", "--disable-pip", "--no-deps"),
@@ -96,7 +93,7 @@ SCANNERS: dict[str, OtherScanner] = {
     ),
     "npm-audit": OtherScanner(
         "npm",
-        frozenset({"npm"}),
+        files.NPM_AUDIT,
         False,
         lambda _: ["audit", "--json", "--package-lock-only", "--prefix=."],
         reports.npm_audit,

@@ -65,7 +65,7 @@ def ask(
         except OutOfTime as problem:
             return Asked((), (NotScanned("other scanners", f"the repository {problem}"),))
         for one in scanners:
-            wanted = [path for path in there if kind_of(path) in one.scanner.kinds]
+            wanted = [path for path in there if one.scanner.files.knows(path)]
             if not wanted:
                 continue
             answer, missing = _asked(one, folder, wanted, snapshot, pinned)
@@ -130,15 +130,15 @@ def _asked(
         gaps += [
             NotScanned(f"{path} by {one.name}", "it is not among the lockfiles that it says it read")
             for path in asked
-            if path in unread and path in pinned
+            if path in unread and path in pinned and one.scanner.files.reads(path)
         ]
     return Answer(one.name, frozenset(read), tuple(dict.fromkeys(seen))), gaps
 
 
 def _unread(scanner: OtherScanner, lockfiles: Sequence[str], told: Sequence[Told]) -> set[str]:
-    """The lockfiles that it does not say it read, of a scanner that says it of each."""
+    """The lockfiles that it does not say it read; those it is not known to read, where it says it of none."""
     if not scanner.names_read:
-        return set()
+        return {path for path in lockfiles if not scanner.files.reads(path)}
     return set(lockfiles) - {looked.lockfile for looked in told if isinstance(looked, Looked)}
 
 
