@@ -143,8 +143,23 @@ def test_what_is_refused(cortex: Command, work: Worked, arguments: tuple[str, ..
 
 
 def test_a_wrong_setting_is_one_line(cortex: Command, work: Worked) -> None:
-    work.git("config", "cortex-git.failOn", "x")
-    assert "cortex-git.failOn" in cortex("hooks", "run", "pre-push", "origin").error(2)
+    work.git("config", "cortex-git.incomplete", "x")
+    assert "cortex-git.incomplete" in cortex("hooks", "run", "pre-push", "origin").error(2)
+
+
+def test_a_wrong_severity_for_a_push_stops_neither_a_push_nor_a_commit(cortex: Command, work: Worked) -> None:
+    cortex("hooks", "install")
+    work.git("config", "cortex-git.failOn", "higgh")
+    work.git("config", "cortex-git.incomplete", "block")
+    work.write("readme", "more")
+    work.git("add", "readme")
+    committed = run(["git", "commit", "-qm", "m"], work.top)
+    assert (committed.returncode, committed.stderr) == (0, "")
+    work.git("config", "cortex-git.incomplete", "allow")
+    work.commit(LOCK, lock(lodash=FIXED))
+    pushed = work.push()
+    assert pushed.returncode == 0
+    assert len([line for line in pushed.stderr.splitlines() if "cortex-git.failOn is 'higgh'" in line]) == 1
 
 
 def test_the_pre_commit_framework_names_two_commits(

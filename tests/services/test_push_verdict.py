@@ -7,6 +7,7 @@ import pytest
 from hookworld import FIXED, VULNERABLE, Worked, lock, worked
 
 from cortex_git.errors import BadInput
+from cortex_git.scan.records import SEVERITIES
 from cortex_git.services.hooks.pushing import Update, Verdict, check_files, check_push, parse_updates
 from cortex_git.services.hooks.repository import Repository, hook_environment
 from cortex_git.services.hooks.settings import HookSettings, read_settings
@@ -174,17 +175,46 @@ def test_fail_on_is_a_git_setting(work: Worked, value: str, code: int) -> None:
     assert verdict.code == code
 
 
+def test_unknown_ranks_below_low() -> None:
+    assert HookSettings(fail_on="low").stopping == ("critical", "high", "medium", "low")
+    assert HookSettings(fail_on="unknown").stopping == SEVERITIES
+
+
+def test_an_ignore_file_that_is_not_there_is_one_line(work: Worked) -> None:
+    old = work.git("rev-parse", "HEAD")
+    work.commit(LOCK, lock(lodash=VULNERABLE))
+    work.git("config", "cortex-git.ignoreFile", "gone.toml")
+    with pytest.raises(BadInput, match=r"gone\.toml"):
+        check(work, old)
+
+
 def test_a_setting_for_one_push(work: Worked) -> None:
     """`git -c cortex-git.failOn=never push`, as the hook gets it."""
     given = hook_environment({"GIT_CONFIG_PARAMETERS": "'cortex-git.failOn'='never'", "GIT_DIR": ""})
     assert read_settings(Repository(work.top, given).git).fail_on is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("failOn", "hihg"), ("incomplete", "yes")])
-def test_settings_that_mean_nothing(work: Worked, name: str, value: str) -> None:
-    work.git("config", f"cortex-git.{name}", value)
-    with pytest.raises(BadInput, match=name):
+def test_whether_gaps_stop_anything_is_not_guessed(work: Worked) -> None:
+    work.git("config", "cortex-git.incomplete", "yes")
+    with pytest.raises(BadInput, match="incomplete"):
         read_settings(Repository(work.top, {}).git)
+
+
+def test_a_severity_that_there_is_none_of_is_told_and_the_default_counts(work: Worked) -> None:
+    old = work.git("rev-parse", "HEAD")
+    work.git("config", "cortex-git.failOn", "hihg")
+    work.commit(LOCK, lock(lodash=FIXED))
+    verdict = check(work, old)
+    told = next(gap for gap in verdict.not_scanned if gap.what == "what should stop a push")
+    assert told.reason == (
+        "the git setting cortex-git.failOn is 'hihg': set it to one of critical, high, medium, low, unknown,"
+        " never; until then high counts"
+    )
+    assert (verdict.code, verdict.settings.fail_on) == (0, "high")
+    work.git("config", "cortex-git.incomplete", "block")
+    assert check(work, old).code == 3
+    work.commit(LOCK, lock(lodash=VULNERABLE))
+    assert check(work, old).code == 1
 
 
 def test_an_ignore_file_that_the_settings_name(work: Worked) -> None:

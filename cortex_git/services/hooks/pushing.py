@@ -31,7 +31,8 @@ STARTER = NotScanned(
 
 def unlooked(problem: Exception, settings: HookSettings) -> "Verdict":
     """The verdict where nothing could be looked at, be it by a mistake of ours."""
-    return Verdict(not_scanned=(NotScanned("all of it", unlooked_reason(problem)),), settings=settings)
+    gaps = (*settings.wrong, NotScanned("all of it", unlooked_reason(problem)))
+    return Verdict(not_scanned=gaps, settings=settings)
 
 
 def unlooked_reason(problem: Exception) -> str:
@@ -166,6 +167,7 @@ def _verdict(
     from cortex_git.scan.cache import ScanCache
     from cortex_git.scan.changed import ChangedLockfiles
 
+    gaps = [*settings.wrong, *gaps]
     verdict = Verdict(refs=refs, not_scanned=tuple(gaps), settings=settings)
     try:
         with open_default(data_folder()) or open_starter(cache_folder()) as database:

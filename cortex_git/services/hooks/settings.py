@@ -8,7 +8,7 @@ from typing import Literal
 
 from cortex_git.errors import BadInput
 from cortex_git.gitio import Git
-from cortex_git.scan.records import SEVERITIES, Severity
+from cortex_git.scan.records import SEVERITIES, NotScanned, Severity
 
 SECTION = "cortex-git"
 DEFAULT_FAIL_ON: Severity = "high"
@@ -27,6 +27,8 @@ class HookSettings:
     """The ignore file for findings (`cortex-git.ignoreFile`), from the top of the work tree."""
     exclude: tuple[str, ...] = ()
     """Globs of paths that the guard of commits passes over (`cortex-git.guardExclude`, any number)."""
+    wrong: tuple[NotScanned, ...] = ()
+    """What is set for a push and means nothing: the default counts, and nobody looked as was asked."""
 
     @property
     def stopping(self) -> tuple[Severity, ...]:
@@ -35,19 +37,29 @@ class HookSettings:
 
 
 def read_settings(git: Git) -> HookSettings:
-    """The settings of a repository. Raises BadInput for a value that means nothing."""
+    """The settings of a repository.
+
+    Raises BadInput where `incomplete` means nothing: whether that may stop anything is what it would say.
+    """
     done = git.run("config", "--null", "--get-regexp", rf"^{SECTION}\.", check=False)
     found: dict[str, list[str]] = {}
     for entry in done.stdout.decode("utf-8", "surrogateescape").split("\0"):
         name, _, value = entry.partition("\n")
         found.setdefault(name.lower().removeprefix(f"{SECTION}."), []).append(value)
-    fail_on = _last(found, "failOn", DEFAULT_FAIL_ON, (*SEVERITIES, NEVER))
+    wrong: tuple[NotScanned, ...] = ()
+    try:
+        fail_on = _last(found, "failOn", DEFAULT_FAIL_ON, (*SEVERITIES, NEVER))
+    except BadInput as problem:
+        fail_on = DEFAULT_FAIL_ON
+        told = f"{problem.message}: {problem.hint}; until then {DEFAULT_FAIL_ON} counts"
+        wrong = (NotScanned("what should stop a push", told),)
     incomplete = _last(found, "incomplete", "allow", ("allow", "block"))
     return HookSettings(
         fail_on=next((severity for severity in SEVERITIES if severity == fail_on), None),
         incomplete="block" if incomplete == "block" else "allow",
         ignore_file=found.get("ignorefile", [""])[-1] or None,
         exclude=tuple(found.get("guardexclude", ())),
+        wrong=wrong,
     )
 
 
