@@ -191,8 +191,10 @@ vulnerability = {"VulnerabilityID": "CVE-2021-23337", "VendorIDs": ["GHSA-35jh-r
     "Severity": "HIGH", "Title": "t", "CVSS": {"ghsa": {"V3Score": 7.2}}}
 files = sorted(path.name for path in Path(root).rglob("*") if path.is_file())
 assert files == ["package-lock.json", "package.json", "requirements.txt"]
-print(json.dumps({"Results": [{"Target": "web/package-lock.json", "Vulnerabilities": [vulnerability]},
-    {"Target": "requirements.txt"}]}))
+lodash = {"Name": "lodash", "Identifier": {"PURL": "pkg:npm/lodash@4.17.15"}, "Version": "4.17.15"}
+print(json.dumps({"Results": [
+    {"Target": "web/package-lock.json", "Packages": [lodash], "Vulnerabilities": [vulnerability]},
+    {"Target": "requirements.txt", "Packages": [{"Name": "Jinja2", "Version": "2.10"}]}]}))
 """
 GRYPE = """
 artifact = {"name": "lodash", "version": "4.17.15", "purl": "pkg:npm/lodash@4.17.15",
@@ -372,8 +374,8 @@ def test_a_file_that_it_reads_only_when_told_to_has_its_vote(
     tmp_path: Path, programs: Callable[[str, str], Chosen]
 ) -> None:
     """As Trivy does with `--file-patterns`."""
-    answer = {"SchemaVersion": 2, "Results": [{"Target": "requirements-dev.txt"}]}
-    scanner = programs("trivy", f"print(json.dumps({answer!r}))")
+    result = {"Target": "requirements-dev.txt", "Packages": [{"Name": "Jinja2", "Version": "2.10"}]}
+    scanner = programs("trivy", f"print(json.dumps({ {'Results': [result]}!r}))")
     row = scanned(tmp_path, {"requirements-dev.txt": FILES["requirements.txt"]}, scanner)
     assert row.status == "scanned"
     assert votes(row)["jinja2", "CVE-2019-10906"] == (("cortex-git",), ("trivy",))
@@ -507,6 +509,19 @@ def test_another_lockfile_is_no_vote() -> None:
     assert (found.found_by, found.missed_by) == (("cortex-git",), ())
 
 
+def test_silence_about_a_package_that_it_did_not_see_is_no_vote() -> None:
+    """Trivy passes over the development packages of a Pipfile.lock, and reads the others."""
+    ours = [finding(ecosystem="PyPI", package="Some.Thing", lockfile="Pipfile.lock")]
+    pinned = (Package("PyPI", "Some.Thing", "1", "Pipfile.lock", 3),)
+
+    def silent(*packages: str) -> Answer:
+        saw = (Looked("Pipfile.lock", frozenset(packages)),)
+        return Answer("a", frozenset({"Pipfile.lock"}), (), saw)
+
+    for answered, missed in ((silent("other"), ()), (silent("other", "some-thing"), ("a",)), (silent(), ())):
+        assert [one.missed_by for one in voted(ours, pinned, [answered])] == [missed]
+
+
 @pytest.mark.parametrize(("others", "kept"), [(1, 1), (2, 0)], ids=["tie", "outvoted"])
 def test_by_vote_sets_aside_and_drops_nothing(others: int, kept: int) -> None:
     answers = [answer(name) for name in "ab"[:others]]
@@ -566,7 +581,7 @@ def test_osv_scanner_names_a_group_once_and_tells_the_fix_of_this_package() -> N
     report = {"results": [{"source": {"path": "/x/a/package-lock.json"}, "packages": [entry]}]}
     looked, seen = reports.osv_scanner(report, "/x")
     path = "a/package-lock.json"
-    assert looked == Looked(path)
+    assert looked == Looked(path, frozenset({"p"}))
     names = ("RUSTSEC-1", "GHSA-1", "CVE-1")
     assert seen == Seen(path, "p", "2.0.0", names, "medium", None, "2.1.0", "s")
 

@@ -24,8 +24,9 @@ def osv_scanner(report: Any, root: str) -> Iterator[Told]:
     """`osv-scanner --format json --all-packages`: `results[].packages[]`, with the files' absolute paths."""
     for result in _list(_answer(report, "results"), "results"):
         path = _relative(_text(_dict(result.get("source")), "path"), root)
-        yield Looked(path)
-        for entry in _list(result, "packages"):
+        entries = _list(result, "packages")
+        yield Looked(path, frozenset(_text(_dict(entry.get("package")), "name") for entry in entries))
+        for entry in entries:
             package = _dict(entry.get("package"))
             named, version = _text(package, "name"), _text(package, "version") or None
             groups = {name: group for group in _list(entry, "groups") for name in _texts(group, "ids")}
@@ -63,7 +64,7 @@ def trivy(report: Any, root: str) -> Iterator[Told]:
     # It leaves out Results where it has none, but never the version of its form.
     for result in _list(_answer(report, "Results", "SchemaVersion"), "Results"):
         path = _relative(_text(result, "Target"), root)
-        yield Looked(path)
+        yield Looked(path, frozenset(_trivy_names(result)))
         for found in _list(result, "Vulnerabilities"):
             version = _text(found, "InstalledVersion") or None
             purl = _text(_dict(found.get("PkgIdentifier")), "PURL")
@@ -76,6 +77,12 @@ def trivy(report: Any, root: str) -> Iterator[Told]:
                 next_fix(path, version, _text(found, "FixedVersion").split(",")),
                 _text(found, "Title"),
             )
+
+
+def _trivy_names(result: dict[str, Any]) -> Iterator[str]:
+    for package in _list(result, "Packages"):
+        purl = _text(_dict(package.get("Identifier")), "PURL")
+        yield _named(purl, _text(package, "Name"), _text(package, "Version"))[0]
 
 
 def grype(report: Any, root: str) -> Iterator[Seen]:

@@ -100,6 +100,7 @@ def _asked(
     one: Chosen, folder: Path, lockfiles: Sequence[str], snapshot: Snapshot, pinned: Collection[str]
 ) -> tuple[Answer, list[NotScanned]]:
     seen: list[Seen] = []
+    looked: list[Looked] = []
     read: list[str] = []
     gaps: list[NotScanned] = []
     places = [""] if one.scanner.whole else list(lockfiles)
@@ -119,6 +120,7 @@ def _asked(
             for finding in told
             if isinstance(finding, Seen) and finding.lockfile in known and finding.ids and finding.package
         ]
+        looked += [one for one in told if isinstance(one, Looked)]
         gaps += [
             NotScanned(f"{left.what} in {what}" if left.what else what, left.reason)
             for left in told
@@ -132,7 +134,8 @@ def _asked(
             for path in asked
             if path in unread and path in pinned and one.scanner.files.reads(path)
         ]
-    return Answer(one.name, frozenset(read), tuple(dict.fromkeys(seen))), gaps
+    saw = tuple(looked) if one.scanner.names_read else None
+    return Answer(one.name, frozenset(read), tuple(dict.fromkeys(seen)), saw), gaps
 
 
 def _unread(scanner: OtherScanner, lockfiles: Sequence[str], told: Sequence[Told]) -> set[str]:

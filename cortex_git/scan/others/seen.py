@@ -28,9 +28,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A scanner names a lockfile that it read, whatever it found there."""
+    """A scanner names a lockfile that it read, and every package that it saw there, whatever it found."""
 
     lockfile: str
+    packages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,5 @@ class Answer:
     read: frozenset[str]
     """The lockfiles that it read, so that its silence about them means something."""
     seen: tuple[Seen, ...]
+    looked: tuple[Looked, ...] | None = None
+    """What it saw there, so that its silence about any other package means nothing; None: it does not say."""

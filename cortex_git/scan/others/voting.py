@@ -31,15 +31,14 @@ def voted(
         by_place[_place_of(group.own)].append(group)
     for answer in answers:
         for seen in answer.seen:
-            place = _place(seen)
+            place = _place(seen.lockfile, seen.package)
             if place is not None:
                 _add(by_place[place], answer.scanner, seen)
     pinned: dict[Place, list[Package]] = defaultdict(list)
     for package in packages:
         pinned[package.ecosystem, lookup_name(package.ecosystem, package.name)].append(package)
-    made = [
-        group.finding(place, pinned[place], answers) for place, some in by_place.items() for group in some
-    ]
+    voices = [_Voice(answer) for answer in answers]
+    made = [group.finding(place, pinned[place], voices) for place, some in by_place.items() for group in some]
     made.sort(key=_order)
     return tuple(made)
 
@@ -57,12 +56,12 @@ class _Group:
         self.own = self.own or other.own
         self.seen += other.seen
 
-    def finding(self, place: Place, pinned: Sequence[Package], answers: Sequence[Answer]) -> Finding:
+    def finding(self, place: Place, pinned: Sequence[Package], voices: Sequence["_Voice"]) -> Finding:
         """As a finding of the report."""
         base = self.own or self._theirs(place, pinned)
         found = {name for name, _ in self.seen} | ({OWN} if self.own else set())
         where = {base.lockfile, *base.other_lockfiles}
-        read = {answer.scanner for answer in answers if where & answer.read} | {OWN}
+        read = {voice.scanner for voice in voices if voice.has_seen(place, where)} | {OWN}
         aliases = sorted((self.ids | set(base.aliases)) - {base.id})
         return replace(
             base,
@@ -97,6 +96,23 @@ class _Group:
         )
 
 
+class _Voice:
+    """What one scanner's silence may be taken for a word about."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.scanner = answer.scanner
+        self._read = answer.read
+        self._saw: set[tuple[str, Place]] | None = None
+        if answer.looked is not None:
+            named = [(one.lockfile, name) for one in answer.looked for name in one.packages]
+            self._saw = {(path, place) for path, name in named if (place := _place(path, name))}
+
+    def has_seen(self, place: Place, lockfiles: set[str]) -> bool:
+        """Whether it saw the package in one of the lockfiles; where it does not say, whether it read one."""
+        read = lockfiles & self._read
+        return bool(read) if self._saw is None else any((path, place) in self._saw for path in read)
+
+
 def _add(groups: list[_Group], scanner: str, seen: Seen) -> None:
     """Count a scanner's word, for the group it shares a name with; groups that it connects become one."""
     fresh = _Group(set(seen.ids))
@@ -113,9 +129,9 @@ def _add(groups: list[_Group], scanner: str, seen: Seen) -> None:
             groups.remove(other)
 
 
-def _place(seen: Seen) -> Place | None:
-    form = FORMATS.get(kind_of(seen.lockfile) or "")
-    return None if form is None else (form.ecosystem, lookup_name(form.ecosystem, seen.package))
+def _place(lockfile: str, package: str) -> Place | None:
+    form = FORMATS.get(kind_of(lockfile) or "")
+    return None if form is None else (form.ecosystem, lookup_name(form.ecosystem, package))
 
 
 def _place_of(finding: Finding) -> Place:
