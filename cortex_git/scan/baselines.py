@@ -131,9 +131,12 @@ def against(
 
 
 def _elsewhere(report: ScanReport, source: str, earlier: Sequence[RepositoryScan]) -> list[str]:
-    """Which repositories the baseline has by their names alone: it looked at other folders."""
+    """Which repositories the baseline has by name alone, of other folders; or that it has none at all."""
     there = {name_then(row.repo, row.folder) for row in earlier}
     shown = {row.repo for row in earlier}
+    if earlier and report.repositories and shown.isdisjoint(row.repo for row in report.repositories):
+        names = f"it names {earlier[0].repo}, this scan {report.repositories[0].repo}"
+        return [f"the baseline {source} has none of these repositories: everything is new ({names})"]
     lines = [
         f"{row.repo} is another folder in the baseline {source}: everything in it is new"
         for row in report.repositories

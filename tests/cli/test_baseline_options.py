@@ -31,6 +31,15 @@ def test_a_baseline_file_lets_only_new_findings_fail(cortex: Command, shop: Path
     assert (ids(value), [one["id"] for one in value["baseline"]["known"]]) == (IDS[1:], IDS[:1])
 
 
+def test_a_baseline_that_names_the_repositories_otherwise_is_told(cortex: Command, shop: Path) -> None:
+    scan(cortex, "shop", "-o", "before.json")
+    absolute = str(Path("shop").absolute())
+    done = scan(cortex, absolute, "--baseline", "before.json", "--fail-on", "low")
+    told = "the baseline before.json has none of these repositories: everything is new"
+    assert (done.code, done.err.count(told)) == (1, 1)
+    assert f"(it names shop, this scan {absolute})" in done.err
+
+
 def test_a_batch_is_a_baseline_too(cortex: Command, shop: Path, checkout: Checkout, here: Path) -> None:
     assert scan(cortex, "shop", "--batch", "monday").code == 0
     checkout("new", here)

@@ -134,6 +134,19 @@ def test_a_name_in_two_folders_is_two_repositories(tmp_path: Path) -> None:
     assert (named.cves_found, named.secrets_found, named.notes) == (0, 0, ())
 
 
+def test_a_baseline_that_has_none_of_the_repositories_says_so(tmp_path: Path) -> None:
+    before = read_baseline(written(tmp_path, report(row(OLD, repo="src/shop"), row(repo="src/web"))))
+    now = [row(OLD, repo="/home/src/shop", folder="/"), row(repo="/home/src/web", folder="/")]
+    done = against(report(*now), "before.json", before)
+    told = "the baseline before.json has none of these repositories: everything is new"
+    assert done.notes == (f"{told} (it names src/shop, this scan /home/src/shop)",)
+    assert json.loads(RENDERERS["json"](done))["notes"] == list(done.notes)
+    # One that it has is enough, and one that it could not read is one that it has.
+    assert against(report(*now, row(repo="src/web")), "b", before).notes == ()
+    assert against(report(row(OLD)), "b", [row(status="failed", error="gone")]).notes == ()
+    assert against(report(), "b", before).notes == against(report(*now), "last", ()).notes == ()
+
+
 def test_a_known_finding_is_new_where_a_further_lockfile_has_it(tmp_path: Path) -> None:
     spread = replace(OLD, other_lockfiles=("services/new/package-lock.json",))
     both = compare([row(OLD)], [row(spread)])
