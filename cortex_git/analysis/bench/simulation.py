@@ -40,7 +40,7 @@ from cortex_git.workers.spawning import WarmSpawner
 CALIBRATED_AT = (2, 15, 50)
 """Numbers of workers at which no-op batches are run: none of those that are checked."""
 CALIBRATION_TASKS = 400
-LIGHT = ((2, 24, 0.2), (15, 90, 0.5))
+LIGHT = ((2, 24, 0.2), (15, 90, 0.5), (30, 120, 1.0))
 """Workers, tasks, and seconds of each, of the batches that leave the host room; not checked either."""
 CHECKED_AT = (1, 5, 10, 20, 40, 64)
 TASK_S = 0.5
