@@ -15,6 +15,7 @@ _PLENTY_SHARE = 8
 """Of tasks that there are plenty of, so many seconds' worth are claimed ahead, but no more than this part of
 those still open: a round costs the same for thirty claims as for six; the share shrinks with what is left,
 so that several hosts end together (guided self-scheduling, Polychronopoulos and Kuck 1987)."""
+_MOST_AHEAD = 2 * MOST_AT_ONCE
 _SHARED_PART = 2
 """While another host has nothing to do, a host holds at most its share of one in so many open tasks."""
 
@@ -68,11 +69,11 @@ class Pace:
         """
         span = max(now - self._taken_at[0], 0.01) if self._taken_at else 0.01
         rate = (len(self._taken_at) - 1) / span if len(self._taken_at) >= 2 else 0.0
-        covered = int(self._rounds * self.cycle_s * rate)
+        covered = min(int(self._rounds * self.cycle_s * rate), _MOST_AHEAD)
         if self.shared_by:
             return max(idle, min(covered, self.open // (_SHARED_PART * self.shared_by)))
         plenty = min(int(_PLENTY_S * rate), self.open // _PLENTY_SHARE)
-        return min(max(self.size, covered, plenty), 2 * MOST_AT_ONCE)
+        return min(max(self.size, covered, plenty), _MOST_AHEAD)
 
     def is_short(self, held: int, now: float, idle: int) -> bool:
         """Whether so many claims are wanted that a round to the remote is worth it."""

@@ -137,6 +137,8 @@ def test_no_more_than_a_share_is_kept_from_idle_hosts() -> None:
     assert pace.ahead(100, 4) == 10
     pace.open = 4
     assert (pace.ahead(100, 0), pace.ahead(100, 3)) == (0, 3)
+    pace.open, pace.shared_by, pace.cycle_s = 100_000, 2, 60
+    assert pace.ahead(100, 0) == 1024, "two pushes' worth, as without sharing"
     long = paced(4, 60)
     long.open, long.shared_by = 80, 2
     assert (long.ahead(100, 0), long.ahead(100, 1)) == (0, 1)
