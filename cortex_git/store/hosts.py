@@ -57,8 +57,8 @@ class IdleHosts:
         """
         unread = {f"{oid}:{layout.HOST_FILE}": oid for oid in view.hosts.values() if oid not in self._said}
         bodies = self._repository.git.blobs(unread) if unread else {}
-        self._said = {oid: said for oid, said in self._said.items() if oid in set(view.hosts.values())}
-        self._said |= {oid: _idle(bodies.get(name, b"")) for name, oid in unread.items()}
+        read = {oid: _idle(bodies.get(name, b"")) for name, oid in unread.items()}
+        self._said = {oid: read.get(oid) or self._said[oid] for oid in view.hosts.values()}
         idle = {host: self._said[oid] for host, oid in view.hosts.items() if self._said[oid].workers}
         return {host for host, said in idle.items() if self._may_take(host, view.hosts[host], said, batch)}
 

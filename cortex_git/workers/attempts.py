@@ -135,10 +135,6 @@ class Attempts:
         ours = [*self._running.values(), *(claim for claim, _ in list(self._unpublished.values()))]
         return any(claim.task.task == task for claim in [*ours, *self.orphans])
 
-    def let_go(self, task: str, why: str) -> None:
-        """Nothing more comes of the task here."""
-        self.waiters.let_go(task, why)
-
     @property
     def running(self) -> list[Claim]:
         return list(self._running.values())
@@ -178,7 +174,7 @@ class Attempts:
         """Release a claim that did not lead to a result just now, to be tried again after a pause."""
         self._watcher.note(f"{claim.task.task}: {reason}")
         self._coordination.claims.put_off(claim)
-        self.let_go(claim.task.task, reason)
+        self.waiters.let_go(claim.task.task, reason)
 
     def orphaned(self, nonce: str) -> tuple[Claim, int]:
         """The claim of an attempt whose worker died, and the tokens that it had spent."""
@@ -187,7 +183,7 @@ class Attempts:
     def refuse(self, claim: Claim) -> None:
         """Give a claim back, as if never taken: there are no tokens for the task, or no runner that works."""
         self._coordination.claims.release([claim])
-        self.let_go(claim.task.task, self._allowances.why_refused(claim.task.task))
+        self.waiters.let_go(claim.task.task, self._allowances.why_refused(claim.task.task))
 
     def take_over_orphans(self) -> list[Claim]:
         """The next epoch of claims whose worker died, for another worker; those lost are dropped.
@@ -205,7 +201,7 @@ class Attempts:
             else:
                 taken += [again] if again is not None else []
                 if again is None:
-                    self.let_go(claim.task.task, "somebody else has it now")
+                    self.waiters.let_go(claim.task.task, "somebody else has it now")
         return taken
 
     def give_up(self, claim: Claim, error: str, status: ResultStatus = "failed", *, spent: int = 0) -> None:

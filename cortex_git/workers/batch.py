@@ -105,7 +105,7 @@ class BatchRun:
             keep=keep,
             outputs=outputs,
         )
-        self._dependencies = Dependencies(coordination, self._attempts.give_up, self._attempts.let_go)
+        self._dependencies = Dependencies(coordination, self._attempts.give_up, self._attempts.waiters.let_go)
         self._merges = Merges(
             coordination, self._attempts, self._given, last=merger, name=pool.name(1),
             allow=self._dependencies.allow, note=watcher.note, kept=kept,
@@ -183,7 +183,7 @@ class BatchRun:
         return self.report
 
     def _signs(self) -> Signs:
-        idle = sum(lane.starved for lane in self._lanes)
+        idle = sum(lane.claims.starving for lane in self._lanes)
         return Signs(len(self._pool.slots), idle, self._scope.batch)
 
     def _notify_committer(self) -> None:
@@ -293,7 +293,7 @@ class BatchRun:
                 spent = 0
             elif self._draining:
                 self._coordination.claims.release([claim])
-                self._attempts.let_go(claim.task.task, "its worker died while the pool was draining")
+                self._attempts.waiters.let_go(claim.task.task, "its worker died while the pool was draining")
             else:
                 self._attempts.orphans.append(claim)
             self.report.tokens_used += spent

@@ -143,6 +143,11 @@ class Claimer:
         self.is_starved = False
         """Whether workers are idle because all that is left is in other hosts' hands."""
 
+    @property
+    def starving(self) -> int:
+        """How many workers are idle now for that reason."""
+        return self._idle() if self.is_starved else 0
+
     def start(self) -> None:
         self._thread.start()
 

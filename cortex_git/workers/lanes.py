@@ -40,11 +40,8 @@ class LanePlan:
 class Lane:
     """One lane of a run."""
 
-    def __init__(
-        self, plan: LanePlan, claims: Claimer, sizer: Sizer | None, idle: Callable[[], int] = lambda: 0
-    ) -> None:
+    def __init__(self, plan: LanePlan, claims: Claimer, sizer: Sizer | None) -> None:
         self.plan = plan
-        self._idle = idle
         self.claims = claims
         self.sizer = sizer
         self.decision: Decision | None = None
@@ -55,11 +52,6 @@ class Lane:
         """Tasks in scope without those that waited at the first look: these arrived at that moment."""
         self._hints: dict[str, str] = {}
         self._turn = 0
-
-    @property
-    def starved(self) -> int:
-        """Its workers that have nothing to do because all that is left is in other hosts' hands."""
-        return self._idle() if self.claims.is_starved else 0
 
     def slots(self, pool: Pool) -> list[Slot]:
         return [slot for slot in pool.slots if slot.kind == self.plan.kind]
@@ -120,7 +112,7 @@ def open_lane(
     claims = Claimer(
         coordination, plan.scope, max(size, 1), name, wake, look_s, refused, idle=idle, starved=starved
     )
-    return Lane(plan, claims, sizer, idle)
+    return Lane(plan, claims, sizer)
 
 
 def _seat(slot: Slot, hint: Held | None) -> Seat:
